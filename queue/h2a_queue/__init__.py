@@ -1,0 +1,1 @@
+"""The h2A queue."""
