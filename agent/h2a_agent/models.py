@@ -1,0 +1,71 @@
+"""What is known of a model before it is asked: its limits and its price.
+
+The facts are a dated table (`data/models.toml`); a model that is not in it has an unknown window and no
+price, and callers say "unknown" instead of guessing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from h2a_agent.providers.base import TokenUsage
+
+__all__ = ["ModelInfo", "Price", "cost_usd", "model_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. `cache_write` is the price of the 5 minute cache."""
+
+    input: float
+    output: float
+    cache_write: float
+    cache_read: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model's limits in tokens (0: unknown) and its price (None: unknown, or not one number)."""
+
+    context_window: int
+    max_output: int
+    price: Price | None
+
+
+_UNKNOWN = ModelInfo(context_window=0, max_output=0, price=None)
+
+
+@cache
+def _table() -> Mapping[str, ModelInfo]:
+    text = files("h2a_agent").joinpath("data/models.toml").read_text(encoding="utf-8")
+    return {
+        model: ModelInfo(
+            context_window=entry["context_window"],
+            max_output=entry["max_output"],
+            price=Price(**entry["price"]) if "price" in entry else None,
+        )
+        for model, entry in tomllib.loads(text)["models"].items()
+    }
+
+
+def model_info(model: str) -> ModelInfo:
+    """What the table says of `model`, by the longest id in it that `model` is or begins with.
+
+    An id ends at a dash: `claude-opus-5-20260724` is `claude-opus-5`, `claude-opus-51` is unknown.
+    """
+    known = [name for name in _table() if model == name or model.startswith(f"{name}-")]
+    return _table()[max(known, key=len)] if known else _UNKNOWN
+
+
+def cost_usd(price: Price, usage: TokenUsage) -> float:
+    """What `usage` costs in US dollars at `price`."""
+    return (
+        usage.input_tokens * price.input
+        + usage.output_tokens * price.output
+        + usage.cache_write_tokens * price.cache_write
+        + usage.cache_read_tokens * price.cache_read
+    ) / 1_000_000
