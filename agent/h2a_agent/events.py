@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias, get_args
 
+from h2a_agent.content import UserBlock
+
 __all__ = [
     "EVENT_TYPES",
     "AnyEvent",
@@ -57,7 +59,6 @@ class Kind(StrEnum):
     STEER = "steer"
     NUDGE = "nudge"
     FOLLOW_UP = "follow-up"
-    COMPACT = "compact"
 
 
 class Phase(StrEnum):
@@ -150,9 +151,15 @@ class QueueChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputRestored(Event):
-    """Texts that go back to the editor, in order, above its draft: an abort or a withdrawal gave them back."""
+    """Texts that go back to the editor, in order, above its draft: an abort or a withdrawal gave them back.
+
+    `content` is the same as blocks, pictures included, untouched. `retracted` names the items among them that had been delivered already and were taken back unanswered;
+    their `UserInput` no longer counts.
+    """
 
     texts: tuple[str, ...]
+    retracted: tuple[str, ...] = ()
+    content: tuple[tuple[UserBlock, ...], ...] = ()
 
 
 # ----------------------------------------------------------------- the model

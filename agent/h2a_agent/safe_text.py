@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["AnsiStripper", "one_line", "safe_text", "without_surrogates"]
+__all__ = ["AnsiStripper", "encodable", "one_line", "safe_text", "safe_value", "without_surrogates"]
 
 # Everything but the printable characters, newline and tab. Cf holds the bidirectional controls, zero-width
 # and tag characters; ZWJ, ZWNJ and variation selectors stay because emoji and several scripts need them.
@@ -62,6 +63,28 @@ def without_surrogates(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def _each_string(value: Any, change: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            return {change(str(key)): _each_string(item, change) for key, item in value.items()}
+        case list():
+            return [_each_string(item, change) for item in value]
+        case _:
+            return value
+
+
+def safe_value(value: Any) -> Any:
+    """A JSON value with every string in it, keys too, made safe."""
+    return _each_string(value, safe_text)
+
+
+def encodable(value: Any) -> Any:
+    """A JSON value without lone surrogates, so that it can be written and sent."""
+    return _each_string(value, without_surrogates)
+
+
 class AnsiStripper:
     """Takes terminal control sequences out of a command's output, piece by piece.
 
@@ -74,7 +97,7 @@ class AnsiStripper:
     _SEQUENCE: Final = re.compile(
         r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
         r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
-        r"|\x1b[ -/]*[0-Z\\^-~]"
+        r"|\x1b[ -/]*[0-OQ-WYZ\\`-~]"
     )
     _OPEN: Final = re.compile(
         r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*|\r)\Z"

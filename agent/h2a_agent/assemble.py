@@ -1,0 +1,81 @@
+"""From settings to a working agent: which provider, which session, which folders.
+
+Imports of what is heavy happen in here, when the part is made; a front end imports this file for free.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from h2a_agent.config import Settings
+from h2a_agent.paths import Paths, private_folder
+
+if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
+    from h2a_agent.providers.base import Provider
+    from h2a_agent.session import Session
+
+__all__ = ["make_agent", "make_provider", "open_session"]
+
+
+def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
+    """The provider that was chosen. The demo speaks at its reading speed unless told otherwise."""
+    if settings.provider == "demo":
+        from h2a_agent.providers.demo import READING_SPEED, DemoProvider
+
+        return DemoProvider(demo_tokens_per_s or READING_SPEED)
+    from h2a_agent.providers.anthropic import AnthropicProvider
+
+    return AnthropicProvider(
+        settings.run.model, base_url=settings.base_url or None, api_key=settings.api_key or None
+    )
+
+
+def open_session(
+    paths: Paths, workspace: Path, *, session_id: str = "", latest: bool = False, saved: bool = True
+) -> Session:
+    """The session whose id begins with `session_id`, the `latest` one of `workspace`, or a new one.
+
+    A new one is written to disk unless `saved` is false.
+
+    Raises:
+        SessionError: there is no such session, it is not readable, or its folder is gone.
+        JournalLocked: another process has it open.
+        OSError: its file or folder cannot be used.
+    """
+    from h2a_agent.session import Session, SessionError
+    from h2a_agent.session_files import find_session, latest_session, sessions_of
+
+    if session_id or latest:
+        path = (
+            find_session(paths.sessions_dir, session_id)
+            if session_id
+            else latest_session(paths.sessions_dir, workspace)
+        )
+        session = Session.open(path)
+        if not session.workspace.is_dir():
+            session.close()
+            raise SessionError(f"The folder of this session is gone: {session.workspace}")
+        return session
+    if not saved:
+        return Session.unsaved(workspace)
+    return Session.create(private_folder(sessions_of(paths.sessions_dir, workspace)), workspace)
+
+
+def make_agent(settings: Settings, paths: Paths, session: Session, provider: Provider) -> Agent:
+    """An agent on `session`, in its folder, with all tools. Call it inside a running event loop.
+
+    Raises:
+        OSError: the folder for long outputs cannot be made.
+    """
+    from h2a_agent.agent import Agent
+    from h2a_agent.tools import default_tools
+
+    return Agent(
+        provider,
+        session=session,
+        settings=settings.run,
+        tools=default_tools(),
+        spill_dir=private_folder(paths.spill_dir / session.id),
+    )

@@ -1,0 +1,193 @@
+"""History entries and inbox items as JSON records, and back.
+
+Decoding is lenient where a session may be old or damaged (an unknown block is left out) and strict where a
+wrong value would reach a provider. Only plain JSON types come out of `*_record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, get_args
+
+from h2a_agent.content import (
+    AssistantBlock,
+    ImageBlock,
+    RedactedThinkingBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    UserBlock,
+)
+from h2a_agent.events import Kind, Outcome
+from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.inbox import Item, ItemState
+from h2a_agent.providers.base import TokenUsage
+
+__all__ = ["Record", "entry_of", "entry_record", "item_of", "item_record"]
+
+Record: TypeAlias = Mapping[str, Any]
+_Block: TypeAlias = UserBlock | AssistantBlock
+
+
+def _block_record(block: _Block) -> Record:
+    match block:
+        case TextBlock(text):
+            return {"type": "text", "text": text}
+        case ImageBlock(media_type, data):
+            return {"type": "image", "media_type": media_type, "data": data}
+        case ThinkingBlock(text, signature):
+            return {"type": "thinking", "text": text, "signature": signature}
+        case RedactedThinkingBlock(data):
+            return {"type": "redacted_thinking", "data": data}
+        case ToolUseBlock(id, name, arguments):
+            return {"type": "tool_use", "id": id, "name": name, "arguments": dict(arguments)}
+
+
+_BLOCKS: Final[Mapping[str, Callable[[Record], _Block]]] = {
+    "text": lambda r: TextBlock(str(r["text"])),
+    "image": lambda r: ImageBlock(str(r["media_type"]), str(r["data"])),
+    "thinking": lambda r: ThinkingBlock(str(r["text"]), str(r["signature"])),
+    "redacted_thinking": lambda r: RedactedThinkingBlock(str(r["data"])),
+    "tool_use": lambda r: ToolUseBlock(str(r["id"]), str(r["name"]), dict(r["arguments"])),
+}
+
+
+def _blocks_of(records: Sequence[Record]) -> list[_Block]:
+    return [_BLOCKS[r["type"]](r) for r in records if r.get("type") in _BLOCKS]
+
+
+def _user_blocks(records: Sequence[Record]) -> tuple[UserBlock, ...]:
+    return tuple(b for b in _blocks_of(records) if isinstance(b, UserBlock))
+
+
+def _assistant_blocks(records: Sequence[Record]) -> tuple[AssistantBlock, ...]:
+    return tuple(b for b in _blocks_of(records) if isinstance(b, AssistantBlock))
+
+
+# ------------------------------------------------------------------- entries
+
+
+def entry_record(entry: Entry) -> Record:
+    """`entry` as a journal record."""
+    match entry:
+        case UserEntry():
+            return {
+                "type": "user",
+                "item": entry.item_id,
+                "kind": entry.kind.value,
+                "time": entry.time,
+                "content": [_block_record(block) for block in entry.content],
+            }
+        case AssistantEntry():
+            usage = entry.usage
+            return {
+                "type": "assistant",
+                "step": entry.step,
+                "model": entry.model,
+                "time": entry.time,
+                "stop_reason": entry.stop_reason,
+                "cut": entry.cut,
+                "usage": {
+                    "input": usage.input_tokens,
+                    "output": usage.output_tokens,
+                    "cache_read": usage.cache_read_tokens,
+                    "cache_write": usage.cache_write_tokens,
+                },
+                "content": [_block_record(block) for block in entry.content],
+            }
+        case ToolEntry():
+            return {
+                "type": "result",
+                "call": entry.call_id,
+                "outcome": entry.outcome.value,
+                "time": entry.time,
+                "elapsed_s": round(entry.elapsed_s, 3),
+                "brief": entry.brief,
+                "text": entry.text,
+                "diff": entry.diff,
+                "images": [_block_record(image) for image in entry.images],
+            }
+        case RetractEntry():
+            return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+
+
+def _user_of(r: Record) -> UserEntry:
+    return UserEntry(str(r["item"]), Kind(r["kind"]), _user_blocks(r["content"]), float(r["time"]))
+
+
+def _assistant_of(r: Record) -> AssistantEntry:
+    u = r["usage"]
+    usage = TokenUsage(int(u["input"]), int(u["output"]), int(u["cache_read"]), int(u["cache_write"]))
+    cut: Cut = next((known for known in get_args(Cut) if known == r["cut"]), "crash")
+    content = _assistant_blocks(r["content"])
+    step, stop = int(r["step"]), str(r["stop_reason"])
+    return AssistantEntry(step, content, stop, str(r["model"]), usage, float(r["time"]), cut)
+
+
+def _tool_of(r: Record) -> ToolEntry:
+    images = tuple(b for b in _blocks_of(r["images"]) if isinstance(b, ImageBlock))
+    return ToolEntry(
+        str(r["call"]),
+        Outcome(r["outcome"]),
+        str(r["text"]),
+        str(r["brief"]),
+        float(r["elapsed_s"]),
+        float(r["time"]),
+        images,
+        str(r["diff"]),
+    )
+
+
+_ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
+    "user": _user_of,
+    "assistant": _assistant_of,
+    "result": _tool_of,
+    "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
+}
+
+
+def entry_of(record: Record) -> Entry | None:
+    """The history entry of a record; None when it is another kind of record, or not readable as one."""
+    decode = _ENTRIES.get(str(record.get("type")))
+    if decode is None:
+        return None
+    try:
+        return decode(record)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+# --------------------------------------------------------------------- items
+
+
+def item_record(item: Item, *, with_content: bool) -> Record:
+    """`item` as a journal record; without its content where an earlier record has it already."""
+    record: dict[str, Any] = {
+        "type": "item",
+        "id": item.id,
+        "state": item.state.value,
+        "kind": item.kind.value,
+        "place": item.place,
+        "accepted_at": item.accepted_at,
+    }
+    if with_content:
+        record["content"] = [_block_record(block) for block in item.content]
+    return record
+
+
+def item_of(record: Record, known: Mapping[str, Item]) -> Item | None:
+    """The item after this record, its content taken from `known` where the record has none."""
+    try:
+        item_id = str(record["id"])
+        written = record.get("content")
+        content = known[item_id].content if written is None else _user_blocks(written)
+        return Item(
+            item_id,
+            Kind(record["kind"]),
+            content,
+            int(record["place"]),
+            float(record["accepted_at"]),
+            ItemState(record["state"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,207 @@
+"""What a run has at hand: its parts, its one phase, its current step, and how it can be interrupted.
+
+The loop (`loop.py`) and the tool runner (`tool_runner.py`) are functions over a `Run`; this file only holds
+what they share. A `Run` lives from the first message to `Settled`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from h2a_agent.bus import EventBus
+from h2a_agent.events import Decision, Interrupt, Phase, Status
+from h2a_agent.history import UserEntry
+from h2a_agent.inbox import Boundary
+from h2a_agent.permission import Permission
+from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.retry import RetryPolicy
+from h2a_agent.run_settings import RunSettings
+from h2a_agent.run_state import check
+from h2a_agent.scope import InterruptScope
+from h2a_agent.session import Session
+from h2a_agent.spending import Spending
+from h2a_agent.tools.base import Files, Tool
+
+__all__ = ["Approval", "Backoff", "Cause", "Ending", "Run", "Step", "Toolbox"]
+
+Cause: TypeAlias = Literal["steer", "abort"]
+Ending: TypeAlias = Literal["completed", "aborted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer to a question, with their words."""
+
+    decision: Decision
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools and what their calls share, for as long as the agent lives."""
+
+    tools: Mapping[str, Tool[Any]]
+    permission: Permission
+    workspace: Path
+    spill_dir: Path
+    specs: tuple[ToolSpec, ...]
+    files: Files = field(default_factory=Files)
+    questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """A wait before the next request. A steer ends it down to `server_until`, the server's own wish.
+
+    Times are of the monotonic clock, in seconds.
+    """
+
+    until: float
+    server_until: float
+    attempt: int
+    limit: int
+    reason: str
+
+
+class Step:
+    """One request and what follows from it. Its scope is what an interrupt ends."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.scope: InterruptScope[Cause] = InterruptScope()
+        self._interrupted_again = asyncio.Event()
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the step was interrupted; None while it was not."""
+        return self.scope.cause
+
+    def interrupt(self, cause: Cause) -> None:
+        """End what the step waits for. An abort after a steer makes it an abort."""
+        if self.scope.cause is None:
+            self.scope.interrupt(cause)
+        elif cause == "abort":
+            self.scope.escalate(cause)
+            self._interrupted_again.set()
+
+    async def interrupted_again(self) -> None:
+        """Wait until an abort strengthens the interrupt."""
+        await self._interrupted_again.wait()
+
+
+class Run:
+    """One run, from a message to `Settled`."""
+
+    def __init__(
+        self,
+        session: Session,
+        provider: Provider,
+        toolbox: Toolbox,
+        bus: EventBus,
+        settings: Callable[[], RunSettings],
+        system: Callable[[], str],
+        spending: Spending,
+        retry: RetryPolicy,
+    ) -> None:
+        self.session = session
+        self.provider = provider
+        self.toolbox = toolbox
+        self.bus = bus
+        self.retry = retry
+        self.system = system
+        self.spending = spending
+        self._settings = settings
+        self.phase = Phase.IDLE
+        self.step: Step | None = None
+        self.steps = 0
+        self.number = session.history.last_step
+        self.failures = 0
+        self.backoff: Backoff | None = None
+        self.ending: Ending = "completed"
+        self.abort_mark = 0
+        self.closing = False  # the program ends: what waits stays in the session
+        self.cut_answer = False  # the next message delivered is the one that cut the answer before it
+        self.unanswered: list[UserEntry] = []  # delivered, and nothing has been shown in answer yet
+        self._open_gate = asyncio.Event()
+        self._open_gate.set()
+
+    @property
+    def settings(self) -> RunSettings:
+        """The settings as they are now."""
+        return self._settings()
+
+    def enter(self, phase: Phase, note: str = "") -> None:
+        """Go on to `phase` and say so; staying where one is says nothing.
+
+        Raises:
+            IllegalPhase: a run does not go there from here.
+        """
+        if phase is self.phase and not note:
+            return
+        if phase is not self.phase:
+            check(self.phase, phase)
+        self.phase = phase
+        self.bus.publish(Status(phase, self.number, note))
+
+    def new_step(self) -> Step:
+        """The next step: a new number and a scope that nothing has cancelled."""
+        self.number += 1
+        self.steps += 1
+        self.step = Step(self.number)
+        return self.step
+
+    def has_work(self) -> bool:
+        """Is a request due: an answer is owed, or an item is to be delivered?"""
+        if self.ending != "completed":
+            return False
+        return self.owes_answer() or self.session.inbox.due(Boundary.RUN_END)
+
+    def owes_answer(self) -> bool:
+        """Does the model owe an answer in this run? What an earlier run left open waits for the user's next word."""
+        return self.steps > 0 and self.session.history.owes_answer()
+
+    def boundary(self) -> Boundary:
+        """Which items are due before the next request: all of them where the run begins or would end."""
+        goes_on = self.owes_answer() or (self.steps > 0 and self.session.inbox.due(Boundary.STEP))
+        return Boundary.STEP if goes_on else Boundary.RUN_END
+
+    # ------------------------------------------------------- from the outside
+
+    def interrupt(self, cause: Cause) -> None:
+        """A person steers or aborts: end what the run waits for, in this tick."""
+        if cause == "abort":
+            self.ending = "aborted"
+            self.abort_mark = self.session.inbox.mark()
+        self.bus.publish(Interrupt(cause, self.phase))
+        if self.step is not None:
+            self.step.interrupt(cause)
+        self.resume()
+
+    def pause(self) -> None:
+        """Hold before the next step."""
+        self._open_gate.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._open_gate.set()
+
+    @property
+    def paused(self) -> bool:
+        """Will the run hold at the next gate, or does it already?"""
+        return not self._open_gate.is_set()
+
+    async def gate(self) -> None:
+        """Where a pause holds: before a step, and once more before tools start."""
+        if self.paused:
+            self.enter(Phase.PAUSED)
+            await self._open_gate.wait()
+
+    @staticmethod
+    def now() -> float:
+        """Seconds since the epoch, for what is written down."""
+        return time.time()

@@ -1,0 +1,33 @@
+"""What a person can set about how an agent runs; a frozen value that may be replaced between steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from h2a_agent.inbox import Delivery
+
+__all__ = ["Mode", "OnAbort", "RunSettings", "RunningTools"]
+
+Mode: TypeAlias = Literal["plan", "ask", "edits", "full"]
+OnAbort: TypeAlias = Literal["restore", "send-next", "keep"]
+RunningTools: TypeAlias = Literal["cancel", "finish"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """`model` answers, with at most `max_tokens` an answer and `thinking_tokens` of reasoning (0: none).
+
+    `steering_mode` and `follow_up_mode` say whether waiting items go together; `on_abort` what becomes of
+    them when the user aborts; `running_tools` what a steer does to a command under way; `mode` what may run
+    without asking.
+    """
+
+    model: str
+    max_tokens: int = 16_384
+    thinking_tokens: int = 0
+    steering_mode: Delivery = "all"
+    follow_up_mode: Delivery = "one-at-a-time"
+    on_abort: OnAbort = "restore"
+    running_tools: RunningTools = "cancel"
+    mode: Mode = "ask"

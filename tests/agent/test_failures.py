@@ -1,0 +1,236 @@
+"""When the provider fails: what is repeated, what is kept, what the user hears, and that a steer still acts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from h2a_agent.agent import Agent
+from h2a_agent.content import TextBlock
+from h2a_agent.events import (
+    AnyEvent,
+    Done,
+    Error,
+    InputRestored,
+    Phase,
+    RetryScheduled,
+    Settled,
+    Status,
+    ToolResult,
+    UserInput,
+)
+from h2a_agent.providers.base import BlockStarted, Failed, FailureKind, ProviderEvent, TextDelta
+from h2a_agent.retry import ATTEMPTS, RetryPolicy
+from h2a_agent.run_settings import RunSettings
+from h2a_agent.session import Session
+from support.scripted_provider import ScriptedProvider, call, say, stop
+
+OVERLOADED = Failed(FailureKind.OVERLOADED, "the service is overloaded", 529)
+AT_ONCE = RetryPolicy(first_s=0.001, longest_s=0.001)
+NEVER = RetryPolicy(first_s=10_000.0, longest_s=10_000.0)
+
+
+class Watched:
+    """An agent and what it said."""
+
+    def __init__(self, agent: Agent, provider: ScriptedProvider) -> None:
+        self.agent, self.provider = agent, provider
+        self.events: list[AnyEvent] = []
+        self._live = agent.subscribe()
+
+    async def until(self, kind: type[AnyEvent]) -> AnyEvent:
+        """Read on until an event of `kind` comes."""
+        async for event in self._live:
+            self.events.append(event)
+            if isinstance(event, kind):
+                return event
+        raise AssertionError(f"no {kind.__name__} came")
+
+    def all(self, kind: type[AnyEvent]) -> list[AnyEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def last_texts(self) -> list[str]:
+        blocks = [b for m in self.provider.requests[-1].messages for b in m.content]
+        return [b.text for b in blocks if isinstance(b, TextBlock)]
+
+
+@asynccontextmanager
+async def agent(
+    tmp_path: Path, *answers: list[ProviderEvent], retry: RetryPolicy = AT_ONCE
+) -> AsyncIterator[Watched]:
+    provider = ScriptedProvider(*answers)
+    session = Session.unsaved(tmp_path)
+    settings = RunSettings("scripted-1", mode="full")
+    async with Agent(provider, session=session, settings=settings, retry=retry) as it:
+        yield Watched(it, provider)
+
+
+async def test_a_failure_before_anything_came_repeats_the_same_request(tmp_path: Path) -> None:
+    async with agent(tmp_path, [OVERLOADED], [OVERLOADED], [*say(0, "at last"), *stop()]) as w:
+        w.agent.prompt("go")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "completed"
+        assert len(w.provider.requests) == 3
+        assert len({r.messages for r in w.provider.requests}) == 1
+        retries = [e for e in w.all(RetryScheduled) if isinstance(e, RetryScheduled)]
+        assert [(e.attempt, e.limit, e.reason) for e in retries] == [
+            (1, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
+            (2, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
+        ]
+        assert len(w.all(UserInput)) == 1
+
+
+async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words_come_back(
+    tmp_path: Path,
+) -> None:
+    async with agent(tmp_path, *[[OVERLOADED]] * 20) as w:
+        w.agent.prompt("my long question")
+        w.agent.follow_up("and then")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "failed"
+        assert len(w.provider.requests) == ATTEMPTS[FailureKind.OVERLOADED] + 1
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert error.fatal
+        assert error.advice
+        [restored] = w.all(InputRestored)
+        assert isinstance(restored, InputRestored)
+        assert restored.texts == ("my long question",)
+        assert [item.text for item in w.agent.state.queue] == ["and then"]
+        assert w.agent.state.queue_paused
+        w.agent.prompt("my long question")
+        settled = await w.until(Settled)
+        assert w.last_texts() == ["my long question"], "what was given back is not sent twice"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FailureKind.AUTHENTICATION,
+        FailureKind.PERMISSION,
+        FailureKind.NOT_FOUND,
+        FailureKind.INVALID_REQUEST,
+        FailureKind.TOO_LARGE,
+        FailureKind.CONFIGURATION,
+    ],
+)
+async def test_what_waiting_cannot_mend_is_told_at_once(tmp_path: Path, kind: FailureKind) -> None:
+    async with agent(tmp_path, [Failed(kind, "no")]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        assert len(w.provider.requests) == 1
+        assert len(w.all(Error)) == 1
+
+
+async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:
+    broken: list[ProviderEvent] = [
+        BlockStarted(0, "text"),
+        TextDelta(0, "The first half"),
+        Failed(FailureKind.INTERRUPTED, "the stream ended"),
+    ]
+    async with agent(tmp_path, broken, [*say(0, " and the second"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        texts = w.last_texts()
+        assert texts[:2] == ["go", "The first half"]
+        assert "connection broke" in texts[2]
+        assert [e.cut for e in w.all(Done) if isinstance(e, Done)] == ["connection", ""]
+
+
+async def test_calls_of_a_broken_answer_are_never_run(tmp_path: Path) -> None:
+    broken: list[ProviderEvent] = [
+        *say(0, "x"),
+        *call(1, "c1", "read"),
+        Failed(FailureKind.CONNECTION, "reset"),
+    ]
+    async with agent(tmp_path, broken, [*say(0, "done"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        [result] = w.all(ToolResult)
+        assert isinstance(result, ToolResult)
+        assert result.outcome.value == "not started"
+
+
+async def test_calls_cut_by_the_token_limit_are_never_run(tmp_path: Path) -> None:
+    cut = [*say(0, "x"), *call(1, "c1", "read"), *stop("max_tokens")]
+    async with agent(tmp_path, cut, [*say(0, "done"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        [result] = w.all(ToolResult)
+        assert isinstance(result, ToolResult)
+        assert result.outcome.value == "not started"
+        assert "token limit" in result.text
+
+
+async def test_a_steer_ends_the_wait_for_a_retry_and_goes_out_with_the_prompt(tmp_path: Path) -> None:
+    async with agent(tmp_path, [OVERLOADED], [*say(0, "ok"), *stop()], retry=NEVER) as w:
+        w.agent.prompt("go")
+        await w.until(RetryScheduled)
+        w.agent.steer("shorter please")
+        await w.until(Settled)
+        assert w.last_texts() == ["go", "shorter please"]
+
+
+async def test_a_steer_in_a_retry_wait_still_honours_what_the_server_asked_for(tmp_path: Path) -> None:
+    """The server said 30 s; our own wait is longer. A steer cuts ours and keeps the server's."""
+    failed = Failed(FailureKind.RATE_LIMIT, "slow down", 429, retry_after_s=30.0)
+    async with agent(tmp_path, [failed], retry=NEVER) as w:
+        w.agent.prompt("go")
+        first = await w.until(RetryScheduled)
+        assert isinstance(first, RetryScheduled)
+        assert first.wait_s > 1000
+        w.agent.steer("now")
+        again = await w.until(RetryScheduled)
+        assert isinstance(again, RetryScheduled)
+        assert 20 < again.wait_s <= 30
+        assert len(w.provider.requests) == 1
+        w.agent.abort()
+        await w.until(Settled)
+
+
+async def test_a_server_that_asks_for_an_hour_is_not_waited_for_silently(tmp_path: Path) -> None:
+    failed = Failed(FailureKind.RATE_LIMIT, "slow down", 429, retry_after_s=3600.0)
+    async with agent(tmp_path, [failed]) as w:
+        w.agent.prompt("go")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "failed"
+
+
+async def test_an_abort_in_a_retry_wait_gives_the_prompt_back(tmp_path: Path) -> None:
+    async with agent(tmp_path, [OVERLOADED], retry=NEVER) as w:
+        w.agent.prompt("go")
+        await w.until(RetryScheduled)
+        assert w.agent.state.word == "retrying"
+        w.agent.abort()
+        await w.until(Settled)
+        [restored] = w.all(InputRestored)
+        assert isinstance(restored, InputRestored)
+        assert restored.texts == ("go",)
+
+
+async def test_the_phases_of_a_retry_are_told_in_order(tmp_path: Path) -> None:
+    async with agent(tmp_path, [OVERLOADED], [*say(0, "ok"), *stop()], retry=RetryPolicy(first_s=0.001)) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        phases = [e.phase for e in w.all(Status) if isinstance(e, Status)]
+        assert phases == [
+            Phase.PREPARING,
+            Phase.RETRYING,
+            Phase.PREPARING,
+            Phase.STREAMING,
+            Phase.SETTLING,
+            Phase.IDLE,
+        ]
+
+
+async def test_a_whole_but_empty_answer_ends_the_run(tmp_path: Path) -> None:
+    async with agent(tmp_path, [*stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        assert len(w.provider.requests) == 1

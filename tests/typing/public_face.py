@@ -1,0 +1,54 @@
+"""Never run, only type-checked: the public face, used as a user would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from h2a_agent import Agent, RunSettings, Session, StreamEvent, StreamingExecutor
+from h2a_agent.events import AnyEvent, Decision, Kind, QueueChanged, Settled
+from h2a_agent.providers.base import Provider
+from h2a_agent.providers.demo import DemoProvider
+from h2a_agent.state import State
+from h2a_queue import Backpressure, Coalesce, H2AQueue, PriorityH2AQueue, QueueStats, StreamingMessageQueue
+
+
+def join(older: str, newer: str) -> str | None:
+    return older + newer
+
+
+async def queues() -> None:
+    plain: H2AQueue[int] = H2AQueue()
+    merged = H2AQueue[str](max_size=10, backpressure=Coalesce(join))
+    dropping: H2AQueue[bytes] = H2AQueue(5, Backpressure.DROP_OLDEST)
+    accepted: bool = await plain.enqueue(1) and merged.enqueue_nowait("a") and dropping.enqueue_nowait(b"")
+    one: int | None = await plain.dequeue(timeout=1.0)
+    many: list[str] = await merged.dequeue_batch()
+    async for number in plain:
+        number.bit_length()
+    stats: QueueStats = plain.get_stats()
+    urgent: PriorityH2AQueue[str] = PriorityH2AQueue()
+    stream = StreamingMessageQueue()
+    print(accepted, one, many, stats.total_enqueued, urgent, stream)
+
+
+async def agents(folder: Path) -> None:
+    provider: Provider = DemoProvider()
+    session = Session.create(folder, folder)
+    async with Agent(provider, session=session, settings=RunSettings("m", mode="plan")) as agent:
+        item: str = agent.prompt("hello")
+        items: list[str] = [agent.steer("no"), agent.nudge("later"), agent.follow_up("last")]
+        changed: bool = agent.edit(item, "x") or agent.withdraw(item) or agent.reorder(item, -1)
+        agent.promote(item, Kind.STEER)
+        agent.answer("call", Decision.ALLOW)
+        agent.pause()
+        agent.resume()
+        agent.abort()
+        everything: list[AnyEvent] = await agent.subscribe().batch()
+        async for event in agent.subscribe(QueueChanged, Settled):
+            print(event.seq, changed, everything, items)
+        state: State = agent.state
+        settled: Settled = await agent.settled()
+        print(state.word, settled.reason)
+        async for streamed in StreamingExecutor(agent).execute_stream("task"):
+            shown: StreamEvent = streamed
+            print(shown.type, shown.content)
