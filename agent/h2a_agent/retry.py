@@ -71,6 +71,6 @@ class RetryPolicy:
 
     def delay_s(self, failure: Failed, attempt: int) -> float:
         """Seconds to wait before repeat number `attempt` (from 1)."""
-        longest = min(self.longest_s, self.first_s * 2 ** (attempt - 1))
+        longest = min(self.longest_s, self.first_s * 2.0 ** (attempt - 1))
         jittered = longest * (0.5 + 0.5 * self.random())
         return max(jittered, failure.retry_after_s or 0.0)

@@ -79,7 +79,7 @@ class InterruptScope(Generic[C]):
             self._cancelled_by_us = True
             task.cancel()
 
-    def _cancel_later(self, task: asyncio.Task[object]) -> None:
-        if self._task is task and not self._cancelled_by_us:
+    def _cancel_later(self, task: asyncio.Task[object] | None) -> None:
+        if task is not None and self._task is task and not self._cancelled_by_us:
             self._cancelled_by_us = True
             task.cancel()

@@ -7,12 +7,15 @@ written here, so that each outcome a person can cause comes up.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from h2a_agent.agent import Agent
 from h2a_agent.answer import Answer, AnswerBuilder
 from h2a_agent.content import (
     AssistantBlock,
@@ -22,7 +25,16 @@ from h2a_agent.content import (
     UserBlock,
     plain_text,
 )
-from h2a_agent.events import Kind, Outcome
+from h2a_agent.events import (
+    AnyEvent,
+    ApprovalRequested,
+    Decision,
+    Kind,
+    Outcome,
+    Settled,
+    TokenStream,
+    ToolOutput,
+)
 from h2a_agent.history import AssistantEntry, Cut, Entry, ToolEntry, UserEntry
 from h2a_agent.providers.base import (
     BlockStarted,
@@ -38,6 +50,10 @@ from h2a_agent.providers.base import (
 )
 from h2a_agent.providers.demo import DemoProvider
 from h2a_agent.request import build_request
+from h2a_agent.run_settings import Mode, RunSettings
+from h2a_agent.session import Session
+from h2a_agent.tools import default_tools
+from h2a_queue import Backpressure
 
 TOOLS = tuple(
     ToolSpec(name, f"does {name}", {"type": "object"})
@@ -145,7 +161,7 @@ async def test_any_first_words_get_an_honest_tour_of_the_real_folder(talk: Talk)
 
 
 async def test_an_empty_folder_is_no_dead_end(talk: Talk) -> None:
-    talk.results = {"ls": (Outcome.OK, "The folder is empty."), "bash": (Outcome.OK, "hi")}
+    talk.results = {"ls": (Outcome.OK, "(. is empty)"), "bash": (Outcome.OK, "hi")}
     said = await talk.say("hello")
     assert "no entries" in said
     assert talk.called == ["ls", "find", "grep", "bash"]
@@ -537,3 +553,107 @@ async def test_a_stream_can_be_cancelled_at_once_and_at_any_speed(talk: Talk) ->
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+# ------------------------------------------------- with the real agent and its tools
+
+
+class Visit:
+    """A real agent with the demo in a real folder; `until` waits for an event of the run."""
+
+    def __init__(self, folder: Path, mode: Mode = "ask") -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (self.folder / "README.md").write_text("# Little\n\nIt is small.\n", "utf-8")
+        spill = folder / "spill"
+        spill.mkdir()
+        self.agent = Agent(
+            DemoProvider(None),
+            session=Session.unsaved(self.folder),
+            settings=RunSettings("demo", mode=mode),
+            tools=default_tools(),
+            spill_dir=spill,
+        )
+        self.events = self.agent.subscribe(policy=Backpressure.BLOCK)
+        self.said = ""
+
+    async def until(self, wanted: Callable[[AnyEvent], bool]) -> AnyEvent:
+        async for event in self.events:
+            if isinstance(event, TokenStream):
+                self.said += event.text
+            if wanted(event):
+                return event
+        raise AssertionError("the agent was closed")
+
+    async def settled(self, decision: Decision = Decision.ALLOW, note: str = "") -> str:
+        """Answer every question until the run has ended; what was said meanwhile."""
+        self.said = ""
+        while True:
+            event = await self.until(lambda event: isinstance(event, ApprovalRequested | Settled))
+            if not isinstance(event, ApprovalRequested):
+                return self.said
+            self.agent.answer(event.call_id, decision, note)
+
+
+@pytest.fixture
+async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
+    visit = Visit(tmp_path)
+    async with visit.agent:
+        yield visit
+    visit.events.close()
+
+
+async def test_the_tour_reports_what_really_is_there(visit: Visit) -> None:
+    visit.agent.prompt("hello")
+    said = await visit.settled()
+    assert "| `ls` | this folder | 1 entry |" in said
+    assert "| `grep` | “TODO” | no lines |" in said
+    assert "# Little\n\nIt is small." in said
+    assert "Hello from your shell." in said
+
+
+async def test_the_note_is_really_written_and_edited(visit: Visit) -> None:
+    visit.agent.prompt("write")
+    assert "Done: one file, one change" in await visit.settled()
+    assert "allowed by you" in (visit.folder / "h2a-demo-note.md").read_text("utf-8")
+    visit.agent.prompt("write")
+    assert "still here from last time" in await visit.settled()
+
+
+async def test_a_running_count_is_steered_away_and_says_how_far_it_got(visit: Visit) -> None:
+    visit.agent.prompt("count")
+    question = await visit.until(lambda event: isinstance(event, ApprovalRequested))
+    assert isinstance(question, ApprovalRequested)
+    visit.agent.answer(question.call_id, Decision.ALLOW)
+    await visit.until(lambda event: isinstance(event, ToolOutput) and "1" in event.text)
+    visit.agent.steer("short")
+    said = await visit.settled()
+    assert said.startswith("**Steered.** `bash` stopped after")
+    assert "Its last line, `1`, is kept." in said
+    assert "Short, then" in said
+
+
+async def test_an_open_question_is_steered_away(visit: Visit) -> None:
+    visit.agent.prompt("count")
+    await visit.until(lambda event: isinstance(event, ApprovalRequested))
+    visit.agent.steer("short")
+    assert (await visit.settled()).startswith("**Steered.** What had not begun was not begun.")
+
+
+async def test_a_refusal_with_its_reason_reaches_the_script(visit: Visit) -> None:
+    visit.agent.prompt("run touch made")
+    assert "You said: “not today”." in await visit.settled(Decision.REJECT, "not today")
+    assert not (visit.folder / "made").exists()
+
+
+async def test_break_is_retried_by_the_agent_and_mended(visit: Visit) -> None:
+    visit.agent.prompt("break")
+    assert "in the middle of this very sentence. There:" in await visit.settled()
+
+
+async def test_plan_mode_refuses_the_command_and_the_script_knows(tmp_path: Path) -> None:
+    visit = Visit(tmp_path, mode="plan")
+    async with visit.agent:
+        visit.agent.prompt("run touch made")
+        assert "is not allowed in plan mode" in await visit.settled()
+    visit.events.close()

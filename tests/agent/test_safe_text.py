@@ -72,10 +72,7 @@ PLAIN = "plain red  link   10%\n20%\nend   é"
 def test_sequences_are_stripped_however_the_output_is_cut(cuts: list[int]) -> None:
     stripper = AnsiStripper()
     edges = [0, *sorted(cuts), len(COLOURED)]
-    out = (
-        "".join(stripper.feed(COLOURED[a:b]) for a, b in itertools.pairwise(edges))
-        + stripper.flush()
-    )
+    out = "".join(stripper.feed(COLOURED[a:b]) for a, b in itertools.pairwise(edges)) + stripper.flush()
     assert out == PLAIN
 
 

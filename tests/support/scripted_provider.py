@@ -60,7 +60,11 @@ class ScriptedProvider:
     async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
         self.requests.append(request)
         number = len(self.requests)
-        script = self.answers[number - 1] if number <= len(self.answers) else [*say(0, f"answer {number}"), *stop()]
+        script = (
+            self.answers[number - 1]
+            if number <= len(self.answers)
+            else [*say(0, f"answer {number}"), *stop()]
+        )
         yield MessageStarted(self.model, TokenUsage(10, 0))
         for index, event in enumerate(script):
             await asyncio.sleep(0)

@@ -26,8 +26,9 @@ _STATES: Final[tuple[tuple[str, ResultState], ...]] = (
     ("Not run", "not started"),
     ("Not allowed", "not allowed"),
 )
-# How the tools say that there is nothing.
-_NOTHING: Final = frozenset({"No matches.", "No files match.", "The folder is empty."})
+# How the tools say that there is nothing, or that there is more.
+_REMARK: Final = re.compile(r"\[.*\]|\(.*\)")
+_NOTHING: Final = frozenset({"No matches.", "No files match."})
 _STEERED: Final = re.compile(r"the user(?:'s)? steer(?:ed|ing)")
 _SAID: Final = re.compile(r"They said: (.+)")
 
@@ -43,11 +44,11 @@ class Result:
 
     @property
     def lines(self) -> list[str]:
-        """What the tool printed, without blank lines and without its own remarks."""
-        if self.text.strip() in _NOTHING:
-            return []
-        lines = (line.rstrip() for line in self.text.splitlines())
-        return [line for line in lines if line and not (line[0] in "[(" and line[-1] in "])")]
+        """What the tool printed, without its remarks at the end and blank lines round them."""
+        lines = [line.rstrip() for line in self.text.splitlines()]
+        while lines and (not lines[-1] or lines[-1] in _NOTHING or _REMARK.fullmatch(lines[-1])):
+            lines.pop()
+        return lines
 
     @property
     def reason(self) -> str:

@@ -23,7 +23,6 @@ __all__ = [
     "went_wrong",
 ]
 
-_LINE_NUMBER: Final = re.compile(r"^\s*\d+(?:\t|→|│|\s?[|:] ?)")
 _WORD: Final = re.compile(r"[^\W\d_][\w-]{3,}")
 _FLUFF: Final = re.compile(
     r"about|around|could|does|explain|find|from|have|hello|help|here|into|just|know|like|look|make|more|need|"
@@ -93,7 +92,7 @@ def excerpt(result: Result | None, limit: int) -> str:
     if result is None or result.state != "ok":
         return went_wrong(result)
     path = str(result.arguments.get("path", "the file"))
-    lines = [_LINE_NUMBER.sub("", line)[:100] for line in result.lines]
+    lines = [line[:100] for line in result.lines]
     if not lines:
         return f"`{quote(path)}` is empty. That was quick."
     language = PurePath(path).suffix.lstrip(".")

@@ -220,16 +220,15 @@ class Child:
 
     async def _end(self, grace_s: float) -> int:
         living = 0
-        steps = (
-            ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_S))
-            if grace_s
-            else ((signal.SIGKILL, _KILL_S),)
-        )
+        steps = ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_S)) if grace_s else ((signal.SIGKILL, _KILL_S),)
         for number, patience_s in steps:
             deadline = time.monotonic() + patience_s
+            empty = 0
             while True:
                 living = await asyncio.to_thread(self._tree.send, number)
-                if not living and self._exited.is_set():
+                empty = empty + 1 if not living and self._exited.is_set() else 0
+                # Looked at twice: a process may fork and end between being listed and being looked at.
+                if empty == 2:
                     return 0
                 if time.monotonic() >= deadline:
                     break

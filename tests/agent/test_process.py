@@ -1,0 +1,306 @@
+"""A child process: its output to the end, its end whatever it does, and nothing left of it.
+
+Real processes throughout. Every command carries a number of its own as `sleep` argument or in its script, so that
+what lives on can be found in /proc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from h2a_agent.tools.finish import finish
+from h2a_agent.tools.process import Child
+from h2a_agent.tools.process_tree import end_leftovers
+
+_numbers = itertools.count(os.getpid() * 1000)
+
+
+@pytest.fixture
+def tag() -> Iterator[str]:
+    """A number that stands in the command lines of one test only; what still carries it afterwards is killed."""
+    number = f"8{next(_numbers)}"
+    yield number
+    for pid in living(number):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_is_left() -> Iterator[None]:
+    before = descriptors()
+    yield
+    assert descriptors() == before
+
+
+def descriptors() -> dict[str, str]:
+    """Open descriptors of this process but the event loop's, which come and go with it."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        if not target.startswith(("anon_inode:[eventpoll]", "socket:", "/proc/")):
+            found[name] = target
+    return found
+
+
+def living(tag: str) -> list[int]:
+    """The processes, zombies excepted, whose command line holds `tag`."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal() or int(entry) == os.getpid():
+            continue
+        try:
+            line = Path(f"/proc/{entry}/cmdline").read_bytes()
+            state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if tag.encode() in line and state != "Z":
+            found.append(int(entry))
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+async def all_output(child: Child) -> bytes:
+    pieces = []
+    while piece := await child.read():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def bash(command: str, folder: Path) -> Child:
+    return Child.start(["/bin/bash", "-c", command], folder)
+
+
+# ------------------------------------------------------------------------ output
+
+
+async def test_output_and_errors_come_together_with_the_exit_code(tmp_path: Path) -> None:
+    async with bash("echo one; echo two >&2; pwd; exit 7", tmp_path) as child:
+        assert await all_output(child) == f"one\ntwo\n{tmp_path}\n".encode()
+        assert child.exit_code == 7
+
+
+async def test_output_of_half_a_megabyte_arrives_whole(tmp_path: Path) -> None:
+    async with bash("seq 1 80000", tmp_path) as child:
+        assert await all_output(child) == b"".join(b"%d\n" % n for n in range(1, 80001))
+
+
+async def test_death_by_signal_is_given_as_a_shell_gives_it(tmp_path: Path) -> None:
+    async with bash("kill -9 $$", tmp_path) as child:
+        assert await all_output(child) == b""
+        assert child.exit_code == 128 + 9
+
+
+async def test_output_closed_early_still_waits_for_the_exit_code(tmp_path: Path) -> None:
+    async with bash("echo out; exec >&- 2>&-; sleep 0.1; exit 3", tmp_path) as child:
+        assert await all_output(child) == b"out\n"
+        assert child.exit_code == 3
+
+
+async def test_background_child_that_holds_the_pipe_does_not_delay_the_end(tmp_path: Path, tag: str) -> None:
+    async with bash(f"sleep {tag} & echo started", tmp_path) as child:
+        assert await all_output(child) == b"started\n"
+        assert child.exit_code == 0
+        assert child.left_pipe_open
+    assert living(tag), "a background job is the user's and goes on"
+
+
+async def test_background_child_that_never_stops_printing_does_not_delay_the_end(
+    tmp_path: Path, tag: str
+) -> None:
+    async with bash(f"(while :; do echo {tag}; done) & sleep 0.05; exit 5", tmp_path) as child:
+        await all_output(child)
+        assert child.exit_code == 5
+
+
+async def test_last_words_are_read_however_late_they_are_read(tmp_path: Path) -> None:
+    async with bash("seq 1 10000", tmp_path) as child:  # fits into the pipe
+        await until(lambda: child.exit_code is not None)
+        await asyncio.sleep(0.3)  # longer than the end is waited for
+        assert await all_output(child) == b"".join(b"%d\n" % n for n in range(1, 10001))
+
+
+async def test_flood_is_held_back_while_nobody_reads(tmp_path: Path, tag: str) -> None:
+    async with bash(f"yes {tag}", tmp_path) as child:
+        taken = sum([len(await child.read()) for _ in range(50)])
+        assert 0 < taken <= 50 * 65536
+        ticks = 0
+        for _ in range(50):  # others get their turn between two reads
+            tick = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(tick.set_result, None)
+            await child.read()
+            ticks += tick.done()
+        assert ticks == 50
+        assert await child.end(0) == 0
+    assert living(tag) == []
+
+
+# ------------------------------------------------------------------- no questions
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["read answer; echo got $?", "read answer </dev/tty; echo got $?", "cat", "python3 -c 'input()'; echo got $?"],
+)
+async def test_no_command_can_wait_for_an_answer(tmp_path: Path, question: str) -> None:
+    async with asyncio.timeout(20), bash(question, tmp_path) as child:
+        out = await all_output(child)
+        assert b"got 0" not in out
+
+
+async def test_keys_do_not_reach_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "GITHUB_TOKEN", "DB_PASSWORD"):
+        monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "stays")
+    async with bash("env", tmp_path) as child:
+        out = await all_output(child)
+    assert b"canary" not in out
+    assert b"TOKENIZERS_PARALLELISM=stays" in out
+    assert b"TERM=dumb" in out
+
+
+# --------------------------------------------------------------------- its end
+
+_IGNORES = "import signal, time\nfor s in (15, 2, 1): signal.signal(s, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60) #"
+_DAEMON = (
+    "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+    "print('ready', flush=True)\ntime.sleep(60) #"
+)
+ESCAPES = {
+    "foreground": "echo ready; sleep {tag}",
+    "background": "sleep {tag} & echo ready; wait",
+    "ignores TERM, INT and HUP": f'"{sys.executable}" -c "{_IGNORES} {{tag}}"',
+    "own session": "setsid bash -c 'echo ready; sleep {tag}; echo' & wait",
+    "own session, disowned": "nohup setsid bash -c 'echo ready; sleep {tag}; echo' 2>/dev/null & disown; sleep {tag}",
+    "double fork daemon": f'"{sys.executable}" -c "{_DAEMON} {{tag}}"; sleep {{tag}}',
+    "pipes": "echo ready; sleep {tag} | cat | cat",
+    "stopped": "sleep {tag} & kill -STOP $!; echo ready; wait",
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+async def test_end_leaves_no_process(tmp_path: Path, tag: str, escape: str) -> None:
+    async with bash(ESCAPES[escape].replace("{tag}", tag), tmp_path) as child:
+        assert b"ready" in await child.read()
+        await until(lambda: living(tag))
+        assert await child.end(0.1) == 0
+        assert living(tag) == []
+
+
+async def test_term_comes_first_so_that_a_program_can_clean_up(tmp_path: Path) -> None:
+    script = 'trap "echo cleaned > trace; exit" TERM; echo ready; while :; do sleep 0.01; done'
+    async with bash(script, tmp_path) as child:
+        assert await child.read() == b"ready\n"
+        await child.end(5.0)
+    assert (tmp_path / "trace").read_text() == "cleaned\n"
+
+
+async def test_end_without_grace_kills_at_once(tmp_path: Path, tag: str) -> None:
+    async with bash(f'trap "" TERM; echo ready; sleep {tag}', tmp_path) as child:
+        assert await child.read() == b"ready\n"
+        assert await child.end(0) == 0
+        assert child.exit_code == 128 + 9
+
+
+async def test_end_runs_to_its_end_when_cancelled(tmp_path: Path, tag: str) -> None:
+    async with bash(ESCAPES["ignores TERM, INT and HUP"].replace("{tag}", tag), tmp_path) as child:
+        assert b"ready" in await child.read()
+        ending = asyncio.create_task(child.end(0.2))
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+        assert living(tag) == []
+
+
+async def test_leaving_the_block_ends_what_runs(tmp_path: Path, tag: str) -> None:
+    with pytest.raises(KeyError):
+        async with bash(f"echo; exec sleep {tag}", tmp_path) as child:
+            await child.read()
+            raise KeyError
+    assert living(tag) == []
+
+
+async def test_other_commands_are_left_alone(tmp_path: Path, tag: str) -> None:
+    async with (
+        bash(f"echo; exec sleep {tag}1", tmp_path) as one,
+        bash(f"echo; exec sleep {tag}2", tmp_path) as other,
+    ):
+        await one.read()
+        await other.read()
+        await one.end(0.1)
+        assert living(f"{tag}1") == []
+        assert living(f"{tag}2") == [other.pid]
+
+
+async def test_background_jobs_end_with_the_session(tmp_path: Path, tag: str) -> None:
+    async with bash(f"nohup setsid sleep {tag} >/dev/null 2>&1 & exit", tmp_path) as child:
+        await all_output(child)
+    await until(lambda: living(tag))
+    assert await asyncio.to_thread(end_leftovers) >= 1
+    assert living(tag) == []
+
+
+async def test_missing_program_raises_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Child.start([tmp_path / "none"], tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Child.start(["/bin/true"], tmp_path / "none")
+
+
+async def test_fifty_commands_leave_no_zombie(tmp_path: Path) -> None:
+    for _ in range(50):
+        async with bash("exit 0", tmp_path) as child:
+            await all_output(child)
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child.pid, os.WNOHANG)
+
+
+# ---------------------------------------------------------------------- finish
+
+
+async def test_finish_lets_the_work_end_before_the_cancellation() -> None:
+    record: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.02)
+        record.append("done")
+
+    async def caller() -> None:
+        try:
+            await finish(work())
+        except asyncio.CancelledError:
+            record.append("cancelled")
+            raise
+
+    task = asyncio.create_task(caller())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert record == ["done", "cancelled"]
+
+
+async def test_finish_passes_a_failure_on() -> None:
+    async def work() -> None:
+        raise KeyError(time.monotonic())
+
+    with pytest.raises(KeyError):
+        await finish(work())

@@ -1,0 +1,162 @@
+"""An agent that does nothing but remember what it was asked and say what it is told to say.
+
+It has the face of `h2a_agent.Agent` as `h2a_tui.client.Client` describes it, a real inbox and a real event
+bus, and no run: a test plays the run with `say`. `calls` holds every verb with its arguments, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.events import AnyEvent, ApprovalAnswered, Decision, InputRestored, Kind, QueueChanged
+from h2a_agent.inbox import Inbox
+from h2a_agent.safe_text import safe_text
+from h2a_agent.state import State, reduce
+
+__all__ = ["ScriptedAgent"]
+
+
+class ScriptedAgent:
+    """Records commands; `say` publishes events as a run would."""
+
+    session_id = "01SCRIPTED"
+    provider_name = "scripted"
+    model = "scripted-1"
+    mode = "ask"
+
+    def __init__(
+        self,
+        workspace: Path = Path("/work/space"),
+        *,
+        past: Sequence[AnyEvent] = (),
+        on_call: Callable[[ScriptedAgent, tuple[Any, ...]], None] | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self.session_path: Path | None = None
+        self.calls: list[tuple[Any, ...]] = []
+        self.warmed_up = False
+        self._past = list(past)
+        self._on_call = on_call
+        self._state = State()
+        self._bus = EventBus()
+        self._inbox = Inbox(changed=lambda _item: self._queue_changed())
+        self._open: set[str] = set()
+
+    # ------------------------------------------------------- what a test plays
+
+    def say(self, *events: AnyEvent) -> None:
+        """Publish `events`."""
+        for event in events:
+            self._state = reduce(self._state, self._bus.publish(event))
+
+    def deliver(self, item_id: str) -> None:
+        """An item leaves the inbox."""
+        self._inbox.withdraw(item_id)
+
+    def deliver_all(self) -> None:
+        """Everything that waits leaves the inbox."""
+        for item in self._inbox.waiting():
+            self._inbox.withdraw(item.id)
+
+    def hold(self) -> None:
+        """What waits is held back until resumed."""
+        self._inbox.hold()
+        self._queue_changed()
+
+    # ---------------------------------------------------------------- the face
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def prompt(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
+        return self._put(Kind.PROMPT, content)
+
+    def steer(self, content: str | Sequence[UserBlock]) -> str:
+        return self._put(Kind.STEER, content)
+
+    def nudge(self, content: str | Sequence[UserBlock]) -> str:
+        return self._put(Kind.NUDGE, content)
+
+    def follow_up(self, content: str | Sequence[UserBlock]) -> str:
+        return self._put(Kind.FOLLOW_UP, content)
+
+    def withdraw(self, item_id: str) -> bool:
+        item = self._inbox.withdraw(item_id)
+        if item is not None:
+            self.say(InputRestored((safe_text(item.text),), (), (item.content,)))
+        self._record("withdraw", item_id)
+        return item is not None
+
+    def edit(self, item_id: str, content: str) -> bool:
+        done = self._inbox.edit(item_id, (TextBlock(content),))
+        self._record("edit", item_id, content)
+        return done
+
+    def reorder(self, item_id: str, offset: int) -> bool:
+        done = self._inbox.reorder(item_id, offset)
+        self._record("reorder", item_id, offset)
+        return done
+
+    def promote(self, item_id: str, kind: Kind) -> bool:
+        done = self._inbox.convert(item_id, kind)
+        self._record("promote", item_id, kind)
+        return done
+
+    def abort(self) -> None:
+        self._record("abort")
+
+    def pause(self) -> None:
+        self._record("pause")
+
+    def resume(self) -> None:
+        self._inbox.release()
+        self._queue_changed()
+        self._record("resume")
+
+    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
+        was_open = any(a.call_id == call_id for a in self._state.approvals)
+        if was_open:
+            self.say(ApprovalAnswered(call_id, decision, note))
+        self._record("answer", call_id, decision, note)
+        return was_open
+
+    def subscribe(self) -> Subscription:
+        return self._bus.subscribe()
+
+    def replay(self) -> list[AnyEvent]:
+        return list(self._past)
+
+    async def warm_up(self) -> None:
+        self.warmed_up = True
+
+    async def settled(self) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        self._bus.close()
+
+    # ----------------------------------------------------------------- private
+
+    def _put(self, kind: Kind, content: str | Sequence[UserBlock]) -> str:
+        blocks = (TextBlock(content),) if isinstance(content, str) else tuple(content)
+        delivered_as = kind if self._state.busy else Kind.PROMPT
+        if not self._state.busy:
+            self._record(str(delivered_as), content)
+            return "delivered"
+        item = self._inbox.put(delivered_as, blocks)
+        assert item is not None
+        self._record(str(delivered_as), content)
+        return item.id
+
+    def _record(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self._on_call is not None:
+            self._on_call(self, call)
+
+    def _queue_changed(self) -> None:
+        self.say(QueueChanged(self._inbox.snapshot(), self._inbox.paused))

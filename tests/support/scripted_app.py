@@ -1,0 +1,160 @@
+"""The real app in a real terminal, with a scripted agent whose calls the test reads and whose events it writes.
+
+    with ScriptedApp.start(size=(80, 24)) as app:
+        app.say("Status(Phase.STREAMING, 1)")
+        app.terminal.press("h", "i", "enter")
+        assert app.next_call() == ["steer", "hi"]
+
+The program is this file: calls come as JSON lines through one pipe, what the agent shall do goes as Python
+expressions through another (`say(...)`, `agent.hold()`, all names of `h2a_agent.events`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from support.pty_rig import TIMEOUT_S, Terminal
+
+__all__ = ["ScriptedApp"]
+
+
+class ScriptedApp:
+    """A running app."""
+
+    def __init__(
+        self, terminal: Terminal, calls: int, script: int, home: tempfile.TemporaryDirectory[str]
+    ) -> None:
+        self.terminal = terminal
+        self.log_dir = Path(home.name) / "logs"
+        self._home = home
+        self._calls = calls
+        self._script = script
+        self._buffer = b""
+
+    @classmethod
+    def start(
+        cls, *, size: tuple[int, int] = (80, 24), env: Mapping[str, str] | None = None, **settings: str
+    ) -> ScriptedApp:
+        """Start it, with these `ScreenSettings`, and wait for its first frame."""
+        calls_read, calls_write = os.pipe()
+        script_read, script_write = os.pipe()
+        home = tempfile.TemporaryDirectory(prefix="h2a-app-")
+        tests = Path(__file__).resolve().parent.parent
+        try:
+            terminal = Terminal.spawn(
+                [
+                    sys.executable,
+                    __file__,
+                    str(calls_write),
+                    str(script_read),
+                    home.name,
+                    json.dumps(settings),
+                ],
+                size=size,
+                env={"PYTHONPATH": os.pathsep.join([str(tests), *sys.path]), **(env or {})},
+                pass_fds=(calls_write, script_read),
+            )
+        finally:
+            os.close(calls_write)
+            os.close(script_read)
+        app = cls(terminal, calls_read, script_write, home)
+        try:
+            terminal.wait_for("ready")
+        except BaseException:
+            app.close()
+            raise
+        return app
+
+    def say(self, *events: str) -> None:
+        """Let the agent publish these events, written as Python expressions."""
+        self.script(f"say({', '.join(events)})")
+
+    def script(self, expression: str) -> None:
+        """Let the agent do something."""
+        os.write(self._script, expression.encode() + b"\n")
+
+    def next_call(self, timeout_s: float = TIMEOUT_S) -> list[Any]:
+        """The next call the app made; waits for it.
+
+        Raises:
+            AssertionError: there was none in time.
+        """
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._calls], [], [], timeout_s)
+            data = os.read(self._calls, 65_536) if ready else b""
+            if not data:
+                raise AssertionError(f"no call\n{self.terminal.screen_text()}")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        call: list[Any] = json.loads(line)
+        return call
+
+    def close(self) -> None:
+        """End it."""
+        self.terminal.close()
+        os.close(self._calls)
+        os.close(self._script)
+        self._home.cleanup()
+
+    def __enter__(self) -> ScriptedApp:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> int:
+    """The program: run the app; its exit code."""
+    from h2a_tui import environment
+
+    environment.prepare(os.environ)
+
+    import asyncio
+
+    from h2a_agent import events
+    from h2a_tui.app import H2AApp
+    from h2a_tui.settings import ScreenSettings
+    from support.scripted_agent import ScriptedAgent
+
+    def report(_agent: ScriptedAgent, call: tuple[Any, ...]) -> None:
+        plain = [arg if isinstance(arg, str | int) else repr(arg) for arg in call]
+        os.write(calls, json.dumps(plain).encode() + b"\n")
+
+    agent = ScriptedAgent(workspace=home, on_call=report)
+    agent.session_path = home / "session.jsonl"
+    names = {**vars(events), "agent": agent, "say": agent.say}
+    buffer = bytearray()
+
+    def obey() -> None:
+        data = os.read(script, 65_536)
+        if not data:
+            asyncio.get_running_loop().remove_reader(script)
+            return
+        buffer.extend(data)
+        while b"\n" in buffer:
+            line, _, rest = bytes(buffer).partition(b"\n")
+            buffer[:] = rest
+            eval(line, names)
+
+    async def run() -> int:
+        app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", **settings))
+        names["app"] = app
+        asyncio.get_running_loop().add_reader(script, obey)
+        await app.run_async(mouse=False)
+        return app.return_code or 0
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])))
