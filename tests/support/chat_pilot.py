@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,9 +67,13 @@ class Chat:
         await self.press(*text)
 
     async def drawn(self) -> None:
-        """Until every widget has dealt with its messages."""
-        for _ in range(3):
-            await self.pilot._wait_for_screen()
+        """Until every widget has dealt with its messages and the screen has been laid out and painted."""
+        await self.pilot._wait_for_screen()
+        if self.app.is_running:
+            painted = asyncio.Event()
+            self.app.screen.call_after_refresh(painted.set)
+            await painted.wait()
+        await self.pilot._wait_for_screen()
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Until `condition` holds; the test's own time limit ends a wait in vain."""

@@ -1,1 +1,1 @@
-"""Transcript of the screen."""
+"""The conversation on the screen: events to items (`document`), items to rows, rows to a page (`widget`)."""

@@ -1,0 +1,212 @@
+"""The question whether a tool may run: whole, calm, and deaf to words typed for the composer."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Phase, Status
+from h2a_tui.widgets import approval
+from support.chat_pilot import Chat, running_chat
+
+ASKING = Status(Phase.APPROVAL, 1)
+NEVER_S = 3600.0
+
+
+def question(call_id: str = "c1", detail: str = "npm test") -> ApprovalRequested:
+    return ApprovalRequested(
+        call_id, "bash", "npm test", detail, "command", "it runs a command", "/work/space"
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that may be answered at once, by a person who is not typing."""
+    monkeypatch.setattr(approval, "READABLE_S", 0.001)
+    monkeypatch.setattr(approval, "LONE_KEY_S", 0.001)
+
+
+async def ask(chat: Chat, *questions: ApprovalRequested) -> None:
+    await chat.say(ASKING, *(questions or (question(),)))
+
+
+async def until_focused(chat: Chat) -> None:
+    await chat.until(lambda: chat.screen.focused is chat.screen.approval)
+
+
+async def until_called(chat: Chat) -> None:
+    await chat.until(lambda: chat.calls)
+    await chat.settle()
+
+
+async def test_question_shows_tool_place_reason_and_the_whole_command() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        for part in ("May bash run?", "in /work/space · it runs a command", "npm test", "F2 to answer"):
+            assert part in chat.text()
+        assert "approval" in chat.rows()[-1]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("key", "decision"),
+    [("y", Decision.ALLOW), ("a", Decision.ALLOW_SESSION), ("n", Decision.REJECT)],
+)
+async def test_lone_letter_answers(key: str, decision: Decision) -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", key)
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", decision, "")]
+        assert "May bash run?" not in chat.text()
+        await chat.press("x")
+        assert chat.draft == "x"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_rejection_can_say_why() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", "r")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.reason)
+        await chat.type("use make")
+        await chat.press("enter")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.REJECT, "use make")]
+
+
+async def test_word_begun_before_the_question_goes_on_in_the_composer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(approval, "READABLE_S", 0.001)
+    async with running_chat() as chat:
+        await chat.type("ma")
+        await ask(chat)
+        await chat.type("ny yaks")
+        assert chat.draft == "many yaks"
+        assert chat.calls == []
+
+
+async def test_unreadable_question_takes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approval, "READABLE_S", NEVER_S)
+    monkeypatch.setattr(approval, "LONE_KEY_S", 0.001)
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", "y", "a", "n")
+        await chat.pilot.pause(0.01)
+        assert chat.calls == []
+
+
+async def test_letter_followed_by_another_was_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approval, "READABLE_S", 0.0)
+    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2")
+        await chat.type("yes but first")
+        await chat.drawn()
+        assert chat.draft == "yes but first"
+        assert chat.calls == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_letters_that_answer_nothing_go_to_the_composer() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2")
+        await chat.type("hello")
+        await chat.drawn()
+        assert chat.draft == "hello"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_enter_space_and_escape_never_answer() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", "enter")
+        assert chat.screen.focused is chat.screen.approval
+        await chat.press("escape")
+        assert chat.screen.focused is chat.screen.composer
+        assert "│ F2 to answer" in chat.text()
+        await chat.press("space", "backspace")
+        assert chat.calls == []
+        await chat.press("escape")
+        assert chat.calls == [("abort",)]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_question_takes_the_keyboard_only_from_an_idle_empty_editor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", 0.0)
+    async with running_chat() as chat:
+        await chat.type("draft")
+        await ask(chat)
+        for _ in range(20):
+            await chat.pilot.pause(0.001)
+        assert chat.screen.focused is chat.screen.composer
+        await chat.press("ctrl+c")
+        await until_focused(chat)
+
+
+async def test_question_waits_for_a_pause_in_typing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approval, "READABLE_S", 0.001)
+    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", NEVER_S)
+    async with running_chat() as chat:
+        await chat.press("a", "backspace")
+        await ask(chat)
+        for _ in range(20):
+            await chat.pilot.pause(0.001)
+        assert chat.screen.focused is chat.screen.composer
+
+
+async def test_enter_in_the_composer_steers_and_the_question_goes_when_it_is_withdrawn() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        assert "Enter steer (withdraws question)" in chat.rows()[-2]
+        await chat.type("stop that")
+        await chat.press("enter")
+        assert chat.calls == [("steer", "stop that")]
+        await chat.say(ApprovalAnswered("c1", Decision.WITHDRAWN), Status(Phase.PREPARING, 2))
+        assert "May bash run?" not in chat.text()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_several_questions_come_one_after_the_other() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question("c1"), question("c2", "rm -r build"))
+        assert "(1 of 2)" in chat.text()
+        await chat.press("f2", "y")
+        await until_called(chat)
+        assert "rm -r build" in chat.text()
+        assert "1 of" not in chat.text()
+
+
+async def test_hostile_detail_is_made_visible_and_brackets_are_no_markup() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question(detail="echo \x1b[2J [red]safe[/red] \u202etxt"))
+        assert "␛[2J [red]safe[/red] ⟨202E⟩txt" in chat.text()
+
+
+async def test_long_detail_scrolls_and_the_answers_stay_on_screen() -> None:
+    detail = "\n".join(f"line {n}" for n in range(100))
+    async with running_chat() as chat:
+        await ask(chat, question(detail=detail))
+        await chat.press("f2")
+        assert "line 0" in chat.text()
+        assert "line 50" not in chat.text()
+        assert "│ y allow · a allow for session · n reject · r say why" in chat.text()
+        await chat.press(*["down"] * 3)
+        await chat.until(lambda: "line 2" not in chat.text() and "line 3" in chat.text())
+
+
+async def test_diff_is_coloured_by_line() -> None:
+    async with running_chat() as chat:
+        detail = "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n same"
+        await chat.say(ASKING, ApprovalRequested("c1", "edit", "a.py", detail, "diff", "", ""))
+        colours = {}
+        for strip in chat.app.screen._compositor.render_strips(chat.app.size):
+            for segment in strip:
+                for word in ("-old", "+new", " same"):
+                    if segment.text.startswith(word) and segment.style:
+                        colours[word] = segment.style.color
+        assert len(set(colours.values())) == 3

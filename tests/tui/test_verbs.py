@@ -1,0 +1,129 @@
+"""What keys mean now, and that the screen says exactly that."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem
+from h2a_agent.state import State
+from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.verbs import Escape, escape_means, hints, kind_for
+from h2a_tui.widgets.hint_line import hint_text
+
+QUESTION = ApprovalRequested("c1", "bash", "rm", "rm x", "command", "", "/w")
+ITEM = QueueItem("i1", Kind.FOLLOW_UP, "queued", "later", 0, 0.0, 0)
+
+
+def line(state: State, width: int = 78, context: Context = Context.COMPOSER, **keymap: str) -> str:
+    return hint_text(hints(context, state, Keymap(**keymap), "steer"), width).plain  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (State(), "Enter send · Alt+Enter send · Shift+Enter new line · F1 help"),
+        (
+            State(phase=Phase.STREAMING),
+            "Enter steer (cuts answer) · Alt+Enter follow-up · Ctrl+S next step · Esc stop",
+        ),
+        (
+            State(phase=Phase.TOOLS),
+            "Enter steer (stops tools) · Alt+Enter follow-up · Ctrl+S next step · Esc stop",
+        ),
+        (
+            State(phase=Phase.PREPARING),
+            "Enter steer · Alt+Enter follow-up · Ctrl+S next step · Esc stop · F1 help",
+        ),
+        (
+            State(phase=Phase.APPROVAL, approvals=(QUESTION,)),
+            "Enter steer (withdraws question) · Alt+Enter follow-up · Ctrl+S next step",
+        ),
+        (
+            State(phase=Phase.RETRYING),
+            "Enter steer (ends the wait) · Alt+Enter follow-up · Ctrl+S next step",
+        ),
+        (
+            State(phase=Phase.COMPACTING),
+            "Enter steer (after compacting) · Alt+Enter follow-up · Ctrl+S next step",
+        ),
+        (
+            State(phase=Phase.PAUSED),
+            "Enter send and go on · Alt+Enter follow-up · Ctrl+S send and go on · Esc stop",
+        ),
+        (
+            State(queue=(ITEM,), queue_paused=True),
+            "Enter send · Alt+Enter send · F8 go on · Alt+↑ queue · Shift+Enter new line",
+        ),
+    ],
+)
+def test_label_in_each_state(state: State, expected: str) -> None:
+    assert line(state) == expected
+
+
+def test_label_always_names_enter_and_alt_enter_first_and_grows_with_the_room() -> None:
+    state = State(phase=Phase.STREAMING)
+    assert line(state, 20) == "Enter steer"
+    assert line(state, 40) == "Enter steer · Alt+Enter follow-up"
+    assert line(state, 120).endswith("Esc stop · F1 help")
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_label_never_is_wider_than_its_line(width: int) -> None:
+    assert len(line(State(phase=Phase.APPROVAL, approvals=(QUESTION,)), width)) <= width
+
+
+def test_label_names_alt_enter_as_new_line_when_it_is_one() -> None:
+    text = line(State(phase=Phase.STREAMING), 120, alt_enter="newline")
+    assert "Alt+Enter new line" in text
+    assert "Ctrl+Q follow-up" in text
+
+
+def test_label_in_the_queue_and_at_a_question_names_their_keys() -> None:
+    assert line(State(), 120, Context.QUEUE).startswith(
+        "Enter edit · s steer · n next step · f follow-up · Del"
+    )
+    assert line(State(), 78, Context.QUEUE_EDIT) == "Enter save · Shift+Enter new line · Esc back"
+    assert (
+        line(State(), 78, Context.APPROVAL)
+        == "y allow · a allow for session · n reject · r say why · Esc back"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "enter", "kind"),
+    [
+        (Action.SUBMIT, "steer", Kind.STEER),
+        (Action.NUDGE, "steer", Kind.NUDGE),
+        (Action.SUBMIT, "next-step", Kind.NUDGE),
+        (Action.NUDGE, "next-step", Kind.STEER),
+        (Action.FOLLOW_UP, "steer", Kind.FOLLOW_UP),
+        (Action.FOLLOW_UP, "next-step", Kind.FOLLOW_UP),
+        (Action.FOLLOW_UP_BY_TAB, "steer", Kind.FOLLOW_UP),
+    ],
+)
+def test_setting_swaps_what_enter_and_its_twin_do(action: Action, enter: str, kind: Kind) -> None:
+    assert kind_for(action, enter) is kind  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("selection", [False, True])
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("context", list(Context))
+def test_escape_closes_then_unselects_then_aborts(context: Context, selection: bool, busy: bool) -> None:
+    """The whole table: what is open wins over a selection, that over the run; idle it does nothing."""
+    closes = {
+        Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
+        Context.REASON: Escape.CANCEL_REASON,
+        Context.QUEUE: Escape.LEAVE_QUEUE,
+        Context.APPROVAL: Escape.LEAVE_APPROVAL,
+    }
+    rest = Escape.CANCEL_SELECTION if selection else Escape.ABORT if busy else Escape.NOTHING
+    assert escape_means(context, selection=selection, busy=busy) is closes.get(context, rest)
+
+
+def test_every_phase_has_a_label() -> None:
+    for phase in Phase:
+        text = line(dataclasses.replace(State(), phase=phase))
+        assert text.startswith("Enter ")
+        assert "Alt+Enter " in text

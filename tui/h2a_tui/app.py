@@ -1,0 +1,98 @@
+"""The Textual application: wiring and nothing else.
+
+Events come from the agent through a h2A queue of this app's own, are folded into a `State`, and go to the
+chat screen in batches; keys go the other way as calls of the agent.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import ClassVar, Final
+
+from rich.segment import Segments
+from rich.text import Text
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+from h2a_agent.state import State, reduce
+from h2a_themes import load
+from h2a_tui.client import Client
+from h2a_tui.crash import crash_message, write_crash_report
+from h2a_tui.keys import KeyDriver
+from h2a_tui.screens.chat import ChatScreen
+from h2a_tui.settings import ScreenSettings
+from h2a_tui.theme import textual_theme
+from h2a_tui.transcript.widget import Transcript
+
+__all__ = ["H2AApp"]
+
+_DEFAULT_THEME: Final = "dark"
+
+
+class H2AApp(App[None], inherit_bindings=False):
+    """Shows one agent. The return code is 1 when the program failed, else 0; the agent is the caller's to close."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []  # the keymap has them all
+    ENABLE_COMMAND_PALETTE = False
+    TITLE: str | None = "h2a-chat"
+
+    def __init__(self, client: Client, settings: ScreenSettings, theme_name: str = "") -> None:
+        """`theme_name` is a built-in theme's name or a theme file's path; "" is the dark one.
+
+        Raises:
+            ThemeError: there is no such theme.
+        """
+        super().__init__(driver_class=KeyDriver)
+        theme = load(theme_name or _DEFAULT_THEME)
+        textual = textual_theme(theme)
+        self.register_theme(textual)
+        self.theme = textual.name
+        self._client = client
+        self._settings = settings
+        self._chat = ChatScreen(client, settings, Transcript(theme=theme))
+        # In one tick, so that nothing falls between what was and what comes.
+        self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
+
+    def get_default_screen(self) -> Screen[None]:
+        """The chat is the only screen there is to come back to."""
+        return self._chat
+
+    def on_mount(self) -> None:
+        """Listen to the agent; everything slow comes after the first frame."""
+        self.run_worker(self._read_events(), name="events")
+        self.call_after_refresh(self._after_first_frame)
+
+    def on_unmount(self) -> None:
+        """Want no more events."""
+        self._events.close()
+
+    async def _read_events(self) -> None:
+        """Draw the past, then whatever happens. Ends when the agent is closed."""
+        state: State = self._first_state
+        self._chat.show_past(self._past, state)
+        self._past = []
+        while events := await self._events.batch():
+            for event in events:
+                state = reduce(state, event)
+            self._chat.show(state, events)
+
+    def _after_first_frame(self) -> None:
+        """Load what the first message would wait for, then keep the collector away from what stays for good."""
+        self.run_worker(self._warm_up(), name="warm-up")
+
+    async def _warm_up(self) -> None:
+        await self._client.warm_up()
+        gc.collect()
+        gc.freeze()
+
+    def _fatal_error(self) -> None:
+        """Leave after a fault: the traceback goes to a file, the person reads where."""
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        report = write_crash_report(error, self._settings.log_dir) if error is not None else None
+        message = Text(crash_message(report, self._client.session_path))
+        self._exit_renderables.append(Segments(self.console.render(message, self.console.options)))
+        self._close_messages_no_wait()

@@ -1,0 +1,325 @@
+"""The command line: parse, choose a front end, import it there, run it, and map what went wrong to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from h2a_tui import environment
+
+if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
+    from h2a_agent.config import Settings
+    from h2a_agent.paths import Paths
+    from h2a_agent.session import Session
+    from h2a_tui.settings import ScreenSettings
+
+__all__ = ["main"]
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+_PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
+
+_EXAMPLES: Final = """\
+examples:
+  h2a-chat                                  start, in this folder
+  h2a-chat "why does the build fail?"       start with a question
+  h2a-chat -c                               go on where you left off here
+  h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
+  git diff | h2a-chat -p -                  the prompt from a pipe
+  h2a-chat --demo                           try every key without a model
+  h2a-chat --base-url http://localhost:11434 --model NAME     a local server
+
+while it works:
+  Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
+  Alt+Enter queues a follow-up, Esc stops. F1 shows all keys.
+
+environment:
+  ANTHROPIC_API_KEY    the key, for Anthropic or for ANTHROPIC_BASE_URL
+  H2A_API_KEY          the key for the server of --base-url
+  ANTHROPIC_BASE_URL, H2A_MODEL     as --base-url and --model
+  H2A_HOME             one folder for settings, sessions and logs
+
+settings: {config}
+
+exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted"""
+
+
+class UsageError(Exception):
+    """The program was not asked in a way it understands; the message says how to ask."""
+
+
+class UnsuitableTerminal(Exception):
+    """The terminal cannot show the app; the message says what to use instead."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of argparse's usage block."""
+        raise UsageError(f"{message}. See: h2a-chat --help")
+
+
+def parser(config_file: Path) -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    result = _Parser(
+        prog="h2a-chat",
+        description="A coding agent for the terminal that you can steer while it works.",
+        epilog=_EXAMPLES.format(config=config_file).replace("%", "%%"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument("prompt", nargs="?", metavar="PROMPT", help="send this at the start")
+    result.add_argument(
+        "-p",
+        "--print",
+        dest="print_prompt",
+        nargs="?",
+        const="",
+        metavar="PROMPT",
+        help="answer this on stdout and exit; - (or nothing) reads it from stdin",
+    )
+
+    sessions = result.add_argument_group("sessions")
+    which = sessions.add_mutually_exclusive_group()
+    which.add_argument(
+        "-c", "--continue", dest="latest", action="store_true", help="go on with the last session here"
+    )
+    which.add_argument(
+        "-r",
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="go on with session ID (its beginning will do); without ID: list them",
+    )
+    which.add_argument("--no-session", action="store_true", help="write nothing to disk")
+
+    model = result.add_argument_group("model")
+    provider = model.add_mutually_exclusive_group()
+    provider.add_argument(
+        "--demo", dest="provider", action="store_const", const="demo", help="a script that needs no key"
+    )
+    provider.add_argument("--provider", choices=("anthropic", "demo"), help="where answers come from")
+    model.add_argument("--model", metavar="NAME", help="the model that answers")
+    model.add_argument("--base-url", metavar="URL", help="a server that speaks the Messages API")
+
+    how = result.add_argument_group("behaviour")
+    how.add_argument(
+        "--mode",
+        choices=("plan", "ask", "edits", "full"),
+        help="what runs unasked: nothing that changes (plan), reading (ask), edits here (edits), all (full)",
+    )
+    how.add_argument("--theme", metavar="NAME", help="the colours")
+    result.add_argument("--version", action="store_true", help="show the version and exit")
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with `argv` (default: the process's own); returns the exit code."""
+    try:
+        return _main(argv)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough. Python must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if (code := _exit_code(error)) is None:
+            raise
+        print(f"h2a-chat: {_message(error)}", file=sys.stderr)
+        return code
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of what a person can be told in one line; None for a fault of ours."""
+    from h2a_agent.config import ConfigError
+    from h2a_agent.journal import JournalLocked
+    from h2a_agent.session import SessionError
+    from h2a_themes import ThemeError
+
+    table: tuple[tuple[type[Exception], int], ...] = (
+        (UsageError, USAGE),
+        (ConfigError, USAGE),
+        (SessionError, USAGE),
+        (ThemeError, USAGE),
+        (UnsuitableTerminal, FAILED),
+        (JournalLocked, FAILED),
+        (OSError, FAILED),
+    )
+    return next((code for kind, code in table if isinstance(error, kind)), None)
+
+
+def _message(error: Exception) -> str:
+    from h2a_agent.safe_text import one_line
+
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1000)
+    return one_line(str(error), 1000)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    from h2a_agent.config import load
+    from h2a_agent.paths import find_paths
+
+    paths = find_paths(os.environ)
+    args = parser(paths.config_file).parse_args(argv)
+    if args.version:
+        from h2a_agent import __version__
+
+        print(f"h2a-chat {__version__}")
+        return OK
+    if args.resume == "":
+        return _list_sessions(paths)
+    flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
+    settings = load(paths, flags, os.environ)
+
+    if args.print_prompt is not None:
+        return _print_answer(args, settings, paths)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _play_demo(args, paths)
+    return _chat(args, settings, paths)
+
+
+# ------------------------------------------------------------- the front ends
+
+
+def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
+    """The app in the terminal."""
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        raise UnsuitableTerminal(
+            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat -p PROMPT, or set TERM to "
+            "what your terminal is, such as xterm-256color."
+        )
+    if settings.fell_back:
+        print(_FELL_BACK, file=sys.stderr)
+    environment.prepare(os.environ)
+    screen = _screen_settings(settings, paths)
+
+    async def run() -> int:
+        from h2a_agent.assemble import make_provider, running_agent
+        from h2a_tui.app import H2AApp
+
+        session = _session(args, paths)
+        async with running_agent(settings, paths, session, make_provider(settings)) as agent:
+            app = H2AApp(agent, screen, settings.theme)
+            if args.prompt:
+                app.call_after_refresh(agent.prompt, args.prompt)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                # The app leaves by its own door, so that the terminal is as it was.
+                asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
+            await app.run_async(mouse=settings.mouse)
+            _say_where_it_is(agent)
+            return app.return_code or OK
+
+    return asyncio.run(run())
+
+
+def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
+    """One answer on stdout."""
+    if args.print_prompt and args.prompt:
+        raise UsageError("there are two prompts, one with -p and one without; give one.")
+    prompt = args.print_prompt or args.prompt or "-"
+    if prompt == "-":
+        if sys.stdin.isatty():
+            raise UsageError("-p needs a prompt: h2a-chat -p 'your question', or pipe one in.")
+        prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not prompt.strip():
+        raise UsageError("the prompt is empty.")
+    if settings.fell_back:
+        print(_FELL_BACK, file=sys.stderr)
+
+    async def run() -> int:
+        from h2a_agent.assemble import make_provider, running_agent
+        from h2a_tui.plain import answer_once
+
+        provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
+        async with running_agent(settings, paths, _session(args, paths), provider) as agent:
+            return await answer_once(agent, prompt)
+
+    return asyncio.run(run())
+
+
+def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
+    """The demo conversation as plain lines: there is no terminal, and nothing was asked for."""
+    if args.prompt is not None or args.latest or args.resume:
+        raise UsageError("there is no terminal here; for one answer use: h2a-chat -p PROMPT")
+    print(
+        "No terminal here, so this is the demo, played as lines. For one answer use: h2a-chat -p PROMPT",
+        flush=True,
+    )
+
+    async def run() -> int:
+        from h2a_agent.assemble import make_provider, open_session, running_agent
+        from h2a_agent.config import Settings
+        from h2a_agent.run_settings import RunSettings
+        from h2a_tui.plain import play_demo
+
+        settings = Settings("demo", RunSettings("demo"))
+        session = open_session(paths, Path.cwd(), saved=False)
+        provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
+        async with running_agent(settings, paths, session, provider) as agent:
+            return await play_demo(agent)
+
+    return asyncio.run(run())
+
+
+def _list_sessions(paths: Paths) -> int:
+    """Every session, newest first."""
+    import time
+
+    from h2a_agent.safe_text import one_line
+    from h2a_agent.session_files import list_sessions
+    from h2a_tui.format import age, folder
+
+    sessions = list_sessions(paths.sessions_dir)
+    for info in sessions:
+        where = one_line(folder(info.workspace))
+        print(f"{info.id}  {age(time.time() - info.modified):>4}  {where:30}  {info.title}")
+    if not sessions:
+        print("There are no sessions yet.", file=sys.stderr)
+    return OK
+
+
+# --------------------------------------------------------------------- helpers
+
+_FELL_BACK: Final = (
+    "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
+    "ANTHROPIC_API_KEY or give --base-url."
+)
+
+
+def _session(args: argparse.Namespace, paths: Paths) -> Session:
+    from h2a_agent.assemble import open_session
+
+    return open_session(
+        paths, Path.cwd(), session_id=args.resume or "", latest=args.latest, saved=not args.no_session
+    )
+
+
+def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
+    from h2a_agent.config import ConfigError
+    from h2a_tui.keymap import Action
+    from h2a_tui.settings import ScreenSettings
+
+    unknown = [name for name in settings.keys if name not in set(Action)]
+    if unknown:
+        known = ", ".join(action.value for action in Action)
+        raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
+    keys = {Action(name): keys for name, keys in settings.keys.items()}
+    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+
+
+def _say_where_it_is(agent: Agent) -> None:
+    if agent.session_path is not None:
+        print(f"To go on: h2a-chat -r {agent.session_id}")

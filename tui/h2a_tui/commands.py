@@ -1,0 +1,104 @@
+"""Slash commands: a name, a line of help, and what to do.
+
+A message is a command only when it begins with `/` and a plain word: `/usr/bin/x does ...` is a message, and
+so is anything after a leading space. Commands act at once, also while the agent works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from h2a_tui.client import Client
+from h2a_tui.keymap import Action
+
+__all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
+
+
+class Chat(Protocol):
+    """What a command may use of the chat it is typed into."""
+
+    @property
+    def client(self) -> Client: ...
+
+    def send(self, content: str, action: Action) -> None:
+        """Send `content` as if it had been sent with the key of `action`."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Say something short."""
+        ...
+
+    def show_help(self) -> None: ...
+    def quit(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped."""
+
+    name: str
+    argument: str
+    help: str
+    run: Callable[[Chat, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A typed command, known or not."""
+
+    name: str
+    argument: str
+
+
+_SHAPE: Final = re.compile(r"/([a-z][a-z0-9-]*)(?:\s+(.*))?\Z", re.DOTALL)
+
+
+def parse_command(text: str) -> CommandLine | None:
+    """`text` as a command line, None when it is a message."""
+    match = _SHAPE.match(text.rstrip())
+    return None if match is None else CommandLine(match[1], (match[2] or "").strip())
+
+
+def find_command(name: str, commands: Iterable[Command] | None = None) -> Command | None:
+    """The command called `name`."""
+    return next((c for c in (COMMANDS if commands is None else commands) if c.name == name), None)
+
+
+def _queue(chat: Chat, argument: str) -> bool:
+    if not argument:
+        chat.notice("/queue needs a text: /queue then run the tests")
+        return False
+    chat.send(argument, Action.FOLLOW_UP)
+    return True
+
+
+def _pause(chat: Chat, _argument: str) -> bool:
+    chat.client.pause()
+    return True
+
+
+def _resume(chat: Chat, _argument: str) -> bool:
+    chat.client.resume()
+    return True
+
+
+def _help(chat: Chat, _argument: str) -> bool:
+    chat.show_help()
+    return True
+
+
+def _quit(chat: Chat, _argument: str) -> bool:
+    chat.quit()
+    return True
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
+    Command("pause", "", "Stop before the next step", _pause),
+    Command("resume", "", "Go on", _resume),
+    Command("help", "", "Show the keys and commands", _help),
+    Command("quit", "", "Leave; the session stays on disk", _quit),
+)

@@ -1,0 +1,282 @@
+"""Every key of the program, in one table.
+
+A row says what is done, with which keys, where, and how it is called on screen. Nothing else compares a key:
+widgets ask `Keymap.action` what a key means in their context, the label under the composer and the help
+overlay are printed from the same rows. Key names are Textual's; the first key of a row is the one shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from typing import Final, Literal, TypeAlias
+
+__all__ = ["EDITING", "KEYMAP", "Action", "AltEnter", "Context", "Enter", "Keymap", "Row", "key_label"]
+
+AltEnter: TypeAlias = Literal["follow-up", "newline"]
+Enter: TypeAlias = Literal["steer", "next-step"]
+
+
+class Context(Enum):
+    """Where a key is pressed. `GLOBAL` holds wherever the chat screen has the keyboard."""
+
+    COMPOSER = "In the editor"
+    GLOBAL = "Anywhere"
+    QUEUE = "In the queue"
+    QUEUE_EDIT = "Editing a queued message"
+    APPROVAL = "Answering a question"
+    REASON = "Giving a reason"
+    HELP = "In this help"
+
+
+class Action(StrEnum):
+    """Something a person can ask for with a key."""
+
+    SUBMIT = "submit"
+    NUDGE = "nudge"
+    FOLLOW_UP = "follow-up"
+    FOLLOW_UP_BY_TAB = "follow-up-by-tab"
+    NEWLINE = "newline"
+    HISTORY_OLDER = "history-older"
+    HISTORY_NEWER = "history-newer"
+    END_INPUT = "end-input"
+
+    ESCAPE = "escape"
+    COPY_CLEAR_QUIT = "copy-clear-quit"
+    PAUSE_RESUME = "pause-resume"
+    FOCUS_QUEUE = "focus-queue"
+    FOCUS_APPROVAL = "focus-approval"
+    TOGGLE_OUTPUT = "toggle-output"
+    PAGE_UP = "page-up"
+    PAGE_DOWN = "page-down"
+    TRANSCRIPT_TOP = "transcript-top"
+    TRANSCRIPT_END = "transcript-end"
+    SUSPEND = "suspend"
+    HELP = "help"
+
+    QUEUE_NEXT = "queue-next"
+    QUEUE_PREVIOUS = "queue-previous"
+    QUEUE_EDIT = "queue-edit"
+    QUEUE_STEER = "queue-steer"
+    QUEUE_NUDGE = "queue-nudge"
+    QUEUE_FOLLOW_UP = "queue-follow-up"
+    QUEUE_WITHDRAW = "queue-withdraw"
+    QUEUE_EARLIER = "queue-earlier"
+    QUEUE_LATER = "queue-later"
+    EDIT_SAVE = "edit-save"
+
+    ALLOW = "allow"
+    ALLOW_SESSION = "allow-session"
+    REJECT = "reject"
+    REJECT_WITH_REASON = "reject-with-reason"
+    SEND_REASON = "send-reason"
+    DETAIL_UP = "detail-up"
+    DETAIL_DOWN = "detail-down"
+
+    CLOSE_HELP = "close-help"
+    SCROLL_HELP_UP = "scroll-help-up"
+    SCROLL_HELP_DOWN = "scroll-help-down"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `label` is two words at most; `help` a sentence without its full stop."""
+
+    action: Action
+    keys: tuple[str, ...]
+    context: Context
+    label: str
+    help: str
+
+
+KEYMAP: Final[tuple[Row, ...]] = (
+    Row(
+        Action.SUBMIT,
+        ("enter",),
+        Context.COMPOSER,
+        "send",
+        "Send; while the agent works: steer, which cuts its answer and delivers this now",
+    ),
+    Row(
+        Action.FOLLOW_UP,
+        ("alt+enter", "ctrl+q"),
+        Context.COMPOSER,
+        "follow-up",
+        "Queue a follow-up for when the agent has finished",
+    ),
+    Row(Action.FOLLOW_UP_BY_TAB, ("tab",), Context.COMPOSER, "follow-up", "The same, when there is text"),
+    Row(
+        Action.NUDGE, ("ctrl+s",), Context.COMPOSER, "next step", "Deliver at the next step, cutting nothing"
+    ),
+    Row(
+        Action.NEWLINE,
+        ("shift+enter", "ctrl+j"),
+        Context.COMPOSER,
+        "new line",
+        "Start a new line (so does \\ before Enter)",
+    ),
+    Row(
+        Action.HISTORY_OLDER,
+        ("up", "ctrl+p"),
+        Context.COMPOSER,
+        "older",
+        "On the first line: an earlier message",
+    ),
+    Row(
+        Action.HISTORY_NEWER,
+        ("down", "ctrl+n"),
+        Context.COMPOSER,
+        "newer",
+        "On the last line: a later message",
+    ),
+    Row(Action.END_INPUT, ("ctrl+d",), Context.COMPOSER, "quit", "Quit, when the editor is empty"),
+    Row(Action.ESCAPE, ("escape",), Context.GLOBAL, "stop", "Close what is open, else stop the agent"),
+    Row(
+        Action.COPY_CLEAR_QUIT,
+        ("ctrl+c",),
+        Context.GLOBAL,
+        "copy",
+        "Copy the selection, else clear the editor; twice on an empty editor: quit",
+    ),
+    Row(Action.PAUSE_RESUME, ("f8",), Context.GLOBAL, "pause", "Pause before the next step, or go on"),
+    Row(Action.FOCUS_QUEUE, ("alt+up", "ctrl+up"), Context.GLOBAL, "queue", "Go to the waiting messages"),
+    Row(
+        Action.FOCUS_APPROVAL, ("f2", "alt+a"), Context.GLOBAL, "answer", "Go to the question the agent asks"
+    ),
+    Row(Action.TOGGLE_OUTPUT, ("ctrl+o",), Context.GLOBAL, "output", "Show or fold all tool output"),
+    Row(Action.PAGE_UP, ("pageup",), Context.GLOBAL, "page up", "Scroll the conversation up"),
+    Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
+    Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),
+    Row(Action.TRANSCRIPT_END, ("ctrl+end",), Context.GLOBAL, "end", "Go to the newest output and follow it"),
+    Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
+    Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
+    Row(Action.QUEUE_PREVIOUS, ("up",), Context.QUEUE, "up", "Choose the message above"),
+    Row(Action.QUEUE_NEXT, ("down",), Context.QUEUE, "down", "Choose the message below"),
+    Row(Action.QUEUE_EDIT, ("enter",), Context.QUEUE, "edit", "Edit the message where it stands"),
+    Row(Action.QUEUE_STEER, ("s",), Context.QUEUE, "steer", "Steer with it now"),
+    Row(Action.QUEUE_NUDGE, ("n",), Context.QUEUE, "next step", "Deliver it at the next step"),
+    Row(Action.QUEUE_FOLLOW_UP, ("f",), Context.QUEUE, "follow-up", "Deliver it as a follow-up"),
+    Row(
+        Action.QUEUE_WITHDRAW,
+        ("delete", "backspace"),
+        Context.QUEUE,
+        "withdraw",
+        "Take it back into the editor",
+    ),
+    Row(Action.QUEUE_EARLIER, ("alt+up", "ctrl+up"), Context.QUEUE, "earlier", "Move it forward in the line"),
+    Row(Action.QUEUE_LATER, ("alt+down", "ctrl+down"), Context.QUEUE, "later", "Move it back in the line"),
+    Row(Action.EDIT_SAVE, ("enter",), Context.QUEUE_EDIT, "save", "Keep the change; the place stays"),
+    Row(Action.NEWLINE, ("shift+enter", "ctrl+j"), Context.QUEUE_EDIT, "new line", "Start a new line"),
+    Row(Action.ALLOW, ("y",), Context.APPROVAL, "allow", "Allow this once"),
+    Row(
+        Action.ALLOW_SESSION, ("a",), Context.APPROVAL, "allow for session", "Allow this kind until you quit"
+    ),
+    Row(Action.REJECT, ("n",), Context.APPROVAL, "reject", "Do not run it"),
+    Row(Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and tell the agent why"),
+    Row(Action.DETAIL_UP, ("up",), Context.APPROVAL, "up", "Scroll the details up"),
+    Row(Action.DETAIL_DOWN, ("down",), Context.APPROVAL, "down", "Scroll the details down"),
+    Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason"),
+    Row(Action.CLOSE_HELP, ("escape", "f1", "q", "enter"), Context.HELP, "close", "Close this help"),
+    Row(Action.SCROLL_HELP_UP, ("up", "k"), Context.HELP, "up", "Scroll up"),
+    Row(Action.SCROLL_HELP_DOWN, ("down", "j"), Context.HELP, "down", "Scroll down"),
+)
+
+# Keys that edit text in any editor, and the Textual editor action each runs.
+EDITING: Final[Mapping[str, str]] = {
+    key: action
+    for keys, action in (
+        (("left", "ctrl+b"), "cursor_left"),
+        (("right", "ctrl+f"), "cursor_right"),
+        (("up", "ctrl+p"), "cursor_up"),
+        (("down", "ctrl+n"), "cursor_down"),
+        (("ctrl+left", "alt+left", "alt+b"), "cursor_word_left"),
+        (("ctrl+right", "alt+right", "alt+f"), "cursor_word_right"),
+        (("home", "ctrl+a"), "cursor_line_start"),
+        (("end", "ctrl+e"), "cursor_line_end"),
+        (("shift+left",), "cursor_left(True)"),
+        (("shift+right",), "cursor_right(True)"),
+        (("shift+up",), "cursor_up(True)"),
+        (("shift+down",), "cursor_down(True)"),
+        (("ctrl+shift+left",), "cursor_word_left(True)"),
+        (("ctrl+shift+right",), "cursor_word_right(True)"),
+        (("shift+home",), "cursor_line_start(True)"),
+        (("shift+end",), "cursor_line_end(True)"),
+        (("backspace", "ctrl+h", "shift+backspace"), "delete_left"),
+        (("delete", "ctrl+d"), "delete_right"),
+        (("ctrl+w", "alt+backspace", "ctrl+backspace"), "delete_word_left"),
+        (("alt+d", "ctrl+delete", "alt+delete"), "delete_word_right"),
+        (("ctrl+u",), "delete_to_start_of_line"),
+        (("ctrl+k",), "delete_to_end_of_line_or_delete_line"),
+        (("ctrl+x",), "cut"),
+        (("ctrl+v",), "paste"),
+        (("ctrl+underscore", "ctrl+minus", "ctrl+slash"), "undo"),
+        (("ctrl+y",), "redo"),
+    )
+    for key in keys
+}
+
+_NAMES: Final[Mapping[str, str]] = {
+    "escape": "Esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "delete": "Del",
+    "backspace": "Backspace",
+    "up": "↑",
+    "down": "↓",
+}
+
+
+def key_label(key: str) -> str:
+    """`key` as people write it: `alt+enter` is `Alt+Enter`, a letter stays small."""
+    parts = key.split("+")
+    names = [_NAMES.get(part, part.capitalize() if len(part) > 1 else part) for part in parts]
+    if len(names) > 1 and len(names[-1]) == 1:
+        names[-1] = names[-1].upper()
+    return "+".join(names)
+
+
+class Keymap:
+    """The table as one person has set it.
+
+    `alt_enter="newline"` gives Alt+Enter to the new line (for terminals whose Shift+Enter sends the same
+    bytes); the follow-up keeps its other keys. `overrides` replaces the keys of actions in all contexts of
+    theirs; an empty tuple unbinds.
+    """
+
+    def __init__(
+        self, *, alt_enter: AltEnter = "follow-up", overrides: Mapping[Action, tuple[str, ...]] | None = None
+    ) -> None:
+        rows: Iterable[Row] = KEYMAP
+        if alt_enter == "newline":
+            rows = [_newline_on_alt_enter(row) for row in rows]
+        if overrides:
+            rows = [replace(row, keys=overrides.get(row.action, row.keys)) for row in rows]
+        self.rows: tuple[Row, ...] = tuple(rows)
+        self._actions = {(row.context, key): row.action for row in self.rows for key in row.keys}
+
+    def action(self, key: str, *contexts: Context) -> Action | None:
+        """What `key` means in the first of `contexts` that knows it; None: nothing in any."""
+        for context in contexts:
+            if (action := self._actions.get((context, key))) is not None:
+                return action
+        return None
+
+    def keys(self, action: Action, context: Context | None = None) -> tuple[str, ...]:
+        """The keys of `action`, the preferred one first."""
+        return next(
+            (row.keys for row in self.rows if row.action is action and context in (None, row.context)), ()
+        )
+
+    def label(self, action: Action, context: Context | None = None) -> str:
+        """The preferred key of `action` as people write it, "" when it has none."""
+        keys = self.keys(action, context)
+        return key_label(keys[0]) if keys else ""
+
+
+def _newline_on_alt_enter(row: Row) -> Row:
+    if row.action is Action.FOLLOW_UP:
+        return replace(row, keys=tuple(key for key in row.keys if key != "alt+enter"))
+    if row.action is Action.NEWLINE:
+        return replace(row, keys=(*row.keys, "alt+enter"))
+    return row

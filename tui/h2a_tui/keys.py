@@ -1,0 +1,213 @@
+"""From the terminal's bytes to keys: what Textual 8.2 reads wrongly, put right.
+
+Terminals send Alt+Enter in four ways, and the most common one, `ESC CR`, is read as plain Enter by Textual:
+a follow-up would steer. So the parser is subclassed in the two places where it turns sequences into keys:
+
+    ESC CR, ESC LF          legacy Alt+Enter                       alt+enter, at once
+    ESC x                   Alt with a letter                      alt+x, at once
+    ESC CSI A (B, C, D ...) Alt+Up in rxvt and old iTerm2          alt+up, not escape and up
+    CSI 27 ; m ; c ~        xterm's modifyOtherKeys                as CSI c ; m u
+    CSI c:s:b ; m:e ; t u   kitty with sub-fields                  read; releases (e = 3) are ignored
+    CSI 13 ; 3 ; 13 u       kitty with a control character as text alt+enter
+    CSI of no known kind    a terminal's late answer               ignored, never typed
+
+Nothing is held back without a clock: an ESC that turns out to be alone is reported when Textual's own
+escape delay has passed.
+
+`KeyDriver` reads the terminal with this parser. It also asks for modifyOtherKeys, which is the only
+extended mode tmux honours, and wakes up when a lone ESC is due instead of up to 100 ms later.
+
+The private names used here are Textual's `XTermParser._sequence_to_key_events`, `_timeout_time` and
+`LinuxDriver._writer_thread`; a test fails when one of them moves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.keys import Keys
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from textual._parser import Peek1, Read1
+
+__all__ = ["KeyDriver", "KeyParser", "plain_sequence"]
+
+_ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
+# What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
+_INTRODUCERS: Final = frozenset("[O]P^_XN")
+_EXTENDED: Final = re.compile(r"\x1b\[([\d:]*(?:;[\d:]*){0,3})([u~A-HPQRS])")
+_WHOLE_CSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-Z\\-~]")
+# Sequences in CSI form that the base parser looks at after keys: mouse, mode reports, window size.
+_NOT_KEYS: Final = re.compile(r"\x1b\[(?:[<M]|\?[\d;]*\$y|[\d;]*M|48;|[IO]\Z|20[01]~)")
+_RELEASE: Final = 3
+_ALT_MOVES: Final = frozenset({"up", "down", "left", "right", "home", "end", "pageup", "pagedown"})
+
+
+def _number(field: str, default: int) -> int:
+    """The first sub-field, which is the only one that names the key."""
+    first = field.partition(":")[0]
+    return int(first) if first else default
+
+
+def _is_character(code: int) -> bool:
+    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+
+
+def plain_sequence(sequence: str) -> str | None:
+    """An extended key `sequence` in the form the base parser reads, None for one to be ignored.
+
+    Sequences of any other kind come back as they are.
+    """
+    match = _EXTENDED.fullmatch(sequence)
+    if match is None:
+        return sequence
+    fields, end = match[1].split(";"), match[2]
+    if len(fields) == 1 and end != "u":
+        return sequence if ":" not in fields[0] else f"\x1b[{_number(fields[0], 1)}{end}"
+    code = _number(fields[0], 1)
+    modifier_field = fields[1] if len(fields) > 1 else ""
+    modifiers = _number(modifier_field, 1)
+    text = fields[2] if len(fields) > 2 else ""
+    if modifier_field.partition(":")[2].partition(":")[0] == str(_RELEASE):
+        return None
+    if end == "~" and code == 27 and text:
+        code, text, end = _number(text, 0), "", "u"
+    if not _is_character(code):
+        return None
+    characters = [int(part) for part in text.split(":") if part]
+    if any(c < 0x20 or 0x7F <= c < 0xA0 or not _is_character(c) for c in characters):
+        characters = []
+    if not characters and modifiers <= 1:
+        return f"\x1b[{code}{end}" if end in "u~" else f"\x1b[{end}"
+    return f"\x1b[{code};{modifiers}{';' + ':'.join(map(str, characters)) if characters else ''}{end}"
+
+
+class KeyParser(XTermParser):
+    """Textual's parser with the table of this file's docstring.
+
+    Only the step from a sequence to keys is replaced, and what comes out is looked at once more; reading,
+    splitting and timing stay Textual's, so a sequence may arrive in any number of pieces.
+    """
+
+    _feeding = False
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` has something to do, on the monotonic clock; None: not before more input."""
+        return self._timeout_time
+
+    def parse(self, token_callback: Callable[[Message], object]) -> Generator[Read1 | Peek1, str, None]:
+        """Parse as the base does, joining `ESC` and the sequence of a moving key to one key."""
+        held: list[Message] = []
+
+        def on_token(token: Message) -> None:
+            if _is_bare_escape(token) and self._feeding:
+                # Reported because a second ESC followed: it may be the Alt of a sequence. The second one
+                # has a clock, so this waits no longer than that.
+                held.append(token)
+                return
+            if held and isinstance(token, events.Key) and token.key in _ALT_MOVES:
+                held.pop()
+                token = events.Key(f"alt+{token.key}", None)
+            for earlier in held:
+                token_callback(earlier)
+            held.clear()
+            token_callback(token)
+
+        return super().parse(on_token)
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Parse `data`; an empty string is the end."""
+        self._feeding = bool(data)
+        try:
+            yield from super().feed(data)
+        finally:
+            self._feeding = False
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        if sequence in _ALT_ENTER:
+            return (events.Key("alt+enter", None),)
+        plain = plain_sequence(sequence)
+        if plain is None:
+            return (events.Key(Keys.Ignore, sequence),)
+        keys = [_named(key) for key in super()._sequence_to_key_events(plain, alt=alt)]
+        if keys:
+            return keys
+        if len(sequence) == 2 and sequence[1].isprintable() and sequence[1] not in _INTRODUCERS:
+            return [
+                events.Key(_with_alt(key.key), None) for key in super()._sequence_to_key_events(sequence[1])
+            ]
+        if _WHOLE_CSI.fullmatch(sequence) and not _NOT_KEYS.match(sequence):
+            return (events.Key(Keys.Ignore, sequence),)
+        return ()
+
+
+def _is_bare_escape(token: Message) -> bool:
+    return isinstance(token, events.Key) and token.key == "escape" and token.character == "\x1b"
+
+
+def _with_alt(name: str) -> str:
+    return f"alt+shift+{name.lower()}" if len(name) == 1 and name.isupper() else f"alt+{name}"
+
+
+def _named(key: events.Key) -> events.Key:
+    """`key` without a character when it is a command: one that nothing is bound to must not be typed."""
+    command = "+" in key.key and not key.key.startswith("shift+") and len(key.key) > 1
+    return events.Key(key.key, None) if command and key.character is not None else key
+
+
+class KeyDriver(LinuxDriver):
+    """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._writer_thread is not None:
+            # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
+            self._writer_thread._queue.maxsize = 0  # noqa: SLF001 (there is no other way in)
+            self.write("\x1b[>4;1m")
+            self.flush()
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was."""
+        if self._writer_thread is not None:
+            self.write("\x1b[>4;0m")
+            if self._mouse_pixels:
+                self.write("\x1b[?1016l")
+        super().stop_application_mode()
+
+    def run_input_thread(self) -> None:
+        """Read keys until the driver stops."""
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        parser = KeyParser(self._debug)
+
+        def process(messages: Iterable[Any]) -> None:
+            for message in messages:
+                self.process_message(message)
+
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                due = parser.deadline
+                wait_s = 0.1 if due is None else min(0.1, max(0.0, due - monotonic()))
+                if selector.select(wait_s):
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        break
+                    if text := decode(data):
+                        process(parser.feed(text))
+                process(parser.tick())
+        for _message in parser.feed(""):
+            pass  # what a closing terminal leaves unfinished is nobody's key

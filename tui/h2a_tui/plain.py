@@ -1,0 +1,308 @@
+"""The front end without a terminal: an agent's events as lines, written once and never again.
+
+It is a client like the app. `answer_once` serves `-p`: the answer on stdout, everything else on stderr.
+`play_demo` is what runs where there is no terminal at all: one scripted conversation with a steer and a
+follow-up in it, and at the end the figures of the h2A queue through which every event came.
+
+No line holds an escape sequence, and the text of events has been made safe where the event was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, closing, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from h2a_agent.bus import Subscription
+from h2a_agent.events import (
+    AnyEvent,
+    ApprovalAnswered,
+    ApprovalRequested,
+    Decision,
+    Done,
+    Error,
+    Interrupt,
+    Kind,
+    Outcome,
+    RetryScheduled,
+    Settled,
+    TokenStream,
+    ToolCall,
+    ToolResult,
+    UserInput,
+)
+from h2a_agent.safe_text import one_line
+from h2a_queue import QueueStats
+from h2a_tui.client import Client
+
+if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
+
+__all__ = ["Lines", "Out", "answer_once", "play_demo"]
+
+_PIPE_ATOM: Final = (
+    512  # POSIX's smallest PIPE_BUF: so much can be written without blocking once a pipe is ready
+)
+
+_SPEAKERS: Final = {
+    Kind.PROMPT: "you",
+    Kind.STEER: "steer",
+    Kind.NUDGE: "next step",
+    Kind.FOLLOW_UP: "follow-up",
+}
+_NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
+
+
+class Out:
+    """A stream to write to without ever holding up the event loop, however slowly it is read."""
+
+    def __init__(self, fd: int, encoding: str = "utf-8") -> None:
+        self._fd = fd
+        self._encoding = encoding
+        self._polls = True
+
+    async def write(self, text: str) -> None:
+        """Write all of `text`.
+
+        Raises:
+            OSError: nobody reads any more, or the disk is full.
+        """
+        data = text.encode(self._encoding, "replace")
+        while data:
+            await self._writable()
+            data = data[os.write(self._fd, data[:_PIPE_ATOM] if self._polls else data) :]
+
+    async def _writable(self) -> None:
+        if not self._polls:
+            return
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        try:
+            loop.add_writer(self._fd, ready.set)
+        except PermissionError:  # a regular file is always ready, and epoll says so in this way
+            self._polls = False
+            return
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._fd)
+
+
+def stdout() -> Out:
+    """Standard output."""
+    return Out(sys.stdout.fileno(), sys.stdout.encoding)
+
+
+def stderr() -> Out:
+    """Standard error."""
+    return Out(sys.stderr.fileno(), sys.stderr.encoding)
+
+
+class Lines:
+    """Writes events: the model's words to `words`, everything else as lines to `notes`.
+
+    `with_user` also writes what the user said; without it the output of one prompt is the answer alone.
+    """
+
+    def __init__(self, words: Out, notes: Out, *, with_user: bool = False) -> None:
+        self._words = words
+        self._notes = notes
+        self._with_user = with_user
+        self._block: tuple[int, int] | None = None
+        self._something_above = False
+        self._mid_line = False
+        self._titles: dict[str, str] = {}
+
+    async def show(self, event: AnyEvent) -> None:
+        """Write what `event` has to say, if anything."""
+        match event:
+            case TokenStream(step=step, block=block, text=text):
+                if self._block != (step, block):
+                    await self._new_block((step, block))
+                await self._words.write(text)
+                self._mid_line = not text.endswith("\n")
+            case UserInput(kind=kind, text=text):
+                if self._with_user:
+                    await self.note(f"\n{_SPEAKERS[kind]}> " + text.replace("\n", "\n    "))
+                    self._something_above = True
+            case ToolCall(stage="complete", call_id=call_id, name=name, title=title):
+                self._titles[call_id] = f"{name}: {title}" if title else name
+            case ToolResult():
+                await self.note(self._tool_line(event))
+            case ApprovalRequested(call_id=call_id, reason=reason):
+                await self.note(f"? {self._titles.get(call_id, event.tool)} ({one_line(reason)})")
+            case ApprovalAnswered(decision=decision, note=note):
+                await self.note(f"  {decision.value}" + (f": {note}" if note else ""))
+            case Interrupt(cause=cause):
+                await self.note("-- cut here by a steer --" if cause == "steer" else "-- stopped --")
+            case RetryScheduled():
+                again = f"Again in {event.wait_s:.1f} s ({event.attempt} of {event.limit})."
+                await self.note(f"! {_sentence(event.reason)} {again}")
+            case Error():
+                await self.note(f"! {_sentence(event.message)} {event.advice}".rstrip())
+            case Done():
+                await self.end_line()
+            case _:
+                pass
+
+    async def note(self, line: str) -> None:
+        """A line that is not the model's."""
+        await self.end_line()
+        await self._notes.write(f"{line}\n")
+
+    async def end_line(self) -> None:
+        """Finish the line the model's words stand in, if they stand in one."""
+        if self._mid_line:
+            self._mid_line = False
+            await self._words.write("\n")
+
+    async def _new_block(self, block: tuple[int, int]) -> None:
+        await self.end_line()
+        if self._something_above:
+            await self._words.write("\n")
+        self._block = block
+        self._something_above = True
+
+    def _tool_line(self, result: ToolResult) -> str:
+        title = self._titles.pop(result.call_id, "tool")
+        time = f" ({result.elapsed_s:.1f} s)" if result.elapsed_s else ""
+        brief = result.brief if result.outcome is not Outcome.STOPPED else result.outcome.value
+        outcome = "ok" if result.outcome is Outcome.OK else result.outcome.value
+        said = f", {brief}" if brief and brief != outcome else ""
+        return f"· {one_line(title)} … {outcome}{said}{time}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+class Signals:
+    """Which signal ended the run; 0 while none did."""
+
+    caught = 0
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a program that ended by it."""
+        return 128 + self.caught
+
+
+@contextmanager
+def signals_abort(agent: Client) -> Iterator[Signals]:
+    """Make SIGINT and SIGTERM abort the run, so that it settles; a second one cancels what does not."""
+    loop, task, signals = asyncio.get_running_loop(), asyncio.current_task(), Signals()
+    assert task is not None
+
+    def caught(number: int) -> None:
+        if signals.caught:
+            task.cancel()
+        signals.caught = number
+        agent.abort()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, caught, number)
+    try:
+        yield signals
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _until_settled(events: Subscription, lines: Lines) -> AsyncGenerator[AnyEvent, None]:
+    """Every event of the run, after it has been written; the last one is `Settled`."""
+    async for event in events:
+        await lines.show(event)
+        yield event
+        if isinstance(event, Settled):
+            return
+
+
+async def answer_once(agent: Agent, prompt: str) -> int:
+    """Send `prompt`, write the answer to stdout and notes to stderr; the exit code says how it ended.
+
+    Questions are answered with no, because nobody is there to ask.
+
+    Raises:
+        OSError: stdout or stderr cannot be written any more. The run goes on; closing the agent ends it.
+    """
+    lines = Lines(stdout(), stderr())
+    ended = Settled("failed")
+    events = agent.subscribe()
+    with closing(events), signals_abort(agent) as signals:
+        for note in agent.session_notes:
+            await lines.note(f"! {note}")
+        agent.prompt(prompt)
+        async with aclosing(_until_settled(events, lines)) as happened:
+            async for event in happened:
+                match event:
+                    case ApprovalRequested(call_id=call_id):
+                        agent.answer(call_id, Decision.REJECT, _NOBODY)
+                    case Settled():
+                        ended = event
+                    case _:
+                        pass
+        if ended.reason != "completed":
+            await lines.note(_what_is_kept(agent))
+    if signals.caught:
+        return signals.exit_code
+    return 0 if ended.reason == "completed" else 1
+
+
+def _what_is_kept(agent: Agent) -> str:
+    if agent.session_path is None:
+        return "The session was not saved, so the prompt is not kept."
+    return f"Your prompt is kept in session {agent.session_id}. Go on with: h2a-chat -r {agent.session_id}"
+
+
+# ------------------------------------------------------------------- the demo
+
+_PROMPT: Final = "Show me around."
+_FOLLOW_UP: Final = "list files"
+_STEER: Final = "short, please"
+_STEER_AT: Final = "in the middle of"
+
+
+async def play_demo(agent: Agent) -> int:
+    """Play one conversation with the demo provider to stdout, as a person at the keys would have it.
+
+    While the first tools run a follow-up is queued, and the long answer is steered away in mid-sentence.
+    Returns the exit code; raises as `answer_once`.
+    """
+    lines = Lines(stdout(), stdout(), with_user=True)
+    said = ""
+    queued = steered = False
+    events = agent.subscribe()
+    with closing(events), signals_abort(agent) as signals:
+        agent.prompt(_PROMPT)
+        async with aclosing(_until_settled(events, lines)) as happened:
+            async for event in happened:
+                match event:
+                    case ToolResult() if not queued:
+                        queued = True
+                        agent.follow_up(_FOLLOW_UP)
+                        await lines.note(f"+ Alt+Enter: “{_FOLLOW_UP}” waits in the queue")
+                    case ApprovalRequested(call_id=call_id):
+                        agent.answer(call_id, Decision.ALLOW)
+                    case TokenStream(text=text) if not steered:
+                        said += text
+                        if _STEER_AT in said:
+                            steered = True
+                            agent.steer(_STEER)
+                    case _:
+                        pass
+        await lines.note(_figures(events.stats))
+    return signals.exit_code if signals.caught else 0
+
+
+def _figures(stats: QueueStats) -> str:
+    return (
+        "\nEvery event above came through one h2A queue:\n"
+        f"  {stats.total_enqueued} events in, {stats.total_dequeued} out, {stats.merged_messages} merged, "
+        f"{stats.dropped_messages} dropped, {stats.current_size} left\n"
+        f"  {stats.fast_path_hits} went straight to the waiting reader, "
+        f"at most {stats.max_size_seen} waited, {stats.buffer_swaps} buffer swaps"
+    )

@@ -1,0 +1,243 @@
+"""What every action of the keymap does on the chat screen, in the tick of its key.
+
+One method per action, and one table that says which: whatever a person can ask for is a row here and a row
+in the keymap. A method that finds nothing to do returns False, and the key keeps its plain meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from textual.widgets.text_area import Selection
+
+from h2a_agent.content import UserBlock
+from h2a_agent.events import Kind, Phase, QueueItem
+from h2a_tui.client import Client
+from h2a_tui.commands import find_command, parse_command
+from h2a_tui.keymap import Action, Keymap
+from h2a_tui.screens.help import HelpScreen
+from h2a_tui.settings import ScreenSettings
+from h2a_tui.verbs import Escape, escape_means, kind_for
+from h2a_tui.widgets.editor import Editor
+
+if TYPE_CHECKING:
+    from h2a_tui.screens.chat import ChatScreen
+
+__all__ = ["ChatActions"]
+
+_AGAIN_S: Final = 1.0  # a second Ctrl+C within this time quits
+
+
+class ChatActions:
+    """The verbs of one chat screen."""
+
+    def __init__(self, chat: ChatScreen, client: Client, settings: ScreenSettings, keymap: Keymap) -> None:
+        self.client = client
+        self._chat = chat
+        self._enter = settings.enter
+        self._keymap = keymap
+        self._interrupted_at = -_AGAIN_S
+        self._table = self._make_table()
+
+    def perform(self, action: Action) -> bool:
+        """Do `action`; False when there is nothing to do."""
+        return self._table[action]() is not False
+
+    def _make_table(self) -> Mapping[Action, Callable[[], object]]:
+        chat, transcript = self._chat, self._chat.transcript
+        return {
+            Action.SUBMIT: partial(self._submit, Action.SUBMIT),
+            Action.NUDGE: partial(self._submit, Action.NUDGE),
+            Action.FOLLOW_UP: partial(self._submit, Action.FOLLOW_UP),
+            Action.FOLLOW_UP_BY_TAB: partial(self._submit, Action.FOLLOW_UP_BY_TAB),
+            Action.END_INPUT: self._end_input,
+            Action.ESCAPE: self._escape,
+            Action.COPY_CLEAR_QUIT: self._copy_clear_quit,
+            Action.PAUSE_RESUME: self._pause_resume,
+            Action.FOCUS_QUEUE: self._focus_queue,
+            Action.FOCUS_APPROVAL: self._focus_approval,
+            Action.TOGGLE_OUTPUT: transcript.toggle_all,
+            Action.PAGE_UP: partial(transcript.scroll_page, -1),
+            Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
+            Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
+            Action.TRANSCRIPT_END: transcript.scroll_end_now,
+            Action.SUSPEND: self._suspend,
+            Action.HELP: self.show_help,
+            Action.QUEUE_NEXT: partial(chat.queue_panel.list.move, 1),
+            Action.QUEUE_PREVIOUS: partial(chat.queue_panel.list.move, -1),
+            Action.QUEUE_EDIT: self._begin_edit,
+            Action.QUEUE_STEER: partial(self._promote, Kind.STEER),
+            Action.QUEUE_NUDGE: partial(self._promote, Kind.NUDGE),
+            Action.QUEUE_FOLLOW_UP: partial(self._promote, Kind.FOLLOW_UP),
+            Action.QUEUE_WITHDRAW: self._withdraw,
+            Action.QUEUE_EARLIER: partial(self._reorder, -1),
+            Action.QUEUE_LATER: partial(self._reorder, 1),
+            Action.EDIT_SAVE: self._save_edit,
+            Action.SEND_REASON: chat.approval.send_reason,
+            Action.DETAIL_UP: partial(chat.approval.scroll_detail, -1),
+            Action.DETAIL_DOWN: partial(chat.approval.scroll_detail, 1),
+        }
+
+    # ---------------------------------------------------------------- sending
+
+    def send(self, content: str | Sequence[UserBlock], action: Action) -> None:
+        """Hand a message to the agent, as the key of `action` would."""
+        match kind_for(action, self._enter):
+            case Kind.FOLLOW_UP:
+                self.client.follow_up(content)
+            case Kind.NUDGE:
+                self.client.nudge(content)
+            case _:
+                self.client.steer(content)
+
+    def _submit(self, action: Action) -> None:
+        composer = self._chat.composer
+        if composer.is_blank:
+            return
+        line = parse_command(composer.message)
+        if line is None:
+            self.send(composer.take(), action)
+            return
+        command = find_command(line.name)
+        if command is None:
+            self.notice(f"No command /{line.name} (F1 lists them); a space before it sends it as text")
+        elif command.run(self, line.argument):
+            composer.take()
+
+    # ------------------------------------------------------- what commands use
+
+    def notice(self, text: str) -> None:
+        """Say something short."""
+        self._chat.notice(text)
+
+    def show_help(self) -> None:
+        """Show keys and commands."""
+        _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+
+    def quit(self) -> None:
+        """Leave; the session stays on disk."""
+        self._chat.app.exit()
+
+    # ---------------------------------------------------------------- the run
+
+    def _escape(self) -> None:
+        chat = self._chat
+        match escape_means(chat.context, selection=self._has_selection(), busy=chat.state.busy):
+            case Escape.CANCEL_EDIT:
+                chat.queue_panel.end_edit()
+                self._focus_queue()
+            case Escape.CANCEL_REASON:
+                chat.approval.close_reason()
+                chat.set_focus(chat.approval)
+            case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
+                chat.set_focus(chat.composer)
+            case Escape.CANCEL_SELECTION:
+                chat.clear_selection()
+                chat.composer.selection = Selection.cursor(chat.composer.cursor_location)
+            case Escape.ABORT:
+                self.client.abort()
+            case Escape.NOTHING:
+                pass
+
+    def _pause_resume(self) -> None:
+        state = self._chat.state
+        if state.phase is Phase.PAUSED or state.queue_paused:
+            self.client.resume()
+        elif state.busy:
+            self.client.pause()
+        else:
+            self.notice("Nothing is running")
+
+    # ------------------------------------------------------ selection, leaving
+
+    def _has_selection(self) -> bool:
+        return bool(self._chat.composer.selected_text or self._chat.get_selected_text())
+
+    def _copy_clear_quit(self) -> None:
+        chat = self._chat
+        editor = chat.focused if isinstance(chat.focused, Editor) else chat.composer
+        again = monotonic() - self._interrupted_at < _AGAIN_S
+        if text := editor.selected_text or chat.get_selected_text():
+            chat.app.copy_to_clipboard(text)
+            chat.clear_selection()
+            self.notice(f"Copied {len(text):,} characters")
+            return
+        self._interrupted_at = monotonic()
+        key = self._keymap.label(Action.COPY_CLEAR_QUIT)
+        if editor.text:
+            editor.clear()
+            self.notice(f"Cleared; {key} again quits")
+        elif again:
+            self.quit()
+        else:
+            self.notice(f"Press {key} again to quit")
+
+    def _end_input(self) -> bool:
+        if self._chat.composer.text:
+            return False
+        self.quit()
+        return True
+
+    def _suspend(self) -> None:
+        self._chat.app.action_suspend_process()
+
+    # -------------------------------------------------------------- the queue
+
+    def _focus_queue(self) -> None:
+        panel = self._chat.queue_panel
+        if not self._chat.state.queue:
+            self._chat.set_focus(self._chat.composer)
+            self.notice("Nothing is waiting")
+            return
+        panel.list.choose_newest()
+        self._chat.set_focus(panel.list)
+
+    def _chosen(self) -> QueueItem | None:
+        return self._chat.queue_panel.list.chosen
+
+    def _promote(self, kind: Kind) -> None:
+        if (item := self._chosen()) is not None and not self.client.promote(item.id, kind):
+            self._too_late()
+
+    def _reorder(self, offset: int) -> None:
+        if (item := self._chosen()) is not None:
+            self.client.reorder(item.id, offset)
+
+    def _withdraw(self) -> None:
+        if (item := self._chosen()) is not None and not self.client.withdraw(item.id):
+            self._too_late()
+
+    def _begin_edit(self) -> None:
+        item = self._chosen()
+        if item is not None and item.images:
+            key = self._keymap.label(Action.QUEUE_WITHDRAW)
+            self.notice(f"It has pictures: {key} takes it back into the editor")
+        else:
+            self._chat.queue_panel.begin_edit()
+
+    def _save_edit(self) -> None:
+        panel = self._chat.queue_panel
+        item = panel.editing
+        text = panel.end_edit()
+        if item is not None and text.strip() and not self.client.edit(item.id, text):
+            self._chat.set_focus(self._chat.composer)
+            self._chat.composer.write(text)
+            self.notice("It was delivered meanwhile; your text is in the editor")
+        elif self._chat.state.queue:
+            self._chat.set_focus(panel.list)
+        else:
+            self._chat.set_focus(self._chat.composer)
+
+    def _too_late(self) -> None:
+        self.notice("It was delivered already")
+
+    # ---------------------------------------------------------- the question
+
+    def _focus_approval(self) -> None:
+        if self._chat.approval.question is None:
+            self.notice("Nothing is asked")
+        else:
+            self._chat.set_focus(self._chat.approval)

@@ -1,0 +1,184 @@
+"""The one screen: conversation, question, queue, composer, hints, status.
+
+It composes the parts and draws states; what the keys do is in `actions.py`. Nothing here remembers anything
+about the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from h2a_agent.events import AnyEvent, InputRestored, UserInput
+from h2a_agent.safe_text import one_line
+from h2a_agent.state import State
+from h2a_tui.client import Client
+from h2a_tui.keymap import Action, Context
+from h2a_tui.screens.actions import ChatActions
+from h2a_tui.settings import ScreenSettings
+from h2a_tui.transcript.widget import Transcript
+from h2a_tui.verbs import hints
+from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
+from h2a_tui.widgets.composer import Composer
+from h2a_tui.widgets.editor import hand_on
+from h2a_tui.widgets.hint_line import HintLine
+from h2a_tui.widgets.queue_panel import QueuePanel
+from h2a_tui.widgets.status_line import Facts, StatusLine
+
+__all__ = ["ChatScreen"]
+
+
+class ChatScreen(Screen[None], inherit_bindings=False):
+    """Everything a person sees, but overlays."""
+
+    AUTO_FOCUS: ClassVar[str | None] = "Composer"
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 (Textual does not declare it a class variable)
+        (0, "-tiny"),
+        (7, "-short"),
+        (12, "-tall"),
+    ]
+    DEFAULT_CSS = """
+    ChatScreen {
+        layout: vertical;
+        overflow: hidden;
+        & Transcript { height: 1fr; }
+        & #foot { dock: bottom; height: auto; }
+        & #prompt {
+            layout: horizontal;
+            height: auto;
+            border: round $h2a-border;
+            padding: 0 1;
+            &:focus-within { border: round $h2a-accent; }
+            & #prompt-mark { width: 2; height: 1; color: $h2a-accent; text-style: bold; }
+            & Composer { width: 1fr; }
+        }
+        &.-short #prompt, &.-short #prompt:focus-within, &.-tiny #prompt, &.-tiny #prompt:focus-within {
+            border: none;
+        }
+        &.-short ApprovalPanel, &.-tiny ApprovalPanel { border: none; max-height: 4; }
+        &.-short.-asking QueuePanel, &.-tiny.-asking QueuePanel { display: none; }
+        &.-short #approval-head, &.-tiny #approval-head { max-height: 1; }
+        &.-tiny HintLine { display: none; }
+    }
+    """
+
+    def __init__(self, client: Client, settings: ScreenSettings, transcript: Transcript) -> None:
+        super().__init__()
+        self.client = client
+        self.state = State()
+        self.transcript = transcript
+        self._settings = settings
+        self._keymap = settings.keymap()
+        self.composer = Composer(self._keymap, self.perform)
+        self.queue_panel = QueuePanel(self._keymap, self.perform)
+        self.approval = ApprovalPanel(self._keymap, self.perform)
+        self.hint_line = HintLine()
+        self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace))
+        self._actions = ChatActions(self, client, settings, self._keymap)
+
+    def compose(self) -> ComposeResult:
+        """From the conversation down to the status."""
+        yield self.transcript
+        yield self.approval
+        yield self.queue_panel
+        with Vertical(id="foot"):
+            with Vertical(id="prompt"):
+                yield Static("›", id="prompt-mark")
+                yield self.composer
+            yield self.hint_line
+            yield self.status_line
+
+    # ------------------------------------------------------------- drawing
+
+    def show(self, state: State, happened: Sequence[AnyEvent]) -> None:
+        """Draw `state`, and what happened since the last one."""
+        before, self.state = self.state, state
+        self.transcript.apply_many(happened)
+        for event in happened:
+            if isinstance(event, InputRestored):
+                self.composer.restore(event)
+        if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
+            self.queue_panel.show(state.queue, state.queue_paused)
+        self.status_line.show(state)
+        self.set_class(bool(state.approvals), "-asking")
+        self.approval.show(state.approvals)
+        if not state.approvals and before.approvals and self.context in (Context.APPROVAL, Context.REASON):
+            self.set_focus(self.composer)
+        self.show_hints()
+
+    def show_past(self, past: Sequence[AnyEvent], state: State) -> None:
+        """Draw a resumed session: what happened, and what waits."""
+        for event in past:
+            if isinstance(event, UserInput):
+                self.composer.remember(event.text)
+        self.show(state, past)
+
+    def show_hints(self) -> None:
+        """Say what the keys do now."""
+        self.hint_line.show(hints(self.context, self.state, self._keymap, self._settings.enter))
+
+    @property
+    def context(self) -> Context:
+        """Where the keyboard is."""
+        return getattr(self.focused, "context", Context.COMPOSER)
+
+    def notice(self, text: str) -> None:
+        """Say something short, for a few seconds."""
+        self.status_line.notice(one_line(text))
+
+    def perform(self, action: Action) -> bool:
+        """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""
+        return self._actions.perform(action)
+
+    # -------------------------------------------------------------- events
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave the conversation its share of the rows."""
+        self.composer.limit_to(event.size.height)
+        self.approval.limit_to(event.size.height)
+
+    def on_key(self, event: events.Key) -> None:
+        """Nobody has the keyboard (a click on the conversation took it): the composer has."""
+        if self.focused is None:
+            self.set_focus(self.composer)
+            hand_on(event, self)
+
+    def on_descendant_focus(self) -> None:
+        """The keys mean something else now."""
+        self.show_hints()
+
+    @on(QueuePanel.Emptied)
+    def _back_to_composer(self) -> None:
+        if self.context is Context.QUEUE:
+            self.set_focus(self.composer)
+
+    @on(ApprovalPanel.Ready)
+    def _offer_question(self) -> None:
+        """Give the question the keyboard, unless somebody is writing."""
+        silent_s = monotonic() - self.composer.last_key_at
+        if self.focused is self.composer and self.composer.is_blank and silent_s >= TYPING_PAUSE_S:
+            self.set_focus(self.approval)
+
+    @on(ApprovalPanel.Typed)
+    def _typed_at_question(self, message: ApprovalPanel.Typed) -> None:
+        self.set_focus(self.composer)
+        self.composer.write(message.text)
+
+    @on(ApprovalPanel.Answered)
+    def _answered(self, message: ApprovalPanel.Answered) -> None:
+        self.set_focus(self.composer)
+        if not self.client.answer(message.call_id, message.decision, message.note):
+            self.notice("That question is no longer open")
+
+    @on(Transcript.NewBelow)
+    def _new_below(self, message: Transcript.NewBelow) -> None:
+        if message.lines:
+            key = self._keymap.label(Action.TRANSCRIPT_END)
+            self.notice(f"{message.lines} new lines below · {key} goes there")

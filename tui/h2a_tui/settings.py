@@ -1,0 +1,31 @@
+"""What a person can choose about the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
+
+__all__ = ["ScreenSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """The screen's settings, with their defaults.
+
+    `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
+    keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
+    the terminal.
+    """
+
+    log_dir: Path
+    enter: Enter = "steer"
+    alt_enter: AltEnter = "follow-up"
+    keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
+    mouse: bool = True
+
+    def keymap(self) -> Keymap:
+        """The key table under these settings."""
+        return Keymap(alt_enter=self.alt_enter, overrides=self.keys)

@@ -1,0 +1,363 @@
+"""The transcript as a list of items, folded from the agent's events.
+
+`apply` is the only way content gets in. It is cheap: text is only collected, and `settle` cuts what has come
+into blocks before it is drawn; a short answer that is already over is never cut at all. An event that was seen
+before (replayed, or sent again after a reconnect) changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from h2a_agent.events import (
+    AnyEvent,
+    ApprovalAnswered,
+    ApprovalRequested,
+    CompactionEnded,
+    CompactionStarted,
+    Decision,
+    Done,
+    Error,
+    InputRestored,
+    Interrupt,
+    QueueChanged,
+    RetryScheduled,
+    Settled,
+    Status,
+    Thinking,
+    TokenStream,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    Usage,
+    UserInput,
+)
+from h2a_tui.format import duration, tokens
+from h2a_tui.transcript.items import Foldable, Item, Notice, Prose, Thought, Tone, UserMessage
+from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
+from h2a_tui.transcript.tool_item import Stage, ToolItem
+
+__all__ = ["Document"]
+
+_CUTS: Final = {
+    "steer": "you steered here",
+    "abort": "stopped here",
+    "connection": "the connection broke here",
+    "crash": "the program ended here",
+}
+_ENDINGS: Final = {
+    "max_tokens": "the answer reached its length limit",
+    "refusal": "the model declined to go on",
+}
+
+
+_BITE: Final = 8192  # characters cut into blocks at once: about a millisecond
+
+
+class _OpenAnswer:
+    """The text block that is being written. It is always the last item, or the last few."""
+
+    def __init__(self, step: int, block: int, index: int) -> None:
+        self.key = (step, block)
+        self.index = index  # of the item that is open
+        self.fresh: list[str] = []  # pieces that were not cut into blocks yet
+        self.size = 0
+        self.splitter: Splitter | None = None
+
+    def take(self, limit: int) -> str:
+        """Some of the fresh text, from its beginning."""
+        text = "".join(self.fresh)
+        self.fresh = [text[limit:]] if len(text) > limit else []
+        return text[:limit]
+
+
+class Document:
+    """Items in the order they are read. `dirty` holds the indices whose rows no longer hold; `Layout` takes them."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.dirty: set[int] = set()
+        self._seq = 0
+        self._done_step = 0
+        self._step_items = 0  # how many items the step that is running has added
+        self._answer: _OpenAnswer | None = None
+        self._thought: tuple[tuple[int, int], int] | None = None  # its (step, block) and index
+        self._messages: dict[str, int] = {}
+        self._tools: dict[str, int] = {}
+        self._retry: int | None = None
+        self._compaction: int | None = None
+
+    # -------------------------------------------------------------- events in
+
+    def apply(self, event: AnyEvent) -> None:
+        """Fold `event` in."""
+        if event.seq:
+            if event.seq <= self._seq:
+                return
+            self._seq = event.seq
+        match event:
+            case UserInput():
+                self._user_input(event)
+            case TokenStream():
+                self._text(event)
+            case Thinking():
+                self._thinking(event)
+            case ToolCall():
+                self._tool_call(event)
+            case ToolOutput():
+                index = self._tools.get(event.call_id)
+                if index is not None and self._tool(index).stage is not Stage.DONE:
+                    self._tool(index).receive(event.text)
+                    self.dirty.add(index)
+            case ToolResult():
+                self._tool_result(event)
+            case ApprovalRequested():
+                self._ask(event)
+            case ApprovalAnswered():
+                self._answered(event)
+            case Done():
+                self._done(event)
+            case InputRestored():
+                for item_id in event.retracted:
+                    self._retract(item_id)
+            case RetryScheduled():
+                self._retry_scheduled(event)
+            case CompactionStarted():
+                text = (
+                    f"summarising the conversation ({event.reason})"
+                    if event.reason
+                    else "summarising the conversation"
+                )
+                self._compaction = self._append(Notice("⋯", text))
+            case CompactionEnded():
+                self._compaction_ended(event)
+            case Error():
+                self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
+            case Settled():
+                self._settled(event)
+            case QueueChanged() | Usage() | Interrupt() | Status():
+                pass  # the queue panel and the status line show them
+            case _:
+                assert_never(event)
+
+    def settle(self) -> bool:
+        """Cut some of the text that has come into blocks; True when there is more to cut. A few milliseconds."""
+        answer = self._answer
+        if answer is None or not answer.fresh:
+            return False
+        if answer.splitter is None:
+            answer.splitter = Splitter()
+        closed = answer.splitter.feed(answer.take(_BITE))
+        self._replace_open(answer, [*closed, answer.splitter.open])
+        return bool(answer.fresh)
+
+    # ---------------------------------------------------------------- folding
+
+    def toggle_fold(self, index: int) -> bool:
+        """Fold or unfold item `index`; False when there is nothing to fold."""
+        item = self.items[index]
+        if not isinstance(item, Foldable) or not item.foldable:
+            return False
+        item.folded = not item.folded
+        self.dirty.add(index)
+        return True
+
+    def toggle_all(self) -> bool:
+        """Unfold everything; fold everything when nothing is folded. False when there is nothing to fold."""
+        items = [
+            (i, item) for i, item in enumerate(self.items) if isinstance(item, Foldable) and item.foldable
+        ]
+        fold = all(not item.folded for _, item in items)
+        for index, item in items:
+            if item.folded is not fold:
+                item.folded = fold
+                self.dirty.add(index)
+        return bool(items)
+
+    # ------------------------------------------------------------ the user
+
+    def _user_input(self, event: UserInput) -> None:
+        if event.item_id in self._messages:
+            return
+        self._step_items = 0
+        self._retry = None
+        self._messages[event.item_id] = self._append(UserMessage(event.text, event.kind, event.images))
+
+    def _retract(self, item_id: str) -> None:
+        index = self._messages.get(item_id)
+        if index is None:
+            return
+        message = self.items[index]
+        assert isinstance(message, UserMessage)
+        message.retracted = True
+        self.dirty.add(index)
+
+    # ----------------------------------------------------------- the model
+
+    def _text(self, event: TokenStream) -> None:
+        if event.step <= self._done_step or not event.text:
+            return
+        answer = self._answer
+        if answer is None or answer.key != (event.step, event.block):
+            index = self._append(Prose())
+            answer = self._answer = _OpenAnswer(event.step, event.block, index)
+            self._step_items += 1
+        answer.fresh.append(event.text)
+        answer.size += len(event.text)
+        self.dirty.add(answer.index)
+
+    def _close_answer(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return
+        if answer.splitter is None and answer.size <= LONG_PARAGRAPH:
+            self._replace_open(answer, [Prose("".join(answer.fresh))])
+            return
+        splitter = answer.splitter or Splitter()
+        closed: list[Item] = []
+        while answer.fresh:
+            closed += splitter.feed(answer.take(_BITE))
+        self._replace_open(answer, [*closed, *splitter.finish()])
+
+    def _replace_open(self, answer: _OpenAnswer, items: list[Item]) -> None:
+        self.items[answer.index :] = items
+        self.dirty.add(answer.index)
+        answer.index = len(self.items) - 1
+        self.dirty.add(answer.index)
+
+    def _thinking(self, event: Thinking) -> None:
+        if event.step <= self._done_step or not event.text:
+            return
+        key = (event.step, event.block)
+        if self._thought is None or self._thought[0] != key:
+            thought = Thought()
+            thought.began_at = event.time
+            self._thought = key, self._append(thought)
+            self._step_items += 1
+        index = self._thought[1]
+        thought = self._thought_at(index)
+        thought.text += event.text
+        thought.ended_at = event.time
+        self.dirty.add(index)
+
+    def _close_thought(self) -> None:
+        if self._thought is not None:
+            index = self._thought[1]
+            self._thought_at(index).live = False
+            self.dirty.add(index)
+            self._thought = None
+
+    def _done(self, event: Done) -> None:
+        if event.step <= self._done_step:
+            return
+        self._close_open()
+        self._done_step = event.step
+        self._retry = None
+        for index in self._tools.values():
+            tool = self._tool(index)
+            if tool.stage is Stage.FORMING:
+                tool.stage = Stage.DROPPED
+                self.dirty.add(index)
+        if event.cut and (self._step_items or event.cut == "abort"):
+            self._append(Notice("⊘", _CUTS.get(event.cut, f"cut here: {event.cut}"), Tone.CUT))
+        elif ending := _ENDINGS.get(event.stop_reason):
+            self._append(Notice("⚠", ending, Tone.WARNING))
+        self._step_items = 0
+
+    # ----------------------------------------------------------- the tools
+
+    def _tool_call(self, event: ToolCall) -> None:
+        index = self._tools.get(event.call_id)
+        if index is None:
+            if event.step <= self._done_step:
+                return
+            index = self._tools[event.call_id] = self._append(ToolItem(event.name))
+            self._step_items += 1
+        tool = self._tool(index)
+        if tool.stage is not Stage.FORMING:
+            return
+        if event.stage == "complete":
+            tool.start(event.title)
+        else:
+            tool.receive(event.arguments_delta)
+        self.dirty.add(index)
+
+    def _tool_result(self, event: ToolResult) -> None:
+        index = self._tools.get(event.call_id)
+        if index is None:  # the call was before we began to listen
+            index = self._tools[event.call_id] = self._append(ToolItem("tool"))
+        tool = self._tool(index)
+        if tool.stage is Stage.DONE:
+            return
+        tool.finish(event.outcome, event.text, event.brief, event.diff, event.elapsed_s)
+        self.dirty.add(index)
+
+    def _ask(self, event: ApprovalRequested) -> None:
+        index = self._tools.get(event.call_id)
+        if index is not None and self._tool(index).stage is Stage.RUNNING:
+            self._tool(index).stage = Stage.WAITING
+            self.dirty.add(index)
+
+    def _answered(self, event: ApprovalAnswered) -> None:
+        index = self._tools.get(event.call_id)
+        if index is None or self._tool(index).stage is not Stage.WAITING:
+            return
+        tool = self._tool(index)
+        tool.stage = Stage.RUNNING
+        if event.decision is Decision.REJECT:
+            tool.note = event.note
+        self.dirty.add(index)
+
+    # ------------------------------------------------------------- the run
+
+    def _retry_scheduled(self, event: RetryScheduled) -> None:
+        text = f"{event.reason} · trying again in {duration(event.wait_s)} ({event.attempt} of {event.limit})"
+        if self._retry is not None and self._retry == len(self.items) - 1:
+            self._rewrite(self._retry, Notice("↻", text, Tone.WARNING))
+        else:
+            self._retry = self._append(Notice("↻", text, Tone.WARNING))
+
+    def _compaction_ended(self, event: CompactionEnded) -> None:
+        if event.ok:
+            sizes = f"{tokens(event.tokens_before)} → {tokens(event.tokens_after)} tokens"
+            notice = Notice("⋯", f"conversation summarised · {sizes}")
+        else:
+            notice = Notice("⋯", "the summary failed; the conversation is as it was", Tone.WARNING)
+        if self._compaction is None:
+            self._append(notice)
+        else:
+            self._rewrite(self._compaction, notice)
+            self._compaction = None
+
+    def _settled(self, event: Settled) -> None:
+        self._close_open()
+        last = self.items[-1] if self.items else None
+        marked = isinstance(last, Notice) and last.tone is Tone.CUT
+        if event.reason == "aborted" and not marked:
+            self._append(Notice("⊘", "stopped", Tone.CUT))
+
+    # ---------------------------------------------------------- bookkeeping
+
+    def _append(self, item: Item) -> int:
+        """Add an item after closing the one that is being written; returns its index."""
+        self._close_open()
+        self.items.append(item)
+        return len(self.items) - 1
+
+    def _rewrite(self, index: int, item: Item) -> None:
+        self.items[index] = item
+        self.dirty.add(index)
+
+    def _close_open(self) -> None:
+        self._close_thought()
+        self._close_answer()
+
+    def _thought_at(self, index: int) -> Thought:
+        item = self.items[index]
+        assert isinstance(item, Thought)
+        return item
+
+    def _tool(self, index: int) -> ToolItem:
+        item = self.items[index]
+        assert isinstance(item, ToolItem)
+        return item

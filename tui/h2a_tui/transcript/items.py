@@ -1,0 +1,412 @@
+"""The parts of a transcript: what was said and what happened, each able to draw itself as rows.
+
+An item is a source and, near the viewport, its rows. `Layout` owns `lines` and `exact`; an item only knows how
+to render and how tall it will roughly be. Every item begins with a blank row, unless it continues the one above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+
+from h2a_agent.events import Kind
+from h2a_tui.format import duration
+from h2a_tui.theme import Styles
+from h2a_tui.transcript.code import FIRST_STATE, LexerState, LineLexer, code_rows, expand_tabs
+from h2a_tui.transcript.lines import Line, Page, Run, crop_line, wrap
+from h2a_tui.transcript.markdown import render
+
+__all__ = [
+    "UNFOLDED",
+    "Code",
+    "Excerpt",
+    "Foldable",
+    "Item",
+    "Notice",
+    "Prose",
+    "Thought",
+    "Tone",
+    "UserMessage",
+    "behind",
+    "bounded",
+    "excerpt_rows",
+]
+
+LONG_LINE: Final = 4000  # characters of one source line that are ever drawn
+
+
+class Item:
+    """One part. `lines` are its rows at the present width, None while nobody looks; `exact`: its height is known."""
+
+    gap: bool = True
+
+    def __init__(self) -> None:
+        self.lines: list[Line] | None = None
+        self.exact = False
+
+    def rows(self, page: Page) -> list[Line]:
+        """All rows but the gap."""
+        raise NotImplementedError
+
+    def length(self) -> tuple[int, int]:
+        """Characters and line ends of what is drawn, for `estimate`. Cheap."""
+        raise NotImplementedError
+
+    def render(self, page: Page) -> list[Line]:
+        """All rows. No rows, no gap."""
+        rows = self.rows(page)
+        return [Line([]), *rows] if rows and self.gap else rows
+
+    def forget(self) -> None:
+        """Let go of the rows; the source stays."""
+        self.lines = None
+
+    def estimate(self, page: Page) -> int:
+        """About how many rows `render` makes; at least one."""
+        characters, ends = self.length()
+        return 1 + ends + characters // page.column + self.gap
+
+
+class Foldable(Item):
+    """An item that shows its essence and, unfolded, all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folded = True
+
+    @property
+    def foldable(self) -> bool:
+        """Is there something to fold or unfold?"""
+        raise NotImplementedError
+
+
+# ---------------------------------------------------------------- an answer
+
+
+class Prose(Item):
+    """Markdown of an answer: one closed block, a short whole answer, or the block that is being written.
+
+    `number` is the number of its first list item where the list began in the item above. `join` says that it
+    continues the paragraph above after this white space.
+    """
+
+    def __init__(
+        self, source: str = "", *, gap: bool = True, number: int | None = None, join: str | None = None
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.gap = gap
+        self.number = number
+        self.join = join
+
+    def rows(self, page: Page) -> list[Line]:
+        """The rendered Markdown."""
+        rows = render(self.source, page.column, page.styles, number=self.number) if self.source else []
+        if rows and self.join is not None:
+            rows[0].join = self.join
+        return rows
+
+    def length(self) -> tuple[int, int]:
+        """Of the source."""
+        return len(self.source), self.source.count("\n")
+
+
+class Code(Item):
+    """Lines of a code fence: its first ones, or those that follow the part `above`.
+
+    While it is being written, `partial` is its unfinished last line; whole lines are coloured once.
+    """
+
+    def __init__(self, language: str, above: Code | None = None) -> None:
+        super().__init__()
+        self.language = language
+        self.above = above
+        self.gap = above is None
+        self.source: list[str] = []
+        self.partial = ""
+        self._lexer: LineLexer | None = None
+        self._drawn: list[Line] = []
+        self._drawn_lines = 0
+        self._page: Page | None = None
+        self._end: LexerState | None = None
+
+    def forget(self) -> None:
+        """Let go of the rows."""
+        super().forget()
+        self._end = self.end_state
+        self._lexer, self._drawn, self._drawn_lines = None, [], 0
+
+    def rows(self, page: Page) -> list[Line]:
+        """The coloured lines; a fence with nothing in it yet is one empty row."""
+        if self._lexer is None or page != self._page:
+            self._page = page
+            self._lexer = LineLexer(self.language, self._first_state(page))
+            self._drawn, self._drawn_lines = [], 0
+        for text in self.source[self._drawn_lines :]:
+            runs = self._lexer.line(bounded(text), page.styles)
+            self._drawn += code_rows(runs, page.column, page.styles)
+        self._drawn_lines = len(self.source)
+        rows = list(self._drawn)
+        if self.partial or not rows:
+            runs = self._lexer.peek(bounded(self.partial), page.styles)
+            rows += code_rows(runs, page.column, page.styles)
+        return rows
+
+    def length(self) -> tuple[int, int]:
+        """Of the lines: the long ones are what wraps."""
+        return sum(map(len, self.source)) // 2, max(0, len(self.source) - 1)
+
+    @property
+    def end_state(self) -> LexerState | None:
+        """The lexer's state after the last line, if somebody has looked at all of them."""
+        if self._end is None and self._lexer is not None and self._drawn_lines == len(self.source):
+            return self._lexer.state
+        return self._end
+
+    def lex(self, state: LexerState, styles: Styles) -> LexerState:
+        """Find the state after the last line, from the one before the first."""
+        lexer = LineLexer(self.language, state)
+        for text in self.source:
+            lexer.line(bounded(text), styles)
+        self._end = lexer.state
+        return lexer.state
+
+    def _first_state(self, page: Page) -> LexerState:
+        """The state at the end of the part above. Parts nobody has looked at are lexed now."""
+        unknown: list[Code] = []
+        state, part = FIRST_STATE, self.above
+        while part is not None:
+            if part.end_state is not None:
+                state = part.end_state
+                break
+            unknown.append(part)
+            part = part.above
+        for part in reversed(unknown):
+            state = part.lex(state, page.styles)
+        return state
+
+
+# ------------------------------------------------------- folding long things
+
+
+def bounded(text: str) -> str:
+    """A source line with tabs as spaces, cut where nobody reads on."""
+    if len(text) > LONG_LINE:
+        text = f"{text[:LONG_LINE]}… {len(text) - LONG_LINE:,} more characters"
+    return expand_tabs(text)
+
+
+def more_mark(count: int, what: str, styles: Styles) -> list[Run]:
+    """Says how much is folded away."""
+    return [(f"… {count:,} more {what}{'s' if count != 1 else ''} ", styles.dim), ("▸", styles.accent)]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """How many source lines at the head and at the tail of a long text are shown."""
+
+    head: int
+    tail: int
+
+    def of(self, lines: Sequence[str]) -> tuple[Sequence[str], int, Sequence[str]]:
+        """Head, number of lines left out, tail. One line is never left out alone: its mark is no shorter."""
+        if len(lines) <= self.head + self.tail + 1:
+            return lines, 0, ()
+        return lines[: self.head], len(lines) - self.head - self.tail, lines[len(lines) - self.tail :]
+
+
+# Unfolded, everything a person may reasonably read; beyond it a screen is the wrong tool.
+UNFOLDED: Final = Excerpt(1000, 200)
+
+
+def excerpt_rows(
+    lines: Sequence[str], excerpt: Excerpt, draw: Callable[[str], list[Line]], page: Page, width: int
+) -> list[Line]:
+    """The rows of what `excerpt` shows of `lines`, each drawn by `draw`."""
+    head, left_out, tail = excerpt.of(lines)
+    rows = [row for text in head for row in draw(text)]
+    if left_out:
+        rows.append(crop_line(more_mark(left_out, "line", page.styles), width, page.styles.dim))
+    return rows + [row for text in tail for row in draw(text)]
+
+
+def behind(segment: Segment, rows: list[Line]) -> list[Line]:
+    """`rows` with a piece of decoration before each."""
+    for row in rows:
+        row.segments.insert(0, segment)
+        row.lead += len(segment.text)
+    return rows
+
+
+# --------------------------------------------------------------- the others
+
+
+KIND_WORDS: Final[Mapping[Kind, str]] = {
+    Kind.PROMPT: "",
+    Kind.STEER: "↯ steer",
+    Kind.NUDGE: "→ next step",
+    Kind.FOLLOW_UP: "↳ follow-up",
+}
+
+
+class UserMessage(Foldable):
+    """What a person wrote. `retracted`: it was taken back unanswered and is in the editor again."""
+
+    EXCERPT: ClassVar[Excerpt] = Excerpt(12, 3)
+
+    def __init__(self, text: str, kind: Kind, images: int = 0) -> None:
+        super().__init__()
+        self.text = text
+        self.kind = kind
+        self.images = images
+        self.retracted = False
+
+    @property
+    def foldable(self) -> bool:
+        """Is there something to fold?"""
+        return self.text.count("\n") > self.EXCERPT.head + self.EXCERPT.tail
+
+    def rows(self, page: Page) -> list[Line]:
+        """A block on a ground of its own with a bar in the colour of its kind."""
+        styles = page.styles
+        words = styles.user_muted + styles.strike if self.retracted else styles.user
+        bar = styles.user_muted if self.retracted else styles.kinds[self.kind]
+        rows: list[Line] = []
+        label = "taken back" if self.retracted else KIND_WORDS[self.kind]
+        if label:
+            rows.append(Line([Segment(label, bar)], lead=len(label)))
+        width = page.column - 3  # the bar, and air at both sides
+
+        def draw(text: str) -> list[Line]:
+            return wrap([(bounded(text), words)], width)
+
+        shown = self.EXCERPT if self.folded else UNFOLDED
+        if self.text.strip():
+            rows += excerpt_rows(self.text.strip("\n").split("\n"), shown, draw, page, width)
+        if self.images:
+            rows.append(
+                Line([Segment(f"▣ {self.images} image{'s' if self.images > 1 else ''}", styles.user_muted)])
+            )
+        for row in rows:
+            row.segments = [
+                Segment(s.text, s.style + Style(bgcolor=styles.user.bgcolor)) if s.style else s
+                for s in row.segments
+            ]
+            row.fill = styles.user
+        return behind(Segment("▌ ", bar), rows)
+
+    def length(self) -> tuple[int, int]:
+        """Of what is shown."""
+        ends = self.text.count("\n")
+        if self.folded and self.foldable:
+            ends = self.EXCERPT.head + self.EXCERPT.tail
+            return ends * 40, ends
+        return len(self.text), ends + bool(KIND_WORDS[self.kind]) + bool(self.images)
+
+
+class Thought(Foldable):
+    """The model's reasoning: its last lines while it comes, one row with its length afterwards."""
+
+    LIVE_ROWS: ClassVar[int] = 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.live = True
+        self.began_at = 0.0
+        self.ended_at = 0.0
+
+    @property
+    def foldable(self) -> bool:
+        """Always, once there are words."""
+        return bool(self.text.strip())
+
+    def rows(self, page: Page) -> list[Line]:
+        """The head and, live or unfolded, words behind a rail."""
+        styles = page.styles
+        if not self.foldable:
+            return [Line([Segment("✻ thinking…", styles.thinking_mark)])] if self.live else []
+        width = page.column - 2
+        rail = Segment("│ ", styles.rail)
+        if not self.folded:
+            lines = self.text.strip("\n").split("\n")
+            words = excerpt_rows(
+                lines, UNFOLDED, lambda text: wrap([(bounded(text), styles.thinking)], width), page, width
+            )
+        elif self.live:
+            tail = self.text[-self.LIVE_ROWS * width :].strip("\n").split("\n")
+            words = [row for text in tail for row in wrap([(expand_tabs(text), styles.thinking)], width)]
+            words = words[-self.LIVE_ROWS :]
+            words[0].join = None
+        else:
+            words = []
+        return [crop_line(self._head(styles), page.column, styles.dim), *behind(rail, words)]
+
+    def length(self) -> tuple[int, int]:
+        """Of what is shown."""
+        if not self.folded:
+            return len(self.text), self.text.count("\n") + 1
+        return 0, min(self.LIVE_ROWS, len(self.text) // 80) if self.live else 0
+
+    def _head(self, styles: Styles) -> list[Run]:
+        if self.live:
+            return [("✻ thinking…", styles.thinking_mark)]
+        took = self.ended_at - self.began_at
+        words = f"✻ thought for {duration(took)}" if took >= 1 else "✻ thought"
+        return [
+            (words, styles.thinking_mark),
+            (f" · {len(self.text.split()):,} words ", styles.dim),
+            ("▸" if self.folded else "▾", styles.accent),
+        ]
+
+
+class Tone(Enum):
+    """How loud a notice is."""
+
+    PLAIN = "plain"
+    CUT = "cut"
+    GOOD = "good"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Notice(Item):
+    """One thing that happened, after a glyph; `advice` says what to do about it."""
+
+    def __init__(self, glyph: str, text: str, tone: Tone = Tone.PLAIN, advice: str = "") -> None:
+        super().__init__()
+        self.glyph = glyph
+        self.text = text
+        self.tone = tone
+        self.advice = advice
+
+    def rows(self, page: Page) -> list[Line]:
+        """The glyph, the words, and below them the advice."""
+        styles = page.styles
+        style = {
+            Tone.PLAIN: styles.muted,
+            Tone.CUT: styles.cut,
+            Tone.GOOD: styles.success,
+            Tone.WARNING: styles.warning,
+            Tone.FAILURE: styles.error,
+        }[self.tone]
+        width = page.column - 2
+        rows = [row for text in self.text.split("\n") for row in wrap([(bounded(text), style)], width)]
+        rows += [
+            row
+            for text in self.advice.split("\n")
+            if text
+            for row in wrap([(bounded(text), styles.muted)], width)
+        ]
+        for index, row in enumerate(rows):
+            behind(Segment("  " if index else f"{self.glyph} ", style), [row])
+        return rows
+
+    def length(self) -> tuple[int, int]:
+        """Of the words."""
+        return len(self.text) + len(self.advice), bool(self.advice) + self.text.count("\n")

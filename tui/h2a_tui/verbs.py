@@ -1,0 +1,138 @@
+"""What the keys do to a run, computed from the state and from nothing else.
+
+`kind_for` decides how a message is delivered, `escape_means` what Escape does, `hints` says both on screen
+(steering contract: the composer always prints, live, what Enter and Alt+Enter will do now).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from h2a_agent.events import Kind, Phase
+from h2a_agent.state import State
+from h2a_tui.keymap import Action, Context, Enter, Keymap
+
+__all__ = ["Escape", "Hint", "escape_means", "hints", "kind_for"]
+
+
+def kind_for(action: Action, enter: Enter) -> Kind:
+    """How a message sent with `action` is delivered while a run is active; idle, every kind simply sends.
+
+    The agent knows better than a screen whether a run is active right now, so it decides that, not we.
+    """
+    if action in (Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB):
+        return Kind.FOLLOW_UP
+    steers = (action is Action.SUBMIT) == (enter == "steer")
+    return Kind.STEER if steers else Kind.NUDGE
+
+
+class Escape(Enum):
+    """What Escape does now; there is one answer, wherever the keyboard is."""
+
+    CANCEL_EDIT = "cancel the edit"
+    CANCEL_REASON = "back to the question"
+    LEAVE_QUEUE = "back to the editor"
+    LEAVE_APPROVAL = "back to the editor, question open"
+    CANCEL_SELECTION = "drop the selection"
+    ABORT = "stop"
+    NOTHING = ""
+
+
+_CLOSES: Final[Mapping[Context, Escape]] = {
+    Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
+    Context.REASON: Escape.CANCEL_REASON,
+    Context.QUEUE: Escape.LEAVE_QUEUE,
+    Context.APPROVAL: Escape.LEAVE_APPROVAL,
+}
+
+
+def escape_means(context: Context, *, selection: bool, busy: bool) -> Escape:
+    """Close what is open, else drop the selection, else stop the run (steering contract: Escape)."""
+    if (closes := _CLOSES.get(context)) is not None:
+        return closes
+    if selection:
+        return Escape.CANCEL_SELECTION
+    return Escape.ABORT if busy else Escape.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key and what it does now. `short` is for a line with no room."""
+
+    key: str
+    meaning: str
+    short: str = ""
+
+
+_STEER_EFFECT: Final[Mapping[Phase, str]] = {
+    Phase.STREAMING: "cuts answer",
+    Phase.TOOLS: "stops tools",
+    Phase.APPROVAL: "withdraws question",
+    Phase.RETRYING: "ends the wait",
+    Phase.COMPACTING: "after compacting",
+}
+_VERB: Final[Mapping[Kind, str]] = {
+    Kind.PROMPT: "send",
+    Kind.STEER: "steer",
+    Kind.NUDGE: "next step",
+    Kind.FOLLOW_UP: "follow-up",
+}
+
+
+def _message_hint(action: Action, state: State, keymap: Keymap, enter: Enter) -> Hint:
+    kind = kind_for(action, enter) if state.busy else Kind.PROMPT
+    key = keymap.label(action, Context.COMPOSER)
+    if state.phase is Phase.PAUSED and kind is not Kind.FOLLOW_UP:
+        return Hint(key, "send and go on", "send")
+    effect = _STEER_EFFECT.get(state.phase) if kind is Kind.STEER else None
+    return Hint(key, f"{_VERB[kind]} ({effect})" if effect else _VERB[kind], _VERB[kind])
+
+
+def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint]:
+    yield _message_hint(Action.SUBMIT, state, keymap, enter)
+    yield _message_hint(Action.FOLLOW_UP, state, keymap, enter)
+    if "alt+enter" in keymap.keys(Action.NEWLINE, Context.COMPOSER):
+        yield Hint("Alt+Enter", "new line")
+    if state.busy:
+        yield _message_hint(Action.NUDGE, state, keymap, enter)
+        yield Hint(keymap.label(Action.ESCAPE), "stop")
+    if state.approvals:
+        yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
+    if state.phase is Phase.PAUSED or state.queue_paused:
+        yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
+    if state.queue:
+        yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")
+    if not state.busy:
+        yield Hint(keymap.label(Action.NEWLINE, Context.COMPOSER), "new line")
+    yield Hint(keymap.label(Action.HELP), "help")
+
+
+_QUEUE_KEYS: Final = (
+    Action.QUEUE_EDIT,
+    Action.QUEUE_STEER,
+    Action.QUEUE_NUDGE,
+    Action.QUEUE_FOLLOW_UP,
+    Action.QUEUE_WITHDRAW,
+    Action.QUEUE_EARLIER,
+    Action.QUEUE_LATER,
+)
+_ANSWERS: Final = (Action.ALLOW, Action.ALLOW_SESSION, Action.REJECT, Action.REJECT_WITH_REASON)
+_CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
+    Context.QUEUE: _QUEUE_KEYS,
+    Context.QUEUE_EDIT: (Action.EDIT_SAVE, Action.NEWLINE),
+    Context.APPROVAL: _ANSWERS,
+    Context.REASON: (Action.SEND_REASON,),
+}
+
+
+def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple[Hint, ...]:
+    """What the keys do now, the most important first."""
+    actions = _CONTEXT_KEYS.get(context)
+    if actions is None:
+        return tuple(hint for hint in _composer_hints(state, keymap, enter) if hint.key)
+    labels = {row.action: row.label for row in keymap.rows if row.context is context}
+    listed = [Hint(keymap.label(action, context), labels[action]) for action in actions if action in labels]
+    return (*(h for h in listed if h.key), Hint(keymap.label(Action.ESCAPE), "back"))
