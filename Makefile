@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint test-model bench clean
+.PHONY: run test lint test-model bench screenshot clean
 .DEFAULT_GOAL := run
 
 # `run` needs the program only; its stamp is separate so that a first start installs nothing it does not use.
@@ -49,3 +49,7 @@ bench: $(VENV)/.installed-dev
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+## Make the README's picture again.
+screenshot: $(VENV)/.installed-dev
+	$(BIN)/python tests/e2e/screenshot.py

@@ -5,6 +5,8 @@ Imports of what is heavy happen in here, when the part is made; a front end impo
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from h2a_agent.providers.base import Provider
     from h2a_agent.session import Session
 
-__all__ = ["make_agent", "make_provider", "open_session"]
+__all__ = ["make_provider", "open_session", "running_agent"]
 
 
 def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
@@ -63,19 +65,26 @@ def open_session(
     return Session.create(private_folder(sessions_of(paths.sessions_dir, workspace)), workspace)
 
 
-def make_agent(settings: Settings, paths: Paths, session: Session, provider: Provider) -> Agent:
-    """An agent on `session`, in its folder, with all tools. Call it inside a running event loop.
+@asynccontextmanager
+async def running_agent(
+    settings: Settings, paths: Paths, session: Session, provider: Provider
+) -> AsyncGenerator[Agent, None]:
+    """An agent on `session`, in its folder, with all tools; closed at the end, with session and provider.
+
+    The folder for long outputs is the session's own; it goes again when nothing came into it.
 
     Raises:
-        OSError: the folder for long outputs cannot be made.
+        OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
     from h2a_agent.tools import default_tools
 
-    return Agent(
-        provider,
-        session=session,
-        settings=settings.run,
-        tools=default_tools(),
-        spill_dir=private_folder(paths.spill_dir / session.id),
-    )
+    spill_dir = private_folder(paths.spill_dir / session.id)
+    async with Agent(
+        provider, session=session, settings=settings.run, tools=default_tools(), spill_dir=spill_dir
+    ) as agent:
+        yield agent
+    try:
+        spill_dir.rmdir()
+    except OSError:
+        pass  # there is output in it, or somebody has removed it: both are fine

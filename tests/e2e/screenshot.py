@@ -36,13 +36,16 @@ async def take() -> str:
     """Steer the demo in mid-sentence, queue a follow-up, and look."""
     provider = DemoProvider(tokens_per_s=400)
     with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder, "h2a-chat")
+        project.symlink_to(ROOT)
+        os.environ["HOME"] = folder  # the picture shows ~/h2a-chat, wherever it was taken
         settings = RunSettings(provider.model, mode="full")
-        session = Session.unsaved(ROOT)
+        session = Session.unsaved(project)
         async with Agent(
             provider, session=session, settings=settings, tools=default_tools(), spill_dir=Path(folder)
         ) as agent:
             app = H2AApp(agent, ScreenSettings(log_dir=Path(folder)))
-            async with app.run_test(size=(100, 34)) as pilot:
+            async with app.run_test(size=(100, 31)) as pilot:
                 agent.prompt("Show me around.")
                 await _until(lambda: "Interrupt me" in app.chat.transcript.plain_text())
                 agent.steer("short, please")

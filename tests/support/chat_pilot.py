@@ -72,7 +72,8 @@ class Chat:
         if self.app.is_running:
             painted = asyncio.Event()
             self.app.screen.call_after_refresh(painted.set)
-            await painted.wait()
+            while not painted.is_set() and self.app.is_running:  # an app on its way out paints no more
+                await asyncio.sleep(0)
         await self.pilot._wait_for_screen()
 
     async def until(self, condition: Callable[[], object]) -> None:

@@ -38,8 +38,12 @@ class H2AApp(App[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     TITLE: str | None = "h2a-chat"
 
-    def __init__(self, client: Client, settings: ScreenSettings, theme_name: str = "") -> None:
+    def __init__(
+        self, client: Client, settings: ScreenSettings, theme_name: str = "", *, notice: str = ""
+    ) -> None:
         """`theme_name` is a built-in theme's name or a theme file's path; "" is the dark one.
+
+        `notice` stands on the first page, until something is said.
 
         Raises:
             ThemeError: there is no such theme.
@@ -51,13 +55,13 @@ class H2AApp(App[None], inherit_bindings=False):
         self.theme = textual.name
         self._client = client
         self._settings = settings
-        self._chat = ChatScreen(client, settings, Transcript(theme=theme))
+        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
     def get_default_screen(self) -> Screen[None]:
         """The chat is the only screen there is to come back to."""
-        return self._chat
+        return self.chat
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
@@ -71,12 +75,12 @@ class H2AApp(App[None], inherit_bindings=False):
     async def _read_events(self) -> None:
         """Draw the past, then whatever happens. Ends when the agent is closed."""
         state: State = self._first_state
-        self._chat.show_past(self._past, state)
+        self.chat.show_past(self._past, state)
         self._past = []
         while events := await self._events.batch():
             for event in events:
                 state = reduce(state, event)
-            self._chat.show(state, events)
+            self.chat.show(state, events)
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""

@@ -201,8 +201,6 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat -p PROMPT, or set TERM to "
             "what your terminal is, such as xterm-256color."
         )
-    if settings.fell_back:
-        print(_FELL_BACK, file=sys.stderr)
     environment.prepare(os.environ)
     screen = _screen_settings(settings, paths)
 
@@ -212,7 +210,8 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
         session = _session(args, paths)
         async with running_agent(settings, paths, session, make_provider(settings)) as agent:
-            app = H2AApp(agent, screen, settings.theme)
+            notice = _FELL_BACK if settings.fell_back else ""
+            app = H2AApp(agent, screen, settings.theme, notice=notice)
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
             for number in (signal.SIGTERM, signal.SIGHUP):

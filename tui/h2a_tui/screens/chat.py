@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from h2a_agent.events import AnyEvent, InputRestored, UserInput
+from h2a_agent.events import AnyEvent, InputRestored, QueueChanged, UserInput
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.client import Client
@@ -31,6 +31,7 @@ from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_line import Facts, StatusLine
+from h2a_tui.widgets.welcome import Welcome
 
 __all__ = ["ChatScreen"]
 
@@ -49,6 +50,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         layout: vertical;
         overflow: hidden;
         & Transcript { height: 1fr; }
+        & Welcome { display: none; }
+        &.-empty.-tall Welcome { display: block; }
+        &.-empty.-tall Transcript { display: none; }
         & #foot { dock: bottom; height: auto; }
         & #prompt {
             layout: horizontal;
@@ -69,8 +73,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     }
     """
 
-    def __init__(self, client: Client, settings: ScreenSettings, transcript: Transcript) -> None:
-        super().__init__()
+    def __init__(
+        self, client: Client, settings: ScreenSettings, transcript: Transcript, notice: str = ""
+    ) -> None:
+        super().__init__(classes="-empty")
         self.client = client
         self.state = State()
         self.transcript = transcript
@@ -79,12 +85,14 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.composer = Composer(self._keymap, self.perform)
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.approval = ApprovalPanel(self._keymap, self.perform)
+        self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
         self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace))
         self._actions = ChatActions(self, client, settings, self._keymap)
 
     def compose(self) -> ComposeResult:
         """From the conversation down to the status."""
+        yield self.welcome
         yield self.transcript
         yield self.approval
         yield self.queue_panel
@@ -100,6 +108,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def show(self, state: State, happened: Sequence[AnyEvent]) -> None:
         """Draw `state`, and what happened since the last one."""
         before, self.state = self.state, state
+        if self.has_class("-empty") and any(not isinstance(event, QueueChanged) for event in happened):
+            self.remove_class("-empty")
         self.transcript.apply_many(happened)
         for event in happened:
             if isinstance(event, InputRestored):

@@ -78,7 +78,7 @@ def facts_line(state: State, facts: Facts, width: int) -> str:
         (2, facts.mode),
         (5, _context(state)),
         (3, "" if usage is None or usage.cost_usd is None else fmt.money(usage.cost_usd)),
-        (4, usage.model if usage else facts.model),
+        (4, facts.model),
         (1, fmt.folder(facts.workspace)),
     ]
     shown = [segment for segment in segments if segment[1]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
-from h2a_agent.providers.demo_moment import Result
+from h2a_agent.providers.demo.moment import Result
 
 __all__ = [
     "and_list",
@@ -104,13 +104,14 @@ def command_report(result: Result | None) -> str:
     """What came of a command, also when the user did not let it run."""
     if result is None or result.state not in ("ok", "failed"):
         return went_wrong(result)
-    lines = [line[:100] for line in result.lines]
-    tail = lines[-10:]
     how = "It ran" if result.state == "ok" else "It failed"
-    if not lines:
-        return f"{how}, and had nothing to say."
-    said = "it said" if len(tail) == len(lines) else f"these are the last {len(tail)} of {len(lines)} lines"
-    return f"{how}, and {said}:\n\n{fence(chr(10).join(tail))}"
+    match result.lines:
+        case []:
+            return f"{how}, and had nothing to say."
+        case [line]:
+            return f"{how}, and said `{quote(line)}`."
+        case [*lines]:
+            return f"{how}, and had {len(lines)} lines to say. The last one: `{quote(lines[-1])}`."
 
 
 def went_wrong(result: Result | None) -> str:

@@ -29,6 +29,7 @@ _STATES: Final[tuple[tuple[str, ResultState], ...]] = (
 # How the tools say that there is nothing, or that there is more.
 _REMARK: Final = re.compile(r"\[.*\]|\(.*\)")
 _NOTHING: Final = frozenset({"No matches.", "No files match."})
+_LONGEST: Final = 20_000  # characters of a message that are looked at; the rest of a huge paste is not
 _STEERED: Final = re.compile(r"the user(?:'s)? steer(?:ed|ing)")
 _SAID: Final = re.compile(r"They said: (.+)")
 
@@ -61,13 +62,15 @@ class Result:
 class Moment:
     """What the script may look at.
 
-    `words` is the user's latest wish and `turn` the number of answers it has had. `first` is true while
-    nothing was answered before that wish. `cut` says how the answer before was cut, after `cut_words`
-    words. `results` are those of the answer before. `said` is all the demo has said so far, `done` the facts a
-    hint may rest on: how answers were cut and which tools were called. `tools` are those that can be called.
+    `words` is the user's latest wish, `also` what came together with it, and `turn` the number of answers it
+    has had. `first` is true while nothing was answered before that wish. `cut` says how the answer before was
+    cut, after `cut_words` words; `results` are those of its calls. `said` is all the demo has said so far,
+    `done` the facts a hint may rest on: how answers were cut and which tools were called. `tools` are those that
+    can be called.
     """
 
     words: str
+    also: tuple[str, ...]
     turn: int
     first: bool
     images: int
@@ -103,9 +106,10 @@ def read_moment(request: Request) -> Moment:
     cuts = [_CUTS[b.text] for b in last.content if isinstance(b, TextBlock) and b.text in _CUTS]
     answers = [m for m in messages if m.role == "assistant"]
     turn = sum(m.role == "assistant" for m in messages[wish:])
-    words, images = _words(messages[wish]) if messages else ("", 0)
+    texts, images = _words(messages[wish]) if messages else ([], 0)
     return Moment(
-        words=words,
+        words=texts[-1] if texts else "",
+        also=tuple(texts[:-1]),
         turn=turn,
         first=len(answers) == turn,
         images=images,
@@ -125,11 +129,12 @@ def _has_words(message: Message) -> bool:
     )
 
 
-def _words(message: Message) -> tuple[str, int]:
-    """What was said last, and how many pictures came along: of several messages at once the newest counts."""
-    texts = [b.text for b in message.content if isinstance(b, TextBlock) and b.text not in _CUTS]
-    images = sum(isinstance(b, ImageBlock) for b in message.content)
-    return (texts[-1].strip() if texts else ""), images
+def _words(message: Message) -> tuple[list[str], int]:
+    """What was said, in the order of delivery, and how many pictures came along."""
+    texts = [
+        b.text[:_LONGEST].strip() for b in message.content if isinstance(b, TextBlock) and b.text not in _CUTS
+    ]
+    return texts, sum(isinstance(b, ImageBlock) for b in message.content)
 
 
 def _cuts_of(messages: tuple[Message, ...]) -> frozenset[str]:
