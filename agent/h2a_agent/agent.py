@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
+from h2a_agent.tools.process_tree import end_leftovers
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -55,7 +57,8 @@ class Agent:
     """An agent on one session. Made inside a running event loop; used as an async context manager or closed.
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
-    `workspace`; output too long for the model goes to files in `spill_dir`.
+    `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
+    (settings, sessions) are asked about even where files may be edited.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Agent:
         tools: Iterable[Tool[Any]] = (),
         workspace: Path | None = None,
         spill_dir: Path | None = None,
+        own_folders: Iterable[Path] = (),
         retry: RetryPolicy | None = None,
     ) -> None:
         self._provider = provider
@@ -83,9 +87,9 @@ class Agent:
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(),
+            permission=Permission(own=tuple(own_folders)),
             workspace=self.workspace,
-            spill_dir=spill_dir or self.workspace,
+            spill_dir=spill_dir or Path(tempfile.gettempdir()),
             specs=tuple(
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
@@ -280,6 +284,7 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
         self._bus.close()
         self._session.close()
         await self._provider.aclose()

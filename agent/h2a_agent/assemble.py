@@ -81,7 +81,12 @@ async def running_agent(
 
     spill_dir = private_folder(paths.spill_dir / session.id)
     async with Agent(
-        provider, session=session, settings=settings.run, tools=default_tools(), spill_dir=spill_dir
+        provider,
+        session=session,
+        settings=settings.run,
+        tools=default_tools(),
+        spill_dir=spill_dir,
+        own_folders=(paths.config_dir, paths.sessions_dir),
     ) as agent:
         yield agent
     try:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from h2a_agent.inbox import Delivery
-from h2a_agent.run_settings import Mode, OnAbort, RunningTools
+from h2a_agent.run_settings import Delivery, Mode, OnAbort, RunningTools
 
 __all__ = ["ConfigFile"]
 

@@ -32,19 +32,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from ulid import ULID
 
 from h2a_agent.content import ImageBlock, TextBlock, UserBlock, plain_text
 from h2a_agent.events import Kind, QueueItem
+from h2a_agent.run_settings import Delivery
 from h2a_agent.safe_text import safe_text
 from h2a_queue import Priority
 
 __all__ = [
     "TRANSITIONS",
     "Boundary",
-    "Delivery",
     "IllegalTransition",
     "Inbox",
     "Item",
@@ -80,8 +80,6 @@ _PRIORITY: Final[Mapping[Kind, Priority]] = MappingProxyType(
         Kind.FOLLOW_UP: Priority.LOW,
     }
 )
-
-Delivery: TypeAlias = Literal["all", "one-at-a-time"]
 
 
 class Boundary(Enum):

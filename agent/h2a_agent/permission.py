@@ -200,10 +200,16 @@ def _arguments(params: BaseModel) -> str:
 
 
 def _real(path: Path) -> Path | None:
-    """`path` with every link followed; None for a loop of links or a name no file can have."""
+    """`path` with every link followed, whether or not it exists; None where that cannot be told for certain."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):  # a loop of links, a folder we may not look into, a name no file can have
+        return None
     try:
         return path.resolve()
-    except (OSError, RuntimeError, ValueError):
+    except (OSError, RuntimeError):
         return None
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from h2a_agent.inbox import Delivery
+__all__ = ["Delivery", "Mode", "OnAbort", "RunSettings", "RunningTools"]
 
-__all__ = ["Mode", "OnAbort", "RunSettings", "RunningTools"]
-
+Delivery: TypeAlias = Literal["all", "one-at-a-time"]
 Mode: TypeAlias = Literal["plan", "ask", "edits", "full"]
 OnAbort: TypeAlias = Literal["restore", "send-next", "keep"]
 RunningTools: TypeAlias = Literal["cancel", "finish"]

@@ -93,14 +93,15 @@ class AnsiStripper:
     ends become newlines, and a lone carriage return (a progress bar) starts a new line.
     """
 
-    # CSI, OSC/DCS/PM/APC/SOS strings up to BEL or ST, two-character escapes; C1 forms of the same.
+    # CSI, OSC/DCS/PM/APC/SOS strings up to BEL or ST, two-character escapes; C1 forms of the same. A string ends
+    # before the next control of its kind, so a flood of unfinished ones costs no more than any text.
     _SEQUENCE: Final = re.compile(
         r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-        r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+        r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
         r"|\x1b[ -/]*[0-OQ-WYZ\\`-~]"
     )
     _OPEN: Final = re.compile(
-        r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*|\r)\Z"
+        r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*\x1b?|\x1b[ -/]*|\r)\Z"
     )
     _HOLD: Final = 4096  # characters; a "sequence" longer than this is text after all
 

@@ -203,7 +203,7 @@ def _endpoint(api_key: str | None, base_url: str | None) -> _Endpoint | Failed:
     if not key and local:
         key = _NO_KEY
     if not key:
-        return _unusable(f"No API key for {host}. Set ANTHROPIC_API_KEY, or api_key in the configuration.")
+        return _unusable(f"No API key for {host}. Set ANTHROPIC_API_KEY, or H2A_API_KEY for another server.")
     if not (key.isascii() and key.isprintable() and " " not in key):
         return _unusable("The API key contains characters no key has. Copy it again.")
     return _Endpoint(url, key, local)

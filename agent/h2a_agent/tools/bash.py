@@ -33,8 +33,12 @@ __all__ = ["BashParams", "BashTool"]
 TIMEOUT_S: Final = 120
 MAX_TIMEOUT_S: Final = 3600
 GRACE_S: Final = 0.3  # between SIGTERM and SIGKILL: a person is waiting for their message to arrive
-_BURST: Final = 8 * 1024 * 1024  # bytes taken per period; more is a flood, which the pipe holds back
+# A flood may not take the machine from the screen: so much work per period, then the pipe holds it back.
+_WORK_S: Final = 0.02
 _PERIOD_S: Final = 0.1
+# Bytes worked on in one go. Where that is slow (random bytes cost some 30 times as much as text), others get a turn.
+_SLICE: Final = 16384
+_SLOW_S: Final = 0.001
 # One-character forms of OSC, DCS and the like. In UTF-8 no terminal program writes them; unpaired, they are costly to search.
 _C1: Final = re.compile("[\x80-\x9f]")
 
@@ -92,7 +96,8 @@ class BashTool:
             except TimeoutError:
                 cut = "timeout"
             except asyncio.CancelledError:
-                cut = "stopped"
+                # What had ended before the cut keeps its real result.
+                cut = "stopped" if child.exit_code is None else ""
             shell_had_ended = child.exit_code is not None
             try:
                 await finish(_close(child, output, cut=bool(cut)))
@@ -108,7 +113,7 @@ class BashTool:
 async def _close(child: Child, output: _Output, cut: bool) -> None:
     if cut:
         output.survivors = await child.end(GRACE_S)
-        await output.take(child.drain())
+    await output.take(child.drain())
     await output.close()
 
 
@@ -125,23 +130,29 @@ class _Output:
         self._live = LiveOutput(ctx.emit)
 
     async def follow(self, child: Child) -> None:
-        """Take the output to its end, at the speed of a person's machine and not of a flood."""
-        period_ends, taken = time.monotonic() + _PERIOD_S, 0
+        """Take the output to its end, at a pace that leaves the event loop to others."""
+        period_ends, worked_s = time.monotonic() + _PERIOD_S, 0.0
         while chunk := await child.read():
+            began = time.monotonic()
             await self.take(chunk)
-            taken += len(chunk)
             now = time.monotonic()
-            if now >= period_ends:
-                period_ends, taken = now + _PERIOD_S, 0
-            elif taken >= _BURST:
+            worked_s += now - began
+            if worked_s >= _WORK_S and now < period_ends:
                 await asyncio.sleep(period_ends - now)
+                now = period_ends
+            if now >= period_ends:
+                period_ends, worked_s = now + _PERIOD_S, 0.0
 
     async def take(self, chunk: bytes, final: bool = False) -> None:
         """Take a piece."""
-        text = self._decode(chunk, final)
-        if not text.isascii():
-            text = _C1.sub("\ufffd", text)
-        await self._take_text(self._stripper.feed(text))
+        for start in range(0, max(len(chunk), 1), _SLICE):
+            began = time.monotonic()
+            text = self._decode(chunk[start : start + _SLICE], final)
+            if not text.isascii():
+                text = _C1.sub("\ufffd", text)
+            await self._take_text(self._stripper.feed(text))
+            if time.monotonic() - began > _SLOW_S:
+                await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Take what was held back, and let go of the file."""

@@ -17,7 +17,7 @@ from h2a_agent.tools.finish import in_thread
 from h2a_agent.tools.params import PathText, Text, ToolParams, manual
 from h2a_agent.tools.ripgrep import records
 from h2a_agent.tools.secret_files import SECRET_FOLDERS, SECRET_NAMES, looks_secret
-from h2a_agent.tools.truncate import MAX_BYTES, MAX_LINES, clip_line, count_text, head, size_text
+from h2a_agent.tools.truncate import MAX_BYTES, MAX_LINES, clip_line, count_text, size_text
 
 __all__ = ["GrepParams", "GrepTool"]
 
@@ -67,25 +67,32 @@ class _Results:
         """Add a record; False when there are enough."""
         found = _RECORD.fullmatch(record)
         if found is None:
-            return True  # a remark of ripgrep's about a binary file
-        # A remark may stand before the path, on a line of its own.
-        path, number = found["path"].rpartition(b"\n")[2].removeprefix(b"./"), int(found["number"])
+            return (
+                True  # a remark of ripgrep's about a binary file, or the first half of a name with a newline
+            )
+        path, number = found["path"].removeprefix(b"./"), int(found["number"])
         is_match = found["kind"] == b":"
-        if is_match and self.matches == self.limit:
-            return False
+        shown = safe_text(self.prefix + path.decode("utf-8", "replace"))
+        text = clip_line(found["line"].decode("utf-8", "replace").removesuffix("\r"), LINE_CHARACTERS)
+        kind = ":" if is_match else "-"
+        new = [f"{shown}{kind}{number}{kind}{text}"]
         if self.context and self.lines and self.previous != (path, number - 1):
-            self.lines.append("--")
+            new.insert(0, "--")
+        size = sum(len(line.encode()) + 1 for line in new)
+        enough = (
+            (is_match and self.matches == self.limit)
+            or self.size + size > MAX_BYTES
+            or len(self.lines) + len(new) > MAX_LINES
+        )
+        if enough:
+            return False
+        self.lines += new
+        self.size += size
         self.previous = (path, number)
         self.matches += is_match
         if is_match:
             self.files.add(path)
-        shown = safe_text(self.prefix + path.decode("utf-8", "replace")).replace("\n", "␊")
-        text = clip_line(found["line"].decode("utf-8", "replace").removesuffix("\r"), LINE_CHARACTERS)
-        kind = ":" if is_match else "-"
-        line = f"{shown}{kind}{number}{kind}{text}"
-        self.size += len(line)
-        self.lines.append(line)
-        return self.size <= MAX_BYTES
+        return True
 
 
 class GrepTool:
@@ -174,17 +181,11 @@ def _complaint(complaint: str, params: GrepParams) -> ToolOutcome:
 def _outcome(results: _Results, stopped: bool) -> ToolOutcome:
     if not results.matches:
         return ToolOutcome("No matches.", "no matches")
-    # Counting the lines around matches, too, there may be more of them than matches.
-    cut = head(results.lines, MAX_LINES, MAX_BYTES)
-    more = "+" if stopped else ""
-    brief = f"{count_text(results.matches, 'match')}{more} in {count_text(len(results.files), 'file')}"
+    matches = count_text(results.matches, "match")
+    files = count_text(len(results.files), "file")
+    text = "\n".join(results.lines)
     if not stopped:
-        return ToolOutcome(cut.text, brief)
-    limit = (
-        f"{size_text(MAX_BYTES)} are"
-        if results.matches < results.limit
-        else f"{count_text(results.matches, 'match')} are"
-    )
-    return ToolOutcome(
-        f"{cut.text}\n\n[There are more: {limit} the most at once. Narrow the pattern, path or glob.]", brief
-    )
+        return ToolOutcome(text, f"{matches} in {files}")
+    most = matches if results.matches == results.limit else f"{size_text(MAX_BYTES)} or {MAX_LINES} lines"
+    notice = f"[There are more: {most} are the most at once. Narrow the pattern, path or glob.]"
+    return ToolOutcome(f"{text}\n\n{notice}", f"first {matches} in {files}")

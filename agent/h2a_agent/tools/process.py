@@ -143,11 +143,16 @@ class Child:
         return await finish(self._end(grace_s))
 
     def drain(self) -> bytes:
-        """What is in the pipe right now, at most 64 KB: the last words of a process that was ended."""
-        try:
-            return os.read(self._pipe, _CHUNK)
-        except BlockingIOError:
-            return b""
+        """What is in the pipe right now, at most 128 KB: the last words when nobody waits for more."""
+        data = b""
+        while len(data) <= _CHUNK and not self._at_end_of_file:
+            try:
+                piece = os.read(self._pipe, _CHUNK)
+            except BlockingIOError:
+                break
+            self._at_end_of_file = not piece
+            data += piece
+        return data
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,7 +225,11 @@ class Child:
 
     async def _end(self, grace_s: float) -> int:
         living = 0
-        steps = ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_S)) if grace_s else ((signal.SIGKILL, _KILL_S),)
+        steps = (
+            ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_S))
+            if grace_s
+            else ((signal.SIGKILL, _KILL_S),)
+        )
         for number, patience_s in steps:
             deadline = time.monotonic() + patience_s
             empty = 0

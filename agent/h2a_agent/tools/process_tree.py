@@ -102,7 +102,8 @@ class ProcessTree:
             more = {p.pid for p in everyone.values() if p.parent in tree and p.pid not in tree}
             tree |= more
             grown = bool(more)
-        return [everyone[pid] for pid in tree]
+        # Parents first, so that a shell does not go on to its next command, nor report its child's death.
+        return sorted((everyone[pid] for pid in tree), key=lambda process: (process.started, process.pid))
 
 
 def end_leftovers() -> int:

@@ -62,7 +62,7 @@ async def records(
     rest = first = b""
     async with child:
         while chunk := await child.read():
-            first = first or chunk[:_COMPLAINT_BYTES]
+            first = (first + chunk)[:_COMPLAINT_BYTES] if len(first) < _COMPLAINT_BYTES else first
             *whole, rest = (rest + chunk).split(separator)
             if not all(take(record) for record in whole) or len(rest) > _RECORD_BYTES:
                 return Ended(stopped=True)

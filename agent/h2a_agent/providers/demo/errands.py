@@ -205,7 +205,7 @@ def _write_note(moment: Moment, _subject: str) -> list[Part]:
     if result is None or any(line.strip().endswith(_NOTE) for line in result.lines):
         return [Say(f"`{_NOTE}` is still here from last time. Delete it, and I make you a new one.")]
     return [
-        Say("Now the file. You see all of it before you say **y**.\n"),
+        Say("Now the file. If I have to ask, you see all of it before you say **y**.\n"),
         Call("write", {"path": _NOTE, "content": _NOTE_TEXT}),
     ]
 
@@ -230,7 +230,7 @@ def _edited_note(moment: Moment, _subject: str) -> list[Part]:
     result = moment.result("edit")
     if result is None or result.state != "ok":
         return [Say(went_wrong(result))]
-    return [Say(f"Done: one file, one change, both with your yes. `run rm {_NOTE}` cleans up after me.")]
+    return [Say(f"Done: one file, one change. `run rm {_NOTE}` cleans up after me.")]
 
 
 def three_results(moment: Moment) -> str:
