@@ -322,7 +322,7 @@ async def test_no_key_says_what_to_do() -> None:
     assert end.kind is FailureKind.CONFIGURATION
     assert (
         end.message
-        == "No API key for api.anthropic.com. Set ANTHROPIC_API_KEY, or api_key in the configuration."
+        == "No API key for api.anthropic.com. Set ANTHROPIC_API_KEY, or H2A_API_KEY for another server."
     )
 
 

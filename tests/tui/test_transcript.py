@@ -7,6 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from textual.app import App, ComposeResult
+from textual.events import MouseScrollUp
+from textual.geometry import Offset, Region
+from textual.pilot import Pilot
+from textual.selection import Selection
+from textual.widgets import Static
+
 from h2a_agent.events import (
     AnyEvent,
     Done,
@@ -22,12 +29,6 @@ from h2a_themes import load
 from h2a_tui.theme import textual_theme
 from h2a_tui.transcript.pacing import Pacer
 from h2a_tui.transcript.widget import Transcript
-from textual.app import App, ComposeResult
-from textual.events import MouseScrollUp
-from textual.geometry import Offset, Region
-from textual.pilot import Pilot
-from textual.selection import Selection
-from textual.widgets import Static
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -102,7 +103,8 @@ async def test_a_conversation_is_drawn_at_any_size(size: tuple[int, int]) -> Non
         assert max(len(row) for row in rows) <= min(size[0], 112)
         assert rows[3].startswith("  Some bold words.")
         svg = re.sub(r"&#160;", " ", page.export_screenshot())
-        assert "Hello there" in svg and load("dark").user_background in svg
+        assert "Hello there" in svg
+        assert load("dark").user_background in svg
 
 
 async def test_a_screen_narrower_than_any_word_still_draws() -> None:
@@ -131,7 +133,8 @@ async def test_another_theme_recolours_in_place() -> None:
         page.transcript.set_theme(load("light"))
         assert screen(page) == before
         style = page.transcript.render_line(0)._segments[0].style
-        assert style is not None and style.bgcolor is not None
+        assert style is not None
+        assert style.bgcolor is not None
         assert style.bgcolor.name == load("light").background
 
 
@@ -142,7 +145,8 @@ async def test_no_color_leaves_only_greys(monkeypatch: pytest.MonkeyPatch) -> No
         await drawn(page, pilot, "x = 2")
         for strip in page.transcript.render_lines(Region(0, 0, 80, 20)):
             for segment in strip:
-                assert segment.style is not None and segment.style.color is not None
+                assert segment.style is not None
+                assert segment.style.color is not None
                 red, green, blue = segment.style.color.get_truecolor()
                 assert red == green == blue
 
@@ -176,7 +180,8 @@ async def test_a_reader_who_scrolled_up_sees_nothing_move_and_is_told_what_is_ne
         page.transcript.apply_many(conversation(40, first=100))
         await until(lambda: page.messages, pilot)
         assert screen(page) == before
-        assert isinstance(page.messages[-1], int) and page.messages[-1] > 200
+        assert isinstance(page.messages[-1], int)
+        assert page.messages[-1] > 200
         page.transcript.scroll_end_now()
         await until(lambda: page.messages[-1] == 0, pilot)
         assert "x = 139" in screen(page)[-1]
@@ -294,6 +299,19 @@ async def test_a_resize_keeps_the_message_at_the_top() -> None:
         assert screen(page)[0].strip().startswith(top)
 
 
+async def test_a_resize_within_a_long_paragraph_keeps_the_words_at_the_top() -> None:
+    page = Page(TokenStream(1, 0, "Intro.\n\n" + " ".join(f"word{n}" for n in range(450)) + "\n\nEnd."))
+    async with page.run_test(size=(100, 15)) as pilot:
+        await drawn(page, pilot, "End.")
+        page.transcript.scroll_lines(-11)
+        word = screen(page)[0].split()[0]
+        for width in (60, 33, 110):
+            await pilot.resize_terminal(width, 15)
+            await until(lambda width=width: page.transcript.size.width == width, pilot)  # type: ignore[misc]
+            assert word in screen(page)[0].split()
+            word = screen(page)[0].split()[0]
+
+
 async def test_a_resize_while_following_keeps_the_end() -> None:
     page = Page(*conversation(30))
     async with page.run_test(size=(100, 30)) as pilot:
@@ -400,7 +418,12 @@ async def test_a_token_repaints_only_the_rows_that_changed() -> None:
         await drawn(page, pilot, "Hello")
         painted: list[Region] = []
         refresh = page.transcript.refresh
-        page.transcript.refresh = lambda *regions, **kw: (painted.extend(regions), refresh(*regions, **kw))[1]  # type: ignore[method-assign]
+
+        def record(*regions: Region) -> Transcript:
+            painted.extend(regions)
+            return refresh(*regions)
+
+        page.transcript.refresh = record  # type: ignore[method-assign,assignment]
         page.transcript.apply(TokenStream(50, 0, " there"))
         await drawn(page, pilot, "Hello there")
         assert [region.height for region in painted] == [1]
@@ -410,9 +433,14 @@ async def test_no_token_causes_a_layout() -> None:
     page = Page(*conversation(3))
     async with page.run_test() as pilot:
         await drawn(page, pilot, "x = 2")
-        layouts: list[bool] = []
+        layouts: list[object] = []
         refresh = page.screen._refresh_layout
-        page.screen._refresh_layout = lambda *args, **kw: (layouts.append(True), refresh(*args, **kw))[1]  # type: ignore[method-assign,func-returns-value]
+
+        def record(*args: object) -> None:
+            layouts.append(args)
+            refresh(*args)  # type: ignore[arg-type]
+
+        page.screen._refresh_layout = record  # type: ignore[method-assign,assignment]
         for n in range(40):
             page.transcript.apply(TokenStream(50, 0, f"word{n}\n\n"))
         await drawn(page, pilot, "word39")
@@ -421,7 +449,12 @@ async def test_no_token_causes_a_layout() -> None:
 
 async def test_the_first_token_after_a_silence_is_drawn_in_the_next_tick() -> None:
     ran: list[str] = []
-    pacer = Pacer(lambda: bool(ran.append("work")), lambda: ran.append("paint"))
+
+    def work() -> bool:
+        ran.append("work")
+        return False
+
+    pacer = Pacer(work, lambda: ran.append("paint"))
     pacer.request()
     pacer.request()
     await asyncio.sleep(0)
@@ -435,7 +468,8 @@ async def test_the_first_token_after_a_silence_is_drawn_in_the_next_tick() -> No
 
 
 async def test_work_that_takes_many_slices_lets_others_in_between() -> None:
-    left, seen = [3], []
+    left = [3]
+    seen: list[str] = []
     done = asyncio.Event()
 
     def work() -> bool:
@@ -445,7 +479,10 @@ async def test_work_that_takes_many_slices_lets_others_in_between() -> None:
             done.set()
         return bool(left[0])
 
-    pacer = Pacer(work, lambda: seen.append("paint"))
+    def paint() -> None:
+        seen.append("paint")
+
+    pacer = Pacer(work, paint)
     pacer.request()
     async with asyncio.timeout(5):
         await done.wait()

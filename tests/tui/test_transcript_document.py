@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from h2a_agent.events import (
     EVENT_TYPES,
     AnyEvent,
@@ -39,8 +42,6 @@ from h2a_tui.transcript.fenwick import Heights
 from h2a_tui.transcript.items import Foldable
 from h2a_tui.transcript.layout import Layout
 from h2a_tui.transcript.lines import Page, make_strip
-from hypothesis import given
-from hypothesis import strategies as st
 
 STYLES = styles_of(load("dark"))
 PAGE = Page(64, STYLES)

@@ -33,7 +33,8 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_tui.format import duration, tokens
-from h2a_tui.transcript.items import Foldable, Item, Notice, Prose, Thought, Tone, UserMessage
+from h2a_tui.transcript.answer import Prose
+from h2a_tui.transcript.items import Foldable, Item, Notice, Thought, Tone, UserMessage
 from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
 from h2a_tui.transcript.tool_item import Stage, ToolItem
 

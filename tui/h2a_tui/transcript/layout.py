@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from h2a_tui.transcript.document import Document
@@ -23,12 +24,39 @@ _ROWS_KEPT: Final = 4000
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A reader's place that survives other heights: a row of an item, and how many it had at which width."""
+    """A reader's place that survives other heights.
+
+    `row` of item `index`, on a page `width` cells wide; for other widths the same place as a line of the
+    source, counted in rows that are not wrapped, and how many characters into it.
+    """
 
     index: int
     row: int
-    height: int
     width: int
+    line: int
+    offset: int
+
+
+def _place(rows: list[Line], row: int) -> tuple[int, int]:
+    """The source line and offset at which `row` begins."""
+    line, offset = 0, 0
+    for above, below in pairwise(rows[: row + 1]):
+        if below.join is None:
+            line, offset = line + 1, 0
+        else:
+            offset += len(above.text) - above.lead + len(below.join)
+    return line, offset
+
+
+def _row_at(rows: list[Line], line: int, offset: int) -> int:
+    """The row that holds such a place; the last one where there is none."""
+    at = (0, 0)
+    for row in range(1, len(rows)):
+        above, join = rows[row - 1], rows[row].join
+        at = (at[0] + 1, 0) if join is None else (at[0], at[1] + len(above.text) - above.lead + len(join))
+        if at > (line, offset):
+            return row - 1
+    return max(0, len(rows) - 1)
 
 
 class Layout:
@@ -60,19 +88,22 @@ class Layout:
         index, row = self._heights.find(line)
         if index >= len(self._heights):
             return None
-        return Anchor(index, row, self._heights[index], self.page.width)
+        if index not in self._document.dirty:
+            self._measure(index)
+        rows = self._document.items[index].lines or []
+        return Anchor(index, row, self.page.width, *_place(rows, min(row, len(rows) - 1)))
 
     def line_of(self, anchor: Anchor) -> int:
         """Where `anchor` is now. An item may have been divided into several meanwhile."""
         index, row = anchor.index, anchor.row
         self._measure(index)
         if anchor.width != self.page.width:
-            row = min(row * self._heights[index] // max(1, anchor.height), self._heights[index] - 1)
+            row = _row_at(self._document.items[index].lines or [], anchor.line, anchor.offset)
         while row >= self._heights[index] and index + 1 < len(self._heights):
             row -= self._heights[index]
             index += 1
             self._measure(index)
-        return self.start(index) + max(0, row)
+        return self.start(index) + row
 
     # -------------------------------------------------------------- changing
 
@@ -109,25 +140,24 @@ class Layout:
         document.dirty.clear()
         return self.total - before
 
-    def fill_down(self, top: int, height: int) -> int:
-        """Make the items on the `height` lines from `top` exact; returns `top` as it is then.
-
-        An item that begins above `top` keeps its end in place.
-        """
+    def fill_down(self, top: int, height: int) -> None:
+        """Make the items on the `height` lines from `top` exact."""
         index, row = self._heights.find(top)
-        if index >= len(self._heights):
-            return top
-        if row:
-            grown = self._measure(index)
-            top = max(self.start(index), top + grown)
-            row = top - self.start(index)
         seen = -row
         while seen < height and index < len(self._heights):
             self._measure(index)
             seen += self._heights[index]
             index += 1
         self._evict()
-        return top
+
+    def fill_above(self, line: int, height: int) -> int:
+        """Make the items on the `height` lines above `line` exact; returns where `line` is then."""
+        index, seen = self._heights.find(line)
+        while seen < height and index:
+            index -= 1
+            line += self._measure(index)
+            seen += self._heights[index]
+        return line
 
     def fill_up(self, height: int) -> None:
         """Make the items on the last `height` lines exact."""

@@ -30,6 +30,11 @@ class Pacer:
         self._handle: asyncio.Handle | None = None
         self._due = 0.0
 
+    @property
+    def busy(self) -> bool:
+        """Is a run arranged?"""
+        return self._handle is not None
+
     def request(self) -> None:
         """Run soon. Costs next to nothing while that is already arranged."""
         if self._handle is None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from h2a_tui.transcript.items import Code, Item, Prose
+from h2a_tui.transcript.answer import Code, Prose
+from h2a_tui.transcript.items import Item
 from h2a_tui.transcript.markdown import parse_blocks
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Splitter:
             self.open = Prose(self._rest, gap=self._gap, number=self._number, join=self._join)
             return [self.open]
         assert isinstance(self.open, Code)
-        if self._rest and not self._fence.closes(self._rest):
+        if self._rest.strip() and not self._fence.closes(self._rest):
             self.open.source.append(self._fence.content(self._rest))
         self.open.partial = ""
         return [self.open]
@@ -109,7 +110,7 @@ class Splitter:
             return True
         self._close_blocks(tokens, starts, closed)
         self._drop_lines(starts[-1])  # with one block, only what is blank before it
-        self._close_list_items(tokens, starts[-1], closed)
+        pass
         return False
 
     def _close_blocks(self, tokens: list[Token], starts: list[int], closed: list[Item]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -30,11 +30,13 @@ from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.items import Item
 from h2a_tui.transcript.layout import Layout
 from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip
+from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
 
 __all__ = ["Transcript"]
 
-_UNSEEN_WIDTH = 80  # cells, for `plain_text` before there is a screen
+_NEARBY_PAGES: Final = 3
+_UNSEEN_WIDTH: Final = 80  # cells, for `plain_text` before there is a screen
 
 
 class Transcript(ScrollView, can_focus=False):
@@ -93,6 +95,11 @@ class Transcript(ScrollView, can_focus=False):
     def following(self) -> bool:
         """Is the end in view, and kept there?"""
         return self._follow
+
+    @property
+    def busy(self) -> bool:
+        """Is something still waiting to be taken in or drawn?"""
+        return bool(self._pending) or self._pacer.busy
 
     def apply(self, event: AnyEvent) -> None:
         """Show what happened. Returns at once; the screen changes within a frame."""
@@ -155,9 +162,10 @@ class Transcript(ScrollView, can_focus=False):
     # ------------------------------------------------- Textual: size and scroll
 
     def on_mount(self) -> None:
-        """Draw what has come already."""
+        """Draw what has come already; import what the first answer will need once that is on the screen."""
         self._live = True
         self._wake()
+        self.call_after_refresh(self._warm_up)
 
     def on_unmount(self) -> None:
         """Draw no more."""
@@ -180,11 +188,18 @@ class Transcript(ScrollView, can_focus=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The reader has scrolled: draw there, and follow the end again if that is where it is."""
-        if round(new_value) == self._top:
+        moved = round(new_value) - self._top
+        if not moved:
             return
-        self._top = round(new_value)
-        self._follow = self._top >= self.max_scroll_y
-        self._paint()
+        self._take_changes()
+        layout, height = self._layout_of_items, self.size.height
+        top = self._top + moved
+        self._follow = top >= layout.total - height
+        # Nearby, what is above comes into view as it is; a long way off there is nothing to be continuous with.
+        if -_NEARBY_PAGES * height <= moved < 0:
+            top = layout.fill_above(self._top, -moved) + moved
+        self._top = max(0, top)
+        self._show()
 
     def on_click(self, event: events.Click) -> None:
         """Fold or unfold the item whose head or "more" mark was clicked."""
@@ -238,6 +253,9 @@ class Transcript(ScrollView, can_focus=False):
 
     # ---------------------------------------------------------------- drawing
 
+    def _warm_up(self) -> None:
+        self.run_worker(warm_up, name="transcript-warm-up", thread=True)
+
     def _wake(self) -> None:
         if self._live:
             self._pacer.request()
@@ -263,22 +281,34 @@ class Transcript(ScrollView, can_focus=False):
 
     def _paint(self) -> None:
         """Bring layout, scroll position and screen in line with the document."""
-        layout, height = self._layout_of_items, self.size.height
-        if not self.size.width or layout.page.width != self.size.width:
-            return  # the resize is still to come
+        if (
+            self.size.width and self._layout_of_items.page.width == self.size.width
+        ):  # else the resize is to come
+            self._take_changes()
+            self._show()
+
+    def _take_changes(self) -> None:
+        """Take in what the document has become; a reader away from the end keeps the place."""
+        layout = self._layout_of_items
         if self._follow:
             layout.sync()
+            return
+        anchor = layout.anchor(self._top)
+        new_below = max(0, self._new_below + layout.sync())
+        if anchor is not None:
+            self._top = layout.line_of(anchor)
+        self._say_new_below(new_below)
+
+    def _show(self) -> None:
+        """Measure what is in view, and paint what has changed there."""
+        layout, height = self._layout_of_items, self.size.height
+        if self._follow:
             layout.fill_up(height)
-            new_below = 0
+            self._say_new_below(0)
         else:
-            anchor = layout.anchor(self._top)
-            new_below = self._new_below + layout.sync()
-            if anchor is not None:
-                self._top = layout.line_of(anchor)
-            self._top = layout.fill_down(self._top, height)
+            layout.fill_down(self._top, height)
         end = max(0, layout.total - height)
         self._top = end if self._follow else min(self._top, end)
-        self._say_new_below(max(0, new_below))
         # Nothing on the screen is laid out by our virtual size, so the watchers (a layout pass) are not wanted.
         self.set_reactive(ScrollView.virtual_size, Size(self.size.width, layout.total))
         self.set_reactive(ScrollView.scroll_y, float(self._top))
