@@ -110,7 +110,7 @@ class Splitter:
             return True
         self._close_blocks(tokens, starts, closed)
         self._drop_lines(starts[-1])  # with one block, only what is blank before it
-        pass
+        self._close_list_items(tokens, starts[-1], closed)
         return False
 
     def _close_blocks(self, tokens: list[Token], starts: list[int], closed: list[Item]) -> None:

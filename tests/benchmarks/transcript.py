@@ -1,0 +1,186 @@
+"""What a token costs on the screen: the transcript beside Textual's own `Markdown.get_stream`, in one run.
+
+    python tests/benchmarks/transcript.py [--quick]
+
+Both apps run without a terminal but paint every frame as if there were one. The figure is the process's CPU
+time, which busy neighbours do not change; the two take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+os.environ.setdefault("TEXTUAL_FPS", "240")  # read when textual is imported, as the program sets it
+
+from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Markdown, TextArea
+
+from h2a_agent.events import AnyEvent, Done, Kind, TokenStream, UserInput
+from h2a_tui.transcript.markdown import warm_up
+from h2a_tui.transcript.widget import Transcript
+
+SIZE = (120, 40)
+RATE = 100  # tokens per second
+PROSE = (
+    "the queue delivers a message to a waiting reader while the parser keeps state for each frame and cost stays "
+    "flat because only the last block is open steering input ends the stream before the next request starts"
+)
+WORDS = re.findall(r"\w+", PROSE)
+TOKEN = re.compile(r" ?\w{1,8}|\n+|[^\w\s]{1,3}|[ \t]+")
+
+
+def sentence(r: random.Random, count: int) -> str:
+    marks = ["{}"] * 17 + ["`{}`", "**{}**", "*{}*"]
+    return " ".join(r.choice(marks).format(r.choice(WORDS)) for _ in range(count)).capitalize() + "."
+
+
+def blocks(r: random.Random) -> Iterator[str]:
+    """What models write: prose, lists, code, now and then a table."""
+    while True:
+        yield "## " + sentence(r, 4)
+        for _ in range(8):
+            kind = r.random()
+            if kind < 0.5:
+                yield " ".join(sentence(r, r.randint(6, 18)) for _ in range(r.randint(1, 4)))
+            elif kind < 0.75:
+                yield "\n".join(f"- {sentence(r, r.randint(5, 16))}" for _ in range(r.randint(3, 7)))
+            elif kind < 0.94:
+                lines = [
+                    f"    {r.choice(WORDS)} = {r.choice(WORDS)}[{i}] + len('x')  # why" for i in range(12)
+                ]
+                yield "\n".join(["```python", "def f(a: int) -> str:", *lines, "```"])
+            else:
+                rows = [f"| {r.choice(WORDS)} | {r.randint(1, 999)} |" for _ in range(5)]
+                yield "\n".join(["| name | cost |", "|---|--:|", *rows])
+
+
+def tokens(count: int, seed: int = 1) -> list[str]:
+    found: list[str] = []
+    for block in blocks(random.Random(seed)):
+        found += TOKEN.findall(block + "\n\n")
+        if len(found) >= count:
+            return found[:count]
+    return found
+
+
+def history(messages: int) -> list[AnyEvent]:
+    events: list[AnyEvent] = []
+    for n in range(messages):
+        events.append(UserInput(f"{n}", Kind.PROMPT, f"Question {n}"))
+        events.append(TokenStream(n + 1, 0, "".join(tokens(250, seed=n))))
+        events.append(Done(n + 1, "end_turn"))
+    return events
+
+
+class Painted(App[None]):
+    """Paints although there is no terminal: what is written goes nowhere."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "TextArea { dock: bottom; height: 3; }"
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+
+class Ours(Painted):
+    def compose(self) -> ComposeResult:
+        yield Transcript()
+        yield TextArea()
+
+
+class Theirs(Painted):
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Markdown()
+        yield TextArea()
+
+
+async def pace(count: int, send: Callable[[int], Awaitable[None] | None]) -> float:
+    """Send `count` tokens at the rate of a fast model; CPU µs per token."""
+    gc.collect()
+    gc.freeze()  # as the program does after its first frame; also, nobody pays for another's garbage
+    loop = asyncio.get_running_loop()
+    began, cpu = loop.time(), time.process_time()
+    for n in range(count):
+        if (sent := send(n)) is not None:
+            await sent
+        await asyncio.sleep(max(0.0, began + (n + 1) / RATE - loop.time()))
+    await asyncio.sleep(0.1)
+    return (time.process_time() - cpu) / count * 1e6
+
+
+async def ours(length: int, messages: int, count: int) -> float:
+    app = Ours()
+    async with app.run_test(size=SIZE) as pilot:
+        transcript = app.query_one(Transcript)
+        transcript.apply_many(history(messages))
+        transcript.apply(TokenStream(1_000_000, 0, "".join(tokens(length))))
+        await settled(transcript)
+        await pilot.pause()
+        new = tokens(count, seed=2)
+        return await pace(count, lambda n: transcript.apply(TokenStream(1_000_000, 0, new[n])))
+
+
+async def settled(transcript: Transcript) -> None:
+    while transcript.busy:
+        await asyncio.sleep(0.01)
+
+
+async def theirs(length: int, count: int) -> float:
+    app = Theirs()
+    async with app.run_test(size=SIZE) as pilot:
+        markdown = app.query_one(Markdown)
+        app.query_one(VerticalScroll).anchor()
+        await markdown.update("".join(tokens(length)))
+        await pilot.pause()
+        stream = Markdown.get_stream(markdown)
+        new = tokens(count, seed=2)
+        cost = await pace(count, lambda n: stream.write(new[n]))
+        await stream.stop()
+        return cost
+
+
+async def burst(count: int) -> float:
+    """Tokens per second of CPU when all come at once."""
+    app = Ours()
+    async with app.run_test(size=SIZE) as pilot:
+        transcript = app.query_one(Transcript)
+        await pilot.pause()
+        events = [TokenStream(1, 0, token) for token in tokens(count)]
+        cpu = time.process_time()
+        transcript.apply_many(events)
+        await settled(transcript)
+        return count / (time.process_time() - cpu)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer tokens and lengths")
+    quick = parser.parse_args().quick
+    warm_up()
+    count = 200 if quick else 600
+    print(
+        f"CPU µs per token at {RATE} tokens/s, {SIZE[0]}x{SIZE[1]}\n{'answer so far':>16} {'earlier':>8} {'ours':>8} {'get_stream':>11} {'ratio':>6}"
+    )
+    for length in (100, 1000, 10_000) if quick else (100, 1000, 10_000, 50_000):
+        mine = await ours(length, 10, count)
+        stock = await theirs(length, min(count, 200)) if length <= 10_000 else None
+        ratio = f"{stock:>11,.0f} {stock / mine:>5.1f}x" if stock else ""
+        print(f"{length:>16,} {10:>8,} {mine:>8,.0f} {ratio}", flush=True)
+    for messages in (1000,) if quick else (1000, 10_000):
+        print(f"{1000:>16,} {messages:>8,} {await ours(1000, messages, count):>8,.0f}", flush=True)
+    for size in (10_000,) if quick else (10_000, 50_000):
+        print(f"burst of {size:,} tokens: {await burst(size):,.0f} tokens per second of CPU")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
