@@ -100,7 +100,7 @@ class Agent:
         self._bus.tap(self._fold)
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
-        session.on_recovered = lambda: self._say_status("saved again")
+        session.on_recovered = self._saved_again
         if len(session.inbox):
             self._queue_changed()
 
@@ -173,7 +173,6 @@ class Agent:
         """Stop before the next step; the stream in flight finishes. Nothing happens when no run is active."""
         if self._run is not None:
             self._run.pause()
-            self._say_status("pauses before the next step")
 
     def resume(self) -> None:
         """Go on after a pause, and let held items of the queue be delivered again."""
@@ -365,9 +364,11 @@ class Agent:
         inbox = self._session.inbox
         self._bus.publish(QueueChanged(inbox.snapshot(), inbox.paused))
 
-    def _say_status(self, note: str) -> None:
-        run = self._run
-        self._bus.publish(Status(run.phase if run else Phase.IDLE, run.number if run else 0, note))
+    def _saved_again(self) -> None:
+        if self._run is not None:
+            self._run.say("saved again")
+        else:
+            self._bus.publish(Status(Phase.IDLE, 0, "saved again"))
 
     def _not_saved(self, reason: str) -> None:
         self._bus.publish(

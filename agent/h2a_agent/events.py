@@ -300,11 +300,15 @@ class Interrupt(Event):
 
 @dataclass(frozen=True, slots=True)
 class Status(Event):
-    """The run has entered `phase`. `step` is the number of the request it is at; `note` says more for people."""
+    """The run has entered `phase`. `step` is the number of the request it is at; `note` says more for people.
+
+    `pausing`: a pause is asked for, and the run will hold before its next step.
+    """
 
     phase: Phase
     step: int = 0
     note: str = ""
+    pausing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,13 @@ class Run:
         if phase is not self.phase:
             check(self.phase, phase)
         self.phase = phase
-        self.bus.publish(Status(phase, self.number, note))
+        self.say(note)
+
+    def say(self, note: str = "") -> None:
+        """Tell where the run is."""
+        self.bus.publish(
+            Status(self.phase, self.number, note, self.paused and self.phase is not Phase.PAUSED)
+        )
 
     def new_step(self) -> Step:
         """The next step: a new number and a scope that nothing has cancelled."""
@@ -185,10 +191,14 @@ class Run:
     def pause(self) -> None:
         """Hold before the next step."""
         self._open_gate.clear()
+        self.say("pauses before the next step")
 
     def resume(self) -> None:
-        """Go on."""
-        self._open_gate.set()
+        """Go on, or take back a pause that has not begun."""
+        if self.paused:
+            self._open_gate.set()
+            if self.phase is not Phase.PAUSED:
+                self.say()
 
     @property
     def paused(self) -> bool:

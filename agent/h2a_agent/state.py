@@ -71,6 +71,7 @@ class State:
     phase: Phase = Phase.IDLE
     step: int = 0
     note: str = ""
+    pausing: bool = False
     writing: bool = False
     run_started_at: float = 0.0
     queue: tuple[QueueItem, ...] = ()
@@ -110,7 +111,8 @@ def _status(state: State, event: Status) -> State:
         phase=event.phase,
         step=event.step or state.step,
         note=event.note,
-        writing=False,
+        pausing=event.pausing,
+        writing=state.writing and event.phase is state.phase,
         run_started_at=event.time if starting else state.run_started_at,
         settled=None if starting else state.settled,
         error=None if starting else state.error,

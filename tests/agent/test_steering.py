@@ -25,7 +25,9 @@ from h2a_agent.events import (
     Decision,
     InputRestored,
     Kind,
+    Phase,
     Settled,
+    Status,
     TokenStream,
     ToolOutput,
     ToolResult,
@@ -695,6 +697,22 @@ async def test_pause_lets_the_stream_finish_and_keeps_the_calls_pending(world: W
     second = await world.server.request(2)
     assert results(second) == {"call_x": "x is done"}
     await world.settle()
+
+
+async def test_a_pause_taken_back_before_it_began_changes_nothing(world: World) -> None:
+    world.server.script(Answer(text(["a", gate("mid"), "b"]), tool("wait", {"name": "x"}, id="call_x")))
+    world.wait_tool.let_go("x")
+    world.agent.prompt("go")
+    await world.server.reached("mid")
+    world.agent.pause()
+    assert world.agent.state.pausing
+    world.agent.resume()
+    assert not world.agent.state.pausing
+    world.server.open("mid")
+    await world.settle()
+    assert len(world.server.requests) == 2
+    await world.close()
+    assert Phase.PAUSED not in [event.phase for event in world.seen(Status)]
 
 
 async def test_a_steer_sent_while_paused_is_delivered_first(world: World) -> None:

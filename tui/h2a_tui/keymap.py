@@ -170,7 +170,11 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.NEWLINE, ("shift+enter", "ctrl+j"), Context.QUEUE_EDIT, "new line", "Start a new line"),
     Row(Action.ALLOW, ("y",), Context.APPROVAL, "allow", "Allow this once"),
     Row(
-        Action.ALLOW_SESSION, ("a",), Context.APPROVAL, "allow for session", "Allow exactly this (command, file, folder) until you quit"
+        Action.ALLOW_SESSION,
+        ("a",),
+        Context.APPROVAL,
+        "allow for session",
+        "Allow exactly this (command, file, folder) until you quit",
     ),
     Row(Action.REJECT, ("n",), Context.APPROVAL, "reject", "Do not run it"),
     Row(Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and tell the agent why"),

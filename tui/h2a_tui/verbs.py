@@ -101,7 +101,7 @@ def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint
         yield Hint(keymap.label(Action.ESCAPE), "stop")
     if state.approvals:
         yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
-    if state.phase is Phase.PAUSED or state.queue_paused:
+    if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
         yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
     if state.queue:
         yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")

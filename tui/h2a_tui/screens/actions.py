@@ -144,7 +144,7 @@ class ChatActions:
 
     def _pause_resume(self) -> None:
         state = self._chat.state
-        if state.phase is Phase.PAUSED or state.queue_paused:
+        if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
             self.client.resume()
         elif state.busy:
             self.client.pause()
