@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("steering", "queue_core", "transcript")
+BENCHMARKS = ("keystroke", "steering", "queue_core", "transcript")
 
 
 def main(names: list[str]) -> None:

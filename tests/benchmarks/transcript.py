@@ -1,6 +1,6 @@
 """What a token costs on the screen: the transcript beside Textual's own `Markdown.get_stream`, in one run.
 
-    python tests/benchmarks/transcript.py [--quick]
+    python tests/benchmarks/transcript.py [--all]
 
 Both apps run without a terminal but paint every frame as if there were one. The figure is the process's CPU
 time, which busy neighbours do not change; the two take turns.
@@ -162,10 +162,7 @@ async def burst(count: int) -> float:
         return count / (time.process_time() - cpu)
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer tokens and lengths")
-    quick = parser.parse_args().quick
+async def _measure(quick: bool) -> None:
     warm_up()
     count = 200 if quick else 600
     print(
@@ -182,5 +179,12 @@ async def main() -> None:
         print(f"burst of {size:,} tokens: {await burst(size):,.0f} tokens per second of CPU")
 
 
+def main(quick: bool = True) -> None:
+    """Print the table; `quick` leaves the longest answers out."""
+    asyncio.run(_measure(quick))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(description="What a token costs on the screen.")
+    parser.add_argument("--all", action="store_true", help="longer answers and more tokens: some minutes")
+    main(quick=not parser.parse_args().all)
