@@ -149,11 +149,13 @@ class Journal:
 
     async def flushed(self) -> None:
         """Wait until what was appended as durable is on the disk."""
-        if self._sync_at is not None:
-            self._sync_at.cancel()
-            self._start_sync()
-        while self._syncing is not None:
-            await asyncio.shield(self._syncing)
+        while self._syncing is not None or self._sync_at is not None:
+            if self._syncing is None:
+                self._start_sync()
+            elif not self._syncing.done():
+                await asyncio.wait([self._syncing])
+            else:
+                await asyncio.sleep(0)  # done, and its callback is due: awaiting it would not let that run
 
     def close(self) -> None:
         """Write what is kept, sync, let go of the lock. Idempotent."""
@@ -209,7 +211,9 @@ class Journal:
             self._sync_at = loop.call_later(_SYNC_DELAY_S, self._start_sync)
 
     def _start_sync(self) -> None:
-        self._sync_at = None
+        if self._sync_at is not None:
+            self._sync_at.cancel()
+            self._sync_at = None
         if self._syncing is not None:
             self._sync_soon()
             return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,28 @@ async def test_flushed_returns_when_durable_records_are_synced(
         journal.append({"type": "x", "i": n}, durable=True)
     await journal.flushed()
     assert len(synced) == 1, "one sync serves all records of the moment"
+    journal.close()
+
+
+@pytest.mark.timeout(10)
+async def test_flushed_returns_although_the_sync_has_just_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is done, its callback waits for its turn: waiting must let it have that turn."""
+    loop = asyncio.get_running_loop()
+
+    def done_at_once(_executor: None, sync: Callable[[], None]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = loop.create_future()
+        sync()
+        future.set_result(None)
+        return future
+
+    monkeypatch.setattr(loop, "run_in_executor", done_at_once)
+    journal = Journal(tmp_path / "j")
+    journal.append({"type": "x"}, durable=True)
+    await journal.flushed()
+    journal.append({"type": "y"}, durable=True)
+    await journal.flushed()
     journal.close()
 
 

@@ -37,7 +37,7 @@ async def take() -> str:
     provider = DemoProvider(tokens_per_s=400)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "h2a-chat")
-        project.symlink_to(ROOT)
+        os.symlink(ROOT, project)  # noqa: PTH211  a script of one run; nobody waits for this loop
         os.environ["HOME"] = folder  # the picture shows ~/h2a-chat, wherever it was taken
         settings = RunSettings(provider.model, mode="full")
         session = Session.unsaved(project)
