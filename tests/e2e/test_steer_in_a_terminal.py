@@ -151,13 +151,13 @@ async def test_escape_stops_the_answer_and_gives_the_waiting_message_back(
 async def test_a_running_command_is_steered_away_and_its_process_is_gone(
     server: MessagesServer, desk: Desk
 ) -> None:
-    command = "echo begun; echo $$ > pid; sleep 300"
+    command = "echo $$ > pid; echo begun; sleep 300"
     server.script(
         Answer(text("I run it."), tool("bash", {"command": command}, id="c1")), Answer(text("Stopped then."))
     )
     terminal = await desk.start()
     await send(terminal, "run it", "enter")
-    await shows(terminal, "begun")
+    await shows(terminal, "│ begun")
     await shows(terminal, "tools")
     pid = int((desk.folder / "pid").read_text())
     await send(terminal, "not that", "enter")
