@@ -258,11 +258,18 @@ class Inbox:
         return True
 
     def reorder(self, item_id: str, offset: int) -> bool:
-        """Move an item `offset` places later (earlier when negative) among the waiting ones of its kind."""
+        """Move an item `offset` places later (earlier when negative) among the waiting ones of its kind.
+
+        Held items and others do not change places: that would free the one and hold the other.
+        """
         item = self._items.get(item_id)
         if item is None or offset == 0:
             return False
-        row = [other for other in self.waiting() if other.kind is item.kind]
+        row = [
+            other
+            for other in self.waiting()
+            if other.kind is item.kind and self._is_held(other) == self._is_held(item)
+        ]
         old = row.index(item)
         new = min(max(old + offset, 0), len(row) - 1)
         if new == old:
@@ -274,9 +281,9 @@ class Inbox:
                 self._set(replace(other, place=place))
         return True
 
-    def hold(self) -> None:
-        """Keep back everything that waits now until `release`."""
-        self._held_until = self._last_place
+    def hold(self, mark: int | None = None) -> None:
+        """Keep back everything that waits now, or what was accepted up to `mark`, until `release`."""
+        self._held_until = max(self._held_until, self._last_place if mark is None else mark)
 
     def release(self) -> None:
         """Let held items be delivered again."""
@@ -287,7 +294,7 @@ class Inbox:
     @property
     def paused(self) -> bool:
         """Is anything held back?"""
-        return any(item.place <= self._held_until for item in self._items.values())
+        return any(self._is_held(item) for item in self._items.values())
 
     def mark(self) -> int:
         """The high-water mark: the place of the item accepted last."""
@@ -326,7 +333,10 @@ class Inbox:
     # --------------------------------------------------------------- private
 
     def _free(self) -> list[Item]:
-        return [i for i in self.waiting() if i.state is ItemState.QUEUED and i.place > self._held_until]
+        return [i for i in self.waiting() if i.state is ItemState.QUEUED and not self._is_held(i)]
+
+    def _is_held(self, item: Item) -> bool:
+        return item.place <= self._held_until
 
     def _set(self, item: Item) -> Item:
         self._items[item.id] = item

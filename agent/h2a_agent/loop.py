@@ -209,7 +209,7 @@ def follow_failure(run: Run, answer: Answer) -> None:
     limit = run.retry.limit(failure)
     reason = one_line(failure.message, 200)
     if run.failures > limit:
-        run.ending = "failed"
+        run.end("failed")
         tried = f" ({run.failures} attempts)" if run.failures > 1 else ""
         run.bus.publish(Error(failure.kind.value, reason + tried, ADVICE[failure.kind], fatal=True))
         return
@@ -240,9 +240,9 @@ def _give_back(run: Run) -> None:
     texts = [entry.content for entry in run.unanswered]
     session.retract(run.unanswered, run.now())
     if run.ending == "aborted" and setting == "restore":
-        texts += [item.content for item in session.inbox.withdraw_until(run.abort_mark)]
+        texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
     elif run.ending == "failed" or setting == "keep":
-        session.inbox.hold()
+        session.inbox.hold(run.end_mark)
         session.on_queue_changed()
     if texts:
         retracted = tuple(entry.item_id for entry in run.unanswered)

@@ -119,11 +119,11 @@ class Run:
         self.phase = Phase.IDLE
         self.step: Step | None = None
         self.steps = 0
-        self.number = session.history.last_step
+        self.number = session.last_step
         self.failures = 0
         self.backoff: Backoff | None = None
         self.ending: Ending = "completed"
-        self.abort_mark = 0
+        self.end_mark = 0  # what was accepted later is not concerned by how the run ended
         self.closing = False  # the program ends: what waits stays in the session
         self.cut_answer = False  # the next message delivered is the one that cut the answer before it
         self.unanswered: list[UserEntry] = []  # delivered, and nothing has been shown in answer yet
@@ -156,7 +156,8 @@ class Run:
 
     def new_step(self) -> Step:
         """The next step: a new number and a scope that nothing has cancelled."""
-        self.number += 1
+        self.session.last_step += 1
+        self.number = self.session.last_step
         self.steps += 1
         self.step = Step(self.number)
         return self.step
@@ -176,13 +177,17 @@ class Run:
         goes_on = self.owes_answer() or (self.steps > 0 and self.session.inbox.due(Boundary.STEP))
         return Boundary.STEP if goes_on else Boundary.RUN_END
 
+    def end(self, ending: Ending) -> None:
+        """Nothing more is begun; what waits now is dealt with by `ending`, what comes later is the next run's."""
+        self.ending = ending
+        self.end_mark = self.session.inbox.mark()
+
     # ------------------------------------------------------- from the outside
 
     def interrupt(self, cause: Cause) -> None:
         """A person steers or aborts: end what the run waits for, in this tick."""
         if cause == "abort":
-            self.ending = "aborted"
-            self.abort_mark = self.session.inbox.mark()
+            self.end("aborted")
         self.bus.publish(Interrupt(cause, self.phase))
         if self.step is not None:
             self.step.interrupt(cause)

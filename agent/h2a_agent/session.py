@@ -129,7 +129,11 @@ def _crashed(call: ToolUseBlock, *, started: bool, now: float) -> ToolEntry:
 
 
 class Session:
-    """History, inbox and journal of one conversation. `path` is None when nothing is to be written."""
+    """History, inbox and journal of one conversation. `path` is None when nothing is to be written.
+
+    `last_step` is the number of the last request, also of one that came to nothing: events name the pieces of
+    an answer by it, so no number is given out twice.
+    """
 
     def __init__(self, session_id: str, workspace: Path, path: Path | None) -> None:
         self.id = session_id
@@ -141,6 +145,7 @@ class Session:
         self.on_queue_changed: Callable[[], None] = lambda: None
         self.on_trouble: Callable[[str], None] = lambda _reason: None
         self.on_recovered: Callable[[], None] = lambda: None
+        self.last_step = 0
         self._journal: Journal | None = None
         self._written: dict[str, tuple[object, ...]] = {}
         self._stream: list[str] = []
@@ -180,6 +185,7 @@ class Session:
         session._wire_journal(session._journal)
         for entry in loaded.entries:
             session.history.append(entry)
+        session.last_step = max(session.history.last_step, loaded.stream_step)
         session.inbox.restore(loaded.items.values(), loaded.finished)
         session.inbox.hold()
         session._written = {item.id: item.content for item in loaded.items.values()}

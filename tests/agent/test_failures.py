@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,6 +107,39 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
         w.agent.prompt("my long question")
         settled = await w.until(Settled)
         assert w.last_texts() == ["my long question"], "what was given back is not sent twice"
+
+
+async def test_the_run_after_one_that_failed_gives_its_answers_numbers_of_their_own(tmp_path: Path) -> None:
+    """Screens tell answers apart by step: a number used again would be taken for an answer that is over."""
+    answers = [[OVERLOADED]] * (ATTEMPTS[FailureKind.OVERLOADED] + 1)
+    async with agent(tmp_path, *answers, [*say(0, "at last"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        failed = [event.step for event in w.all(Done) if isinstance(event, Done)]
+        w.agent.prompt("again")
+        done = await w.until(Done)
+        assert isinstance(done, Done)
+        assert done.step > max(failed)
+async def test_what_is_sent_while_a_failed_run_settles_goes_out_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with agent(tmp_path, [Failed(FailureKind.AUTHENTICATION, "no")]) as w:
+        at_the_disk, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow_disk(_session: Session) -> None:
+            at_the_disk.set()
+            await go_on.wait()
+
+        monkeypatch.setattr(Session, "flushed", slow_disk)
+        w.agent.prompt("go")
+        w.agent.follow_up("kept")
+        await at_the_disk.wait()
+        w.agent.prompt("I have mended the key")
+        go_on.set()
+        await w.agent.settled()
+        assert len(w.provider.requests) == 2
+        assert w.last_texts() == ["I have mended the key"]
+        assert [item.text for item in w.agent.state.queue] == ["kept"]
 
 
 @pytest.mark.parametrize(

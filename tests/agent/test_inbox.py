@@ -283,6 +283,16 @@ InboxAgainstTheRules.TestCase.settings = settings(max_examples=60, stateful_step
 TestInboxAgainstTheRules = InboxAgainstTheRules.TestCase
 
 
+def test_reorder_neither_frees_a_held_item_nor_holds_a_free_one() -> None:
+    inbox = Inbox()
+    held = put(inbox, Kind.FOLLOW_UP, "held")
+    inbox.hold()
+    free = put(inbox, Kind.FOLLOW_UP, "free")
+    inbox.reorder(held, 1)
+    inbox.reorder(free, -1)
+    assert [item.id for item in inbox.claim(Boundary.RUN_END, follow_up="all")] == [free]
+
+
 @given(st.lists(st.sampled_from(["steer", "nudge", "prompt", "follow-up"]), max_size=12))
 def test_the_snapshot_is_the_order_of_delivery(kinds: list[str]) -> None:
     inbox = Inbox()

@@ -641,6 +641,22 @@ async def test_abort_keep_holds_the_queue_until_it_is_resumed(world: World) -> N
     assert user_texts(world.server.requests[-1])[-1] == "kept"
 
 
+async def test_abort_keep_does_not_hold_what_was_sent_after_it(world: World) -> None:
+    """The cancel rule: what was accepted after the abort is never affected by it."""
+    world.configure(on_abort="keep")
+    world.server.script(Answer(tool("wait", {"name": "a"}, id="call_a")), Answer(text("ok")))
+    world.agent.prompt("go")
+    await world.wait_tool.running("a")
+    world.agent.follow_up("kept")
+    world.agent.abort()
+    world.agent.steer("sent while the tool was still stopping")
+    await world.settle()
+    assert len(world.server.requests) == 2
+    assert user_texts(world.server.requests[1])[-1] == "sent while the tool was still stopping"
+    assert [item.text for item in world.agent.state.queue] == ["kept"]
+    assert world.agent.state.queue_paused
+
+
 async def test_abort_send_next_interrupts_and_sends_what_waits(world: World) -> None:
     world.configure(on_abort="send-next")
     world.server.script(Answer(text(["words", gate("mid"), "more"])), Answer(text("ok")))

@@ -51,17 +51,24 @@ class Chat:
 
     async def press(self, *keys: str) -> None:
         """Press `keys` by name or character; each has been dealt with before the next."""
+        for key in keys:
+            self._send(key)
+            await self.drawn()
+
+    async def press_at_once(self, *keys: str) -> None:
+        """Press `keys` as a slow line delivers them: all before the first has been dealt with."""
+        for key in keys:
+            self._send(key)
+        await self.drawn()
+
+    def _send(self, key: str) -> None:
         driver = self.app._driver
         assert driver is not None
-        for key in keys:
-            name = _character_to_key(key) if len(key) == 1 else key
-            character = (
-                " " if key == "space" else "\\" if key == "backslash" else key if len(key) == 1 else None
-            )
-            event = events.Key(name, character)
-            event.set_sender(self.app)
-            driver.send_message(event)
-            await self.drawn()
+        name = _character_to_key(key) if len(key) == 1 else key
+        character = " " if key == "space" else "\\" if key == "backslash" else key if len(key) == 1 else None
+        event = events.Key(name, character)
+        event.set_sender(self.app)
+        driver.send_message(event)
 
     async def type(self, text: str) -> None:
         await self.press(*text)

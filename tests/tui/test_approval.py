@@ -38,7 +38,10 @@ async def until_called(chat: Chat) -> None:
     await chat.settle()
 
 
-async def test_question_shows_tool_place_reason_and_the_whole_command() -> None:
+async def test_question_shows_tool_place_reason_and_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", NEVER_S)
     async with running_chat() as chat:
         await ask(chat)
         for part in ("May bash run?", "in /work/space · it runs a command", "npm test", "F2 to answer"):
@@ -105,6 +108,20 @@ async def test_letter_followed_by_another_was_text(monkeypatch: pytest.MonkeyPat
         await chat.type("yes but first")
         await chat.drawn()
         assert chat.draft == "yes but first"
+        assert chat.calls == []
+
+
+@pytest.mark.parametrize("words", ["and another", "say hello to my", "ran", "xy", "go on, y"])
+async def test_words_that_arrive_at_once_are_text_to_their_last_letter(
+    monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(approval, "READABLE_S", 0.0)
+    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2")
+        await chat.press_at_once(*words)
+        assert chat.draft == words
         assert chat.calls == []
 
 

@@ -196,6 +196,16 @@ def test_terminal_is_asked_for_extended_keys_and_given_back_as_it_was() -> None:
             assert reset in terminal.output[mark:]
 
 
+def test_screen_is_painted_whole_after_ctrl_z_while_the_agent_works(app: ScriptedApp) -> None:
+    terminal = app.terminal
+    terminal.press("ctrl+z")
+    terminal.wait_stopped()
+    mark = len(terminal.output)
+    os.kill(terminal.process.pid, signal.SIGCONT)
+    for part in ("ay what to do", "cuts answer"):  # the cursor stands on the S
+        terminal.wait_for(lambda part=part: part.encode() in terminal.output[mark:])
+
+
 def test_fault_leaves_a_report_and_a_readable_message_and_exit_code_1() -> None:
     with ScriptedApp.start() as app:
         app.script("app.call_later(lambda: 1 / 0)")

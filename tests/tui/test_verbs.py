@@ -26,35 +26,39 @@ def line(state: State, width: int = 78, context: Context = Context.COMPOSER, **k
         (State(), "Enter send · Alt+Enter send · Shift+Enter new line · F1 help"),
         (
             State(phase=Phase.STREAMING),
-            "Enter steer (cuts answer) · Alt+Enter follow-up · Ctrl+S next step · Esc stop",
+            "Enter steer (cuts answer) · Alt+Enter follow-up · Esc stop · Ctrl+S next step",
         ),
         (
             State(phase=Phase.TOOLS),
-            "Enter steer (stops tools) · Alt+Enter follow-up · Ctrl+S next step · Esc stop",
+            "Enter steer (stops tools) · Alt+Enter follow-up · Esc stop · Ctrl+S next step",
         ),
         (
             State(phase=Phase.PREPARING),
-            "Enter steer · Alt+Enter follow-up · Ctrl+S next step · Esc stop · F1 help",
+            "Enter steer · Alt+Enter follow-up · Esc stop · Ctrl+S next step · F1 help",
         ),
         (
             State(phase=Phase.APPROVAL, approvals=(QUESTION,)),
-            "Enter steer (withdraws question) · Alt+Enter follow-up · Ctrl+S next step",
+            "Enter steer (withdraws question) · Alt+Enter follow-up · F2 answer · Esc stop",
         ),
         (
             State(phase=Phase.RETRYING),
-            "Enter steer (ends the wait) · Alt+Enter follow-up · Ctrl+S next step",
+            "Enter steer (ends the wait) · Alt+Enter follow-up · Esc stop",
         ),
         (
             State(phase=Phase.COMPACTING),
-            "Enter steer (after compacting) · Alt+Enter follow-up · Ctrl+S next step",
+            "Enter steer (after compacting) · Alt+Enter follow-up · Esc stop",
         ),
         (
             State(phase=Phase.PAUSED),
-            "Enter send and go on · Alt+Enter follow-up · Ctrl+S send and go on · Esc stop",
+            "Enter send and go on · Alt+Enter follow-up and go on · F8 go on · Esc stop",
         ),
         (
             State(queue=(ITEM,), queue_paused=True),
             "Enter send · Alt+Enter send · F8 go on · Alt+↑ queue · Shift+Enter new line",
+        ),
+        (
+            State(phase=Phase.STREAMING, queue=(ITEM,), pausing=True),
+            "Enter steer (cuts answer) · Alt+Enter follow-up · F8 go on · Esc stop",
         ),
     ],
 )
@@ -66,7 +70,7 @@ def test_label_always_names_enter_and_alt_enter_first_and_grows_with_the_room() 
     state = State(phase=Phase.STREAMING)
     assert line(state, 20) == "Enter steer"
     assert line(state, 40) == "Enter steer · Alt+Enter follow-up"
-    assert line(state, 120).endswith("Esc stop · F1 help")
+    assert line(state, 120).endswith("Ctrl+S next step · F1 help")
 
 
 @pytest.mark.parametrize("width", range(1, 130))
@@ -84,6 +88,7 @@ def test_label_in_the_queue_and_at_a_question_names_their_keys() -> None:
     assert line(State(), 120, Context.QUEUE).startswith(
         "Enter edit · s steer · n next step · f follow-up · Del"
     )
+    assert line(State(), 78, Context.QUEUE).endswith("Del withdraw · Esc back")
     assert line(State(), 78, Context.QUEUE_EDIT) == "Enter save · Shift+Enter new line · Esc back"
     assert (
         line(State(), 78, Context.APPROVAL)

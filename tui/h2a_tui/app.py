@@ -65,8 +65,13 @@ class H2AApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
+        self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
+
+    def _repaint(self, _app: App[None]) -> None:
+        """Back from Ctrl+Z the terminal is empty, and of what it showed only what changes would be sent."""
+        self.screen.refresh()
 
     def on_unmount(self) -> None:
         """Want no more events."""

@@ -85,8 +85,9 @@ _VERB: Final[Mapping[Kind, str]] = {
 def _message_hint(action: Action, state: State, keymap: Keymap, enter: Enter) -> Hint:
     kind = kind_for(action, enter) if state.busy else Kind.PROMPT
     key = keymap.label(action, Context.COMPOSER)
-    if state.phase is Phase.PAUSED and kind is not Kind.FOLLOW_UP:
-        return Hint(key, "send and go on", "send")
+    if state.phase is Phase.PAUSED:  # any message ends a pause
+        verb = _VERB[Kind.FOLLOW_UP if kind is Kind.FOLLOW_UP else Kind.PROMPT]
+        return Hint(key, f"{verb} and go on", verb)
     effect = _STEER_EFFECT.get(state.phase) if kind is Kind.STEER else None
     return Hint(key, f"{_VERB[kind]} ({effect})" if effect else _VERB[kind], _VERB[kind])
 
@@ -96,15 +97,16 @@ def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint
     yield _message_hint(Action.FOLLOW_UP, state, keymap, enter)
     if "alt+enter" in keymap.keys(Action.NEWLINE, Context.COMPOSER):
         yield Hint("Alt+Enter", "new line")
-    if state.busy:
-        yield _message_hint(Action.NUDGE, state, keymap, enter)
-        yield Hint(keymap.label(Action.ESCAPE), "stop")
     if state.approvals:
         yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
     if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
         yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
+    if state.busy:
+        yield Hint(keymap.label(Action.ESCAPE), "stop")
     if state.queue:
         yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")
+    if state.busy:
+        yield _message_hint(Action.NUDGE, state, keymap, enter)
     if not state.busy:
         yield Hint(keymap.label(Action.NEWLINE, Context.COMPOSER), "new line")
     yield Hint(keymap.label(Action.HELP), "help")
@@ -127,6 +129,8 @@ _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
     Context.REASON: (Action.SEND_REASON,),
 }
 
+_BEFORE_BACK: Final = 5  # hints that 80 columns have room for before the way out
+
 
 def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple[Hint, ...]:
     """What the keys do now, the most important first."""
@@ -135,4 +139,5 @@ def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple
         return tuple(hint for hint in _composer_hints(state, keymap, enter) if hint.key)
     labels = {row.action: row.label for row in keymap.rows if row.context is context}
     listed = [Hint(keymap.label(action, context), labels[action]) for action in actions if action in labels]
-    return (*(h for h in listed if h.key), Hint(keymap.label(Action.ESCAPE), "back"))
+    listed.insert(_BEFORE_BACK, Hint(keymap.label(Action.ESCAPE), "back"))
+    return tuple(hint for hint in listed if hint.key)

@@ -5,8 +5,9 @@ such dialogs is a command approved by a word they were typing):
 
 - it takes the keyboard only when the editor is empty, it has been readable for 300 ms, and nobody has typed for
   a second; otherwise it waits for the key that goes to it;
-- an answer is a letter that stands alone: when another key follows within a quarter of a second, both were
-  text and go to the composer, as does every other letter;
+- an answer is a letter that stands alone: when another key comes within a quarter of a second before or after
+  it, both were text and go to the composer, as does every other letter (a slow line delivers a word at once, and
+  its last letter is followed by nothing);
 - Enter, Space and Escape never answer.
 
 Enter in the composer steers, which withdraws the question (steering contract).
@@ -114,6 +115,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         self._count = 0
         self._shown_at = 0.0
         self._pending: tuple[str, Timer] | None = None
+        self._typed_at = float("-inf")
         self._offer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -214,16 +216,23 @@ class ApprovalPanel(Vertical, can_focus=True):
         text = event.character if event.is_printable else None
         if self._pending is not None:
             typed = self._forget_pending() + (text or "")
-            self.post_message(self.Typed(typed))
+            self._hand_over(typed)
             return
         action = self._keymap.action(event.key, self.context, Context.GLOBAL)
-        if action in _SAID and text is not None:
+        in_a_word = self._clock() - self._typed_at < LONE_KEY_S
+        if text is not None and in_a_word:
+            self._hand_over(text)
+        elif action in _SAID and text is not None:
             if self.readable:
                 self._pending = (text, self.set_timer(LONE_KEY_S, lambda: self._answer(action)))
         elif action is not None:
             self._perform(action)
         elif text is not None:
-            self.post_message(self.Typed(text))
+            self._hand_over(text)
+
+    def _hand_over(self, text: str) -> None:
+        self._typed_at = self._clock()
+        self.post_message(self.Typed(text))
 
     def _answer(self, action: Action) -> None:
         self._pending = None
