@@ -37,6 +37,10 @@ from h2a_agent.safe_text import encodable
 
 __all__ = ["Answer", "AnswerBuilder", "parse_arguments"]
 
+# JSON deeper than this is refused: no tool needs it, and what walks, writes or reads it again later (screens,
+# the journal, a reopened session) would run out of stack at some depth of its own.
+_DEEPEST: Final = 100
+
 # Reasons after which the calls of an answer may run; anything else (max_tokens, refusal ...) forbids it.
 _RUNNABLE: Final = frozenset({"tool_use", "end_turn", "stop_sequence"})
 
@@ -77,7 +81,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
     """The JSON object a tool call's argument pieces make; "" is the empty object. Lone surrogates become U+FFFD.
 
     Raises:
-        ValueError: it is not one JSON object, or it has a duplicate key or a non-finite number.
+        ValueError: it is not one JSON object, is nested too deeply, or has a duplicate key or a non-finite number.
     """
 
     def refuse_constant(name: str) -> float:
@@ -95,8 +99,24 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, got {type(value).__name__}")
+    if not _is_shallow(value):
+        raise ValueError("nested too deeply")
     cleaned: dict[str, Any] = encodable(value)
     return cleaned
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False
 
 
 @dataclass(slots=True)

@@ -67,7 +67,7 @@ def _decode_line(line: bytes) -> Mapping[str, Any] | None:
         return None
     try:
         record = json.loads(data + b"}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

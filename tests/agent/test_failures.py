@@ -120,6 +120,8 @@ async def test_the_run_after_one_that_failed_gives_its_answers_numbers_of_their_
         done = await w.until(Done)
         assert isinstance(done, Done)
         assert done.step > max(failed)
+
+
 async def test_what_is_sent_while_a_failed_run_settles_goes_out_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +161,17 @@ async def test_what_waiting_cannot_mend_is_told_at_once(tmp_path: Path, kind: Fa
         await w.until(Settled)
         assert len(w.provider.requests) == 1
         assert len(w.all(Error)) == 1
+
+
+@pytest.mark.parametrize("depth", [99, 480, 960, 20_000])
+async def test_arguments_nested_at_any_depth_are_answered_and_end_nothing(tmp_path: Path, depth: int) -> None:
+    nested = '{"path":' + "[" * depth + "]" * depth + "}"
+    async with agent(tmp_path, [*call(0, "c1", "read", nested), *stop("tool_use")]) as w:
+        w.agent.prompt("go")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "completed"
+        assert [event.outcome for event in w.all(ToolResult) if isinstance(event, ToolResult)] == ["failed"]
 
 
 async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,15 @@ def test_kill_9_in_the_middle_of_writing_loses_no_finished_record(tmp_path: Path
     read = read_journal(path)
     assert len(read.records) >= acknowledged
     assert [r["n"] for r in read.records] == list(range(1, len(read.records) + 1))
+
+
+def test_a_record_nested_too_deeply_to_be_read_is_damage_and_hides_no_other(tmp_path: Path) -> None:
+    nested = b'{"n":2,"type":"x","deep":' + b"[" * 5000 + b"]" * 5000
+    line = nested + b',"crc":"%08x"}\n' % zlib.crc32(nested)
+    (tmp_path / "j").write_bytes(encode_record(1, {"type": "a"}) + line + encode_record(3, {"type": "b"}))
+    read = read_journal(tmp_path / "j")
+    assert [record["type"] for record in read.records] == ["a", "b"]
+    assert read.damaged == 1
 
 
 def test_the_head_is_enough_for_a_list_and_stops_at_its_limit(tmp_path: Path) -> None:
