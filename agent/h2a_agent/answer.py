@@ -8,8 +8,8 @@ as an `InvalidCall`, which is answered with an error and never run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 from h2a_agent.content import (
@@ -19,6 +19,7 @@ from h2a_agent.content import (
     ThinkingBlock,
     ToolUseBlock,
 )
+from h2a_agent.inbox import new_item_id
 from h2a_agent.providers.base import (
     ArgumentsDelta,
     BlockStarted,
@@ -49,8 +50,8 @@ _RUNNABLE: Final = frozenset({"tool_use", "end_turn", "stop_sequence"})
 class Answer:
     """What came of one request.
 
-    `blocks` are the whole blocks and, of a cut one, the text so far. `invalid` says per call id why its
-    arguments cannot be used. `stop_reason` is "" when the answer broke off; `failure` says why if the
+    `blocks` are the whole blocks and, of a cut one, the text so far. `invalid` says per call id, in a
+    sentence, why the call cannot be run. `stop_reason` is "" when the answer broke off; `failure` says why if the
     provider knows.
     """
 
@@ -131,10 +132,16 @@ class _Open:
 
 
 class AnswerBuilder:
-    """Folds the provider events of one request into an `Answer`. May be asked at any moment."""
+    """Folds the provider events of one request into an `Answer`. May be asked at any moment.
 
-    def __init__(self, model: str) -> None:
+    `taken` are the ids of the session's calls so far. Servers exist that number the calls of every answer from
+    zero; results, questions and screens go by the id, so a call whose id is taken gets one of its own.
+    """
+
+    def __init__(self, model: str, taken: Collection[str] = ()) -> None:
         self._model = model
+        self._taken = taken
+        self._ids: set[str] = set()
         self._usage = TokenUsage()
         self._open: dict[int, _Open] = {}
         self._blocks: dict[int, AssistantBlock] = {}
@@ -162,8 +169,10 @@ class AnswerBuilder:
         block = self._open.get(index)
         return block.started if block else None
 
-    def apply(self, event: ProviderEvent) -> None:
-        """Take one event in. What refers to a block that is not open is left out."""
+    def apply(self, event: ProviderEvent) -> ProviderEvent:
+        """Take one event in, and return it as it was taken. What refers to a block that is not open is left out."""
+        if isinstance(event, BlockStarted) and event.kind == "tool_use":
+            event = self._with_own_id(event)
         match event:
             case MessageStarted(model, usage):
                 self._model, self._usage = model or self._model, usage
@@ -187,6 +196,7 @@ class AnswerBuilder:
                 self._failure = event
             case _:
                 assert_never(event)
+        return event
 
     def answer(self) -> Answer:
         """What has truly come so far."""
@@ -198,6 +208,15 @@ class AnswerBuilder:
                 blocks[index] = TextBlock(block.text)
         ordered = tuple(blocks[index] for index in sorted(blocks))
         return Answer(ordered, self._model, self._usage, self._stop_reason, self._failure, self._invalid)
+
+    def _with_own_id(self, event: BlockStarted) -> BlockStarted:
+        twice = event.id in self._ids
+        if twice or not event.id or event.id in self._taken:
+            event = replace(event, id=f"call_{new_item_id()}")
+        if twice:
+            self._invalid[event.id] = "Another call of this answer had the same id; only the first was run."
+        self._ids.add(event.id)
+        return event
 
     def _close(self, index: int, block: _Open) -> None:
         started = block.started
@@ -213,5 +232,5 @@ class AnswerBuilder:
                     arguments = parse_arguments(block.text)
                 except ValueError as error:
                     arguments = {}
-                    self._invalid[started.id] = str(error)
+                    self._invalid[started.id] = f"The arguments are not valid JSON ({error})."
                 self._blocks[index] = ToolUseBlock(started.id, started.name, arguments)

@@ -7,6 +7,7 @@ an answer that was cut carries the words that came and why it ended there.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -86,7 +87,10 @@ class History:
     """The entries of one conversation. Only `Session.append` adds to it, after the journal has the entry."""
 
     def __init__(self, entries: tuple[Entry, ...] = ()) -> None:
-        self._entries: list[Entry] = list(entries)
+        self._entries: list[Entry] = []
+        self._call_ids: set[str] = set()
+        for entry in entries:
+            self.append(entry)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -99,6 +103,13 @@ class History:
     def append(self, entry: Entry) -> None:
         """Add what has happened last."""
         self._entries.append(entry)
+        if isinstance(entry, AssistantEntry):
+            self._call_ids.update(call.id for call in entry.tool_uses)
+
+    @property
+    def call_ids(self) -> Collection[str]:
+        """The ids of all tool calls there were."""
+        return self._call_ids
 
     @property
     def last(self) -> Entry | None:

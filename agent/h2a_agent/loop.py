@@ -127,13 +127,12 @@ def prepare(run: Run, boundary: Boundary) -> Request:
 
 async def stream_answer(run: Run, step: Step, request: Request) -> Answer:
     """The answer to `request`: whole, or as far as it came before it was cut or failed."""
-    builder = AnswerBuilder(request.model)
+    builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is None:  # a request never leaves on a scope that is already cancelled
         async with step.scope, aclosing(run.provider.stream(request)) as events:
             count = 0
             async for event in events:
-                builder.apply(event)
-                announce(run, step, builder, event)
+                announce(run, step, builder, builder.apply(event))
                 await run.bus.room()
                 count += 1
                 if count % _EVENTS_PER_TICK == 0:

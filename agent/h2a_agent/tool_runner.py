@@ -209,6 +209,12 @@ class _Call:
     # ---------------------------------------------------------------- private
 
     async def _result(self, limit: asyncio.Semaphore) -> ToolEntry:
+        if self._invalid:
+            return self.entry(
+                Outcome.FAILED,
+                f"{self._invalid} Send the call again if you still need it.",
+                "not a valid call",
+            )
         tool = self._tool
         if tool is None:
             names = ", ".join(sorted(self._run.toolbox.tools))
@@ -217,9 +223,6 @@ class _Call:
                 f"There is no tool {self.block.name!r}. The tools are: {names}.",
                 "no such tool",
             )
-        if self._invalid:
-            text = f"The arguments are not valid JSON ({self._invalid}). Send the call again."
-            return self.entry(Outcome.FAILED, text, "arguments are not JSON")
         try:
             params: BaseModel = tool.params.model_validate(dict(self.block.arguments))
         except ValidationError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.agent import Agent
-from h2a_agent.content import TextBlock
+from h2a_agent.content import TextBlock, ToolResultBlock, ToolUseBlock
 from h2a_agent.events import (
     AnyEvent,
     Done,
@@ -20,6 +20,7 @@ from h2a_agent.events import (
     RetryScheduled,
     Settled,
     Status,
+    ToolCall,
     ToolResult,
     UserInput,
 )
@@ -172,6 +173,37 @@ async def test_arguments_nested_at_any_depth_are_answered_and_end_nothing(tmp_pa
         assert isinstance(settled, Settled)
         assert settled.reason == "completed"
         assert [event.outcome for event in w.all(ToolResult) if isinstance(event, ToolResult)] == ["failed"]
+
+
+async def test_call_ids_a_server_uses_again_in_every_answer_pair_with_their_own_results(
+    tmp_path: Path,
+) -> None:
+    def answer(word: str) -> list[ProviderEvent]:
+        return [*call(0, "call_0", word), *stop("tool_use")]
+
+    async with agent(tmp_path, answer("first"), answer("second"), [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        blocks = [block for message in w.provider.requests[-1].messages for block in message.content]
+        calls = [block for block in blocks if isinstance(block, ToolUseBlock)]
+        results = {block.call_id: block for block in blocks if isinstance(block, ToolResultBlock)}
+        assert [block.name for block in calls] == ["first", "second"]
+        for block in calls:
+            assert block.name in str(results[block.id].content), "the result is the call's own"
+        shown = [event.call_id for event in w.all(ToolCall) if isinstance(event, ToolCall)]
+        assert set(shown) == {block.id for block in calls}
+
+
+async def test_of_two_calls_with_one_id_in_an_answer_only_the_first_is_run(tmp_path: Path) -> None:
+    twice = [*call(0, "c1", "any"), *call(1, "c1", "any"), *stop("tool_use")]
+    async with agent(tmp_path, twice, [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        texts = [event.text for event in w.all(ToolResult) if isinstance(event, ToolResult)]
+        assert len(texts) == 2
+        assert [("same id" in text) for text in texts].count(True) == 1
+        blocks = [block for message in w.provider.requests[-1].messages for block in message.content]
+        assert len({b.call_id for b in blocks if isinstance(b, ToolResultBlock)}) == 2
 
 
 async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:
