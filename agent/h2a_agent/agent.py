@@ -184,9 +184,9 @@ class Agent:
         self._start()
 
     def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open."""
+        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done():
+        if question is None or question.done() or decision is Decision.WITHDRAWN:
             return False
         question.set_result(Approval(decision, note))
         return True

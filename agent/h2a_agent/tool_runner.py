@@ -46,7 +46,7 @@ def title_of(tools: dict[str, Tool[Any]] | Any, name: str, arguments: Any) -> st
         return ""
     try:
         return str(tool.title(tool.params.model_validate(arguments)))
-    except ValidationError:
+    except Exception:  # noqa: BLE001  arguments that do not fit, or a tool's bug: a title is worth no run
         return ""
 
 
@@ -151,10 +151,20 @@ class _Call:
         """Go through all states and close with the result. Cancelled by `stop`, it still closes truthfully."""
         try:
             self.close(await self._result(limit))
-        except asyncio.CancelledError:
-            if self._cause is None:
-                raise
-            self.close(self._cut(self._cause, None))
+        except asyncio.CancelledError as error:
+            if self._cause is not None:
+                self.close(self._cut(self._cause, None))
+            elif self._is_cancelled():
+                raise  # the program ends, and there is no result to tell
+            else:
+                self.close(self._broken(error))  # the tool's own work was cancelled, not we
+        except Exception as error:  # noqa: BLE001  a tool's bug must not end the run; the model is told what happened
+            self.close(self._broken(error))
+        finally:
+            self._run.toolbox.questions.pop(self.block.id, None)
+
+    def _is_cancelled(self) -> bool:
+        return self.task is not None and self.task.cancelling() > 0
 
     def stop(self, cause: Cause) -> None:
         """End the call, unless it is to finish by itself. Once is enough: a second cancel would hit its clean-up."""
@@ -206,6 +216,10 @@ class _Call:
             text += f" Output so far:\n\n{outcome.text}"
         return self.entry(Outcome.STOPPED, text, f"stopped after {elapsed:.1f} s")
 
+    def _broken(self, error: BaseException) -> ToolEntry:
+        brief = f"failed: {one_line(str(error), 60)}"
+        return self.entry(Outcome.FAILED, f"The tool failed: {error!r}", brief)
+
     # ---------------------------------------------------------------- private
 
     async def _result(self, limit: asyncio.Semaphore) -> ToolEntry:
@@ -248,7 +262,7 @@ class _Call:
         if verdict is Verdict.DENY:
             return self.entry(Outcome.REJECTED, reason, "not allowed in this mode")
         answer = await self._ask(tool, params, ctx, reason)
-        if answer.decision is Decision.REJECT:
+        if answer.decision not in (Decision.ALLOW, Decision.ALLOW_SESSION):
             said = f" They said: {answer.note}" if answer.note else ""
             return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "refused")
         if answer.decision is Decision.ALLOW_SESSION:
@@ -289,12 +303,7 @@ class _Call:
         self._run.session.intend(self.block)
         self._state = _State.RUNNING
         self._started = time.monotonic()
-        try:
-            outcome = await tool.run(params, ctx)
-        except Exception as error:  # noqa: BLE001  a tool's bug must not end the run; the model is told what happened
-            return self.entry(
-                Outcome.FAILED, f"The tool failed: {error!r}", f"failed: {one_line(str(error), 60)}"
-            )
+        outcome = await tool.run(params, ctx)
         if outcome.stopped and self._cause is not None:
             return self._cut(self._cause, outcome)
         kind = Outcome.FAILED if outcome.is_error else Outcome.OK

@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from h2a_agent.agent import Agent
 from h2a_agent.content import TextBlock, ToolResultBlock, ToolUseBlock
 from h2a_agent.events import (
     AnyEvent,
+    ApprovalRequested,
+    Decision,
     Done,
     Error,
     InputRestored,
@@ -28,6 +31,7 @@ from h2a_agent.providers.base import BlockStarted, Failed, FailureKind, Provider
 from h2a_agent.retry import ATTEMPTS, RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
+from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
 from support.scripted_provider import ScriptedProvider, call, say, stop
 
 OVERLOADED = Failed(FailureKind.OVERLOADED, "the service is overloaded", 529)
@@ -204,6 +208,87 @@ async def test_of_two_calls_with_one_id_in_an_answer_only_the_first_is_run(tmp_p
         assert [("same id" in text) for text in texts].count(True) == 1
         blocks = [block for message in w.provider.requests[-1].messages for block in message.content]
         assert len({b.call_id for b in blocks if isinstance(b, ToolResultBlock)}) == 2
+
+
+class Params(BaseModel):
+    """No arguments."""
+
+
+class BuggyTool:
+    """A tool with a bug `where` it is told."""
+
+    name = "buggy"
+    description = "Fails."
+    params = Params
+    effect = Effect.EDIT
+    when_steered = WhenSteered.CANCEL
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        self.where, self.error = where, error
+
+    def _maybe(self, where: str) -> None:
+        if where == self.where:
+            raise self.error
+
+    def title(self, params: Params) -> str:
+        self._maybe("title")
+        return "title"
+
+    def paths(self, params: Params, ctx: ToolContext) -> tuple[Path, ...]:
+        self._maybe("paths")
+        return ()
+
+    async def preview(self, params: Params, ctx: ToolContext) -> Preview:
+        self._maybe("preview")
+        return Preview("preview")
+
+    async def run(self, params: Params, ctx: ToolContext) -> ToolOutcome:
+        self._maybe("run")
+        return ToolOutcome("done", "done")
+
+
+BUG = RuntimeError("a bug")
+OWN_CANCEL = asyncio.CancelledError("of the tool's own work")  # only where a tool can wait
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [(where, BUG) for where in ("title", "paths", "preview", "run")]
+    + [(where, OWN_CANCEL) for where in ("paths", "preview", "run")],
+)
+async def test_a_tools_bug_anywhere_is_the_calls_result_and_not_the_runs_end(
+    tmp_path: Path, where: str, error: BaseException
+) -> None:
+    settings = RunSettings("scripted-1", mode="ask")
+    provider = ScriptedProvider([*call(0, "c1", "buggy"), *stop("tool_use")])
+    tools = [BuggyTool(where, error)]
+    async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings, tools=tools) as it:
+        w = Watched(it, provider)
+        it.prompt("go")
+        if where == "run":
+            await w.until(ApprovalRequested)
+            it.answer("c1", Decision.ALLOW)
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "completed"
+        [result] = w.all(ToolResult)
+        assert isinstance(result, ToolResult)
+        assert result.outcome == "failed"
+        assert len(provider.requests) == 2
+
+
+async def test_a_question_answered_with_withdrawn_is_still_open_and_runs_nothing(tmp_path: Path) -> None:
+    settings = RunSettings("scripted-1", mode="ask")
+    provider = ScriptedProvider([*call(0, "c1", "buggy"), *stop("tool_use")])
+    tools = [BuggyTool("nowhere", RuntimeError())]
+    async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings, tools=tools) as it:
+        w = Watched(it, provider)
+        it.prompt("go")
+        await w.until(ApprovalRequested)
+        assert not it.answer("c1", Decision.WITHDRAWN)
+        assert it.answer("c1", Decision.REJECT)
+        await w.until(Settled)
+        assert [event.outcome for event in w.all(ToolResult) if isinstance(event, ToolResult)] == ["rejected"]
 
 
 async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:
