@@ -342,7 +342,10 @@ class Agent:
                 self._run = run = self._new_run()
         except Exception as error:  # noqa: BLE001  a bug of ours: the session stays usable, the person hears of it
             _log.exception("the run failed")
-            self._session.inbox.hold()
+            inbox = self._session.inbox
+            inbox.give_back(item.id for item in inbox.waiting())
+            inbox.hold()
+            self._queue_changed()
             self._bus.publish(
                 Error(
                     "internal",

@@ -150,9 +150,8 @@ class Run:
 
     def say(self, note: str = "") -> None:
         """Tell where the run is."""
-        self.bus.publish(
-            Status(self.phase, self.number, note, self.paused and self.phase is not Phase.PAUSED)
-        )
+        pausing = self.paused and self.phase not in (Phase.PAUSED, Phase.IDLE)
+        self.bus.publish(Status(self.phase, self.number, note, pausing))
 
     def new_step(self) -> Step:
         """The next step: a new number and a scope that nothing has cancelled."""

@@ -264,7 +264,7 @@ class _Call:
         answer = await self._ask(tool, params, ctx, reason)
         if answer.decision not in (Decision.ALLOW, Decision.ALLOW_SESSION):
             said = f" They said: {answer.note}" if answer.note else ""
-            return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "refused")
+            return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
         if answer.decision is Decision.ALLOW_SESSION:
             permission.grant(tool, params, ctx)
         return None

@@ -291,6 +291,23 @@ async def test_a_question_answered_with_withdrawn_is_still_open_and_runs_nothing
         assert [event.outcome for event in w.all(ToolResult) if isinstance(event, ToolResult)] == ["rejected"]
 
 
+async def test_a_bug_of_ours_in_mid_delivery_leaves_every_item_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with agent(tmp_path) as w:
+        with monkeypatch.context() as broken:
+            broken.setattr(Session, "deliver", lambda *_args: 1 / 0)
+            w.agent.prompt("go")
+            settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "failed"
+        assert [(item.text, item.state) for item in w.agent.state.queue] == [("go", "queued")]
+        assert w.agent.state.queue_paused
+        w.agent.resume()
+        await w.agent.settled()
+        assert w.last_texts() == ["go"]
+
+
 async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:
     broken: list[ProviderEvent] = [
         BlockStarted(0, "text"),

@@ -731,6 +731,17 @@ async def test_a_pause_taken_back_before_it_began_changes_nothing(world: World) 
     assert Phase.PAUSED not in [event.phase for event in world.seen(Status)]
 
 
+async def test_a_pause_of_a_run_that_had_no_next_step_ends_with_it(world: World) -> None:
+    world.server.script(Answer(text(["a", gate("mid"), "b"])))
+    world.agent.prompt("go")
+    await world.server.reached("mid")
+    world.agent.pause()
+    world.server.open("mid")
+    await world.settle()
+    assert world.agent.state.phase is Phase.IDLE
+    assert not world.agent.state.pausing
+
+
 async def test_a_steer_sent_while_paused_is_delivered_first(world: World) -> None:
     world.server.script(Answer(text(["a", gate("mid"), "b"]), tool("wait", {"name": "x"}, id="call_x")))
     world.agent.prompt("go")

@@ -170,7 +170,7 @@ async def test_find_by_name_and_by_path(ctx: ToolContext) -> None:
     assert (await call(ctx, "find", pattern="src/*.py")).text == "src/b.py"
     assert (await call(ctx, "find", pattern="deep/**", path="src")).text == "src/deep/c.py"
     outcome = await call(ctx, "find", pattern="*.rs")
-    assert (outcome.text, outcome.brief, outcome.is_error) == ("No files match.", "no files", False)
+    assert (outcome.text, outcome.brief, outcome.is_error) == ("No files match.", "no files match", False)
 
 
 async def test_find_skips_ignored_folders_and_git(ctx: ToolContext) -> None:

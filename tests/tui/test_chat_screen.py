@@ -126,6 +126,16 @@ async def test_f1_and_help_show_every_key_and_go_away() -> None:
         assert chat.calls == []
 
 
+async def test_new_lines_below_are_announced_until_the_reader_is_back_at_the_end() -> None:
+    async with running_chat() as chat:
+        await chat.say(Status(Phase.STREAMING, 1), TokenStream(1, 0, "line\n\n" * 60))
+        await chat.press("pageup")
+        await chat.say(TokenStream(1, 0, "more\n\n" * 10))
+        await chat.until(lambda: "new lines below · Ctrl+End goes there" in chat.rows()[-1])
+        await chat.press("ctrl+end")
+        await chat.until(lambda: "below" not in chat.rows()[-1])
+
+
 async def test_f8_pauses_a_run_resumes_a_paused_one_and_says_when_there_is_none() -> None:
     async with running_chat() as chat:
         await chat.press("f8")

@@ -52,6 +52,7 @@ def test_retry_counts_down_to_the_next_attempt() -> None:
     retry = RetryScheduled(2, 5, 8.0, "overloaded", time=1000.0)
     state = State(phase=Phase.RETRYING, retry=retry, run_started_at=990.0)
     assert state_line(state, 1003.0) == "retrying in 5s (2 of 5) 13s"
+    assert state_line(state, 1007.5) == "retrying in 1s (2 of 5) 17s"
     assert state_line(state, 1020.0) == "retrying in 0s (2 of 5) 30s"
 
 

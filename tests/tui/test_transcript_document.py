@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -180,9 +181,14 @@ def test_a_steer_before_the_first_token_leaves_no_mark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"), [("max_tokens", ["⚠ the answer reached its length limit"]), ("end_turn", [])]
+    ("reason", "says"),
+    [
+        ("max_tokens", ["⚠ the answer reached its length limit", "  Send “go on” for the rest."]),
+        ("refusal", ["⚠ the model declined to go on", "  Put it another way, or send something else."]),
+        ("end_turn", []),
+    ],
 )
-def test_an_answer_that_ran_out_of_room_says_so(reason: str, says: list[str]) -> None:
+def test_an_answer_that_ended_early_says_why_and_what_to_do(reason: str, says: list[str]) -> None:
     assert shown(TokenStream(1, 0, "x"), Done(1, reason)) == ["x", *says]
 
 
@@ -305,6 +311,13 @@ def test_a_call_that_never_ran_keeps_its_note_to_the_model_to_itself() -> None:
     ]
 
 
+def test_a_brief_is_not_said_again_by_the_result() -> None:
+    assert shown(CALL, result(Outcome.OK, "No matches.", "no matches")) == [
+        "✓ bash  npm test",
+        "│ no matches",
+    ]
+
+
 def test_a_call_cut_while_it_formed_says_so() -> None:
     events = (ToolCall(1, 0, "c", "write", "forming", '{"pa'), Done(1, "", "steer"))
     assert shown(*events) == ["⊘ write  cut while it formed", "⊘ you steered here"]
@@ -341,8 +354,8 @@ def test_a_result_without_its_call_is_shown() -> None:
 
 
 def test_retries_in_a_row_share_one_notice() -> None:
-    events = [RetryScheduled(n, 5, 2.0 * n, "overloaded") for n in (1, 2)]
-    assert shown(*events) == ["↻ overloaded · trying again in 4s (2 of 5)"]
+    events = [(RetryScheduled(n, 5, 1.8 * n, "overloaded"), Done(n, "", "connection")) for n in (1, 2)]
+    assert shown(*chain(*events)) == ["↻ overloaded · trying again in 4s (2 of 5)"]
 
 
 def test_a_retry_after_something_else_is_a_notice_of_its_own() -> None:

@@ -91,7 +91,7 @@ class FindTool:
         if ended.complaint and not results.lines:
             return ToolOutcome(f"The search failed.\n\n{ended.complaint}", "search failed", is_error=True)
         if not results.lines:
-            return ToolOutcome("No files match.", "no files")
+            return ToolOutcome("No files match.", "no files match")
         cut = head(results.lines, MAX_FILES)
         if not ended.stopped and cut.complete:
             return ToolOutcome(cut.text, count_text(cut.lines, "file"))

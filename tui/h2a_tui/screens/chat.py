@@ -88,6 +88,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
         self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace))
+        self._said_below = ""
         self._actions = ChatActions(self, client, settings, self._keymap)
 
     def compose(self) -> ComposeResult:
@@ -191,4 +192,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def _new_below(self, message: Transcript.NewBelow) -> None:
         if message.lines:
             key = self._keymap.label(Action.TRANSCRIPT_END)
-            self.notice(f"{message.lines} new lines below · {key} goes there")
+            below = f"{message.lines} new line{'s' if message.lines > 1 else ''} below · {key} goes there"
+            self._said_below = below
+            self.notice(below)
+        else:
+            self.status_line.take_back(self._said_below)

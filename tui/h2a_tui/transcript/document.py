@@ -7,6 +7,7 @@ before (replayed, or sent again after a reconnect) changes nothing.
 
 from __future__ import annotations
 
+import math
 from typing import Final, assert_never
 
 from h2a_agent.events import (
@@ -47,8 +48,8 @@ _CUTS: Final = {
     "crash": "the program ended here",
 }
 _ENDINGS: Final = {
-    "max_tokens": "the answer reached its length limit",
-    "refusal": "the model declined to go on",
+    "max_tokens": ("the answer reached its length limit", "Send “go on” for the rest."),
+    "refusal": ("the model declined to go on", "Put it another way, or send something else."),
 }
 
 
@@ -253,7 +254,6 @@ class Document:
             return
         self._close_open()
         self._done_step = event.step
-        self._retry = None
         for index in self._tools.values():
             tool = self._tool(index)
             if tool.stage is Stage.FORMING:
@@ -262,7 +262,8 @@ class Document:
         if event.cut and (self._step_items or event.cut == "abort"):
             self._append(Notice("⊘", _CUTS.get(event.cut, f"cut here: {event.cut}"), Tone.CUT))
         elif ending := _ENDINGS.get(event.stop_reason):
-            self._append(Notice("⚠", ending, Tone.WARNING))
+            text, advice = ending
+            self._append(Notice("⚠", text, Tone.WARNING, advice))
         self._step_items = 0
 
     # ----------------------------------------------------------- the tools
@@ -312,7 +313,8 @@ class Document:
     # ------------------------------------------------------------- the run
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
-        text = f"{event.reason} · trying again in {duration(event.wait_s)} ({event.attempt} of {event.limit})"
+        wait = duration(math.ceil(event.wait_s))
+        text = f"{event.reason} · trying again in {wait} ({event.attempt} of {event.limit})"
         if self._retry is not None and self._retry == len(self.items) - 1:
             self._rewrite(self._retry, Notice("↻", text, Tone.WARNING))
         else:

@@ -178,7 +178,11 @@ class ToolItem(Foldable):
             shown, draw = self.DIFF, self._diff_line(page, width)
         else:
             lines = self.text.strip("\n").split("\n")
-            if lines == [self.brief] or not self.text.strip() or self.outcome in _NEVER_RAN:
+            if (
+                [line.rstrip(".").lower() for line in lines] == [self.brief]
+                or not self.text.strip()
+                or self.outcome in _NEVER_RAN
+            ):
                 return rows
             shown, draw = self.RESULT, self._output_line(page, width)
         return rows + excerpt_rows(lines, shown if self.folded else UNFOLDED, draw, page, width)

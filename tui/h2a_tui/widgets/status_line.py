@@ -7,6 +7,7 @@ nothing out.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def state_line(state: State, now: float) -> str:
     parts = [word]
     if state.phase is Phase.RETRYING and state.retry is not None:
         left = state.retry.time + state.retry.wait_s - now
-        parts.append(f"in {fmt.duration(left)} ({state.retry.attempt} of {state.retry.limit})")
+        parts.append(f"in {fmt.duration(math.ceil(left))} ({state.retry.attempt} of {state.retry.limit})")
     elif len(state.tools) > 1 and state.phase is Phase.TOOLS:
         parts.append(f"({len(state.tools)})")
     if state.run_started_at:
@@ -159,6 +160,11 @@ class StatusLine(Widget):
             self._notice_end.stop()
         self._notice_end = self.set_timer(_NOTICE_S, self._end_notice) if text else None
         self.refresh()
+
+    def take_back(self, text: str) -> None:
+        """Stop saying `text`, if it is what is being said."""
+        if text and text == self._notice:
+            self.notice("")
 
     def _end_notice(self) -> None:
         self._notice = ""
