@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint test-model bench screenshot clean
+.PHONY: run test lint test-model bench screenshot soak-queue clean
 .DEFAULT_GOAL := run
 
 # `run` needs the program only; its stamp is separate so that a first start installs nothing it does not use.
@@ -46,6 +46,10 @@ test-model: $(VENV)/.installed-model
 ## Figures of the README, each beside something else in the same run.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+## Kill -9 against the channels of the queue, 1000 times each (ARGS=100 for fewer).
+soak-queue: $(VENV)/.installed-dev
+	$(BIN)/python tests/queue/soak_channels.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

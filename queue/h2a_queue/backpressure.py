@@ -9,6 +9,7 @@ Coalesce      neighbours are merged into one; nothing waits and nothing is lost
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar, assert_never
@@ -16,7 +17,7 @@ from typing import Generic, TypeVar, assert_never
 from h2a_queue.buffers import DoubleBuffer, Merge
 from h2a_queue.errors import ErrorKind, QueueError
 
-__all__ = ["Backpressure", "Coalesce", "squeeze_in"]
+__all__ = ["Backpressure", "Coalesce", "spare", "squeeze_in"]
 
 T = TypeVar("T")
 
@@ -54,6 +55,14 @@ class Coalesce(Generic[T]):
     """
 
     merge: Merge[T]
+
+
+def spare(policy: Backpressure | Coalesce[T], keep: Callable[[T], bool]) -> Backpressure | Coalesce[T]:
+    """The same policy, but items of which `keep(item)` is true never merge."""
+    if not isinstance(policy, Coalesce):
+        return policy
+    merge = policy.merge
+    return Coalesce(lambda older, newer: None if keep(older) or keep(newer) else merge(older, newer))
 
 
 def squeeze_in(policy: Backpressure | Coalesce[T], buffers: DoubleBuffer[T], item: T) -> bool:

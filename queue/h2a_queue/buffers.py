@@ -24,7 +24,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from operator import neg
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 __all__ = ["DoubleBuffer", "Merge"]
 
@@ -37,6 +37,7 @@ class DoubleBuffer(Generic[T]):
 
     __slots__ = (
         "_bottom",
+        "_keep",
         "_left",
         "_limit",
         "_peak",
@@ -50,8 +51,15 @@ class DoubleBuffer(Generic[T]):
         "write",
     )
 
-    def __init__(self) -> None:
-        """Make an empty, shut buffer; `open` says how much it may take unwatched."""
+    bare: ClassVar[bool] = True
+    """Whether `write` and `read` are all there is, so that a reader in a hurry may look there by itself."""
+
+    def __init__(self, keep: Callable[[T], bool] | None = None) -> None:
+        """Make an empty, shut buffer; `open` says how much it may take unwatched.
+
+        `keep(item)` says which items the bound does not hold for.
+        """
+        self._keep = keep
         self.write: list[T] = []
         self.read: list[T] = []
         self.room = 0
@@ -93,8 +101,12 @@ class DoubleBuffer(Generic[T]):
         self._measure()
 
     def _measure(self) -> None:
-        unseen = len(self.read)
-        self.room = min(self._limit, self._peak) - unseen if unseen else self._limit
+        limit = self._limit
+        if unseen := len(self.read):
+            peak = self._peak
+            self.room = (limit if limit < peak else peak) - unseen
+        else:
+            self.room = limit
 
     def _grown(self) -> None:
         size = len(self)
@@ -113,8 +125,8 @@ class DoubleBuffer(Generic[T]):
         self._grown()
 
     def exempt(self, item: T) -> bool:
-        """Whether the bound does not hold for this item: never, among equals."""
-        return False
+        """Whether the bound does not hold for this item."""
+        return self._keep is not None and self._keep(item)
 
     def give_back(self, place: int, item: T) -> None:
         """Put an item that had left the queue's front back there.
@@ -185,9 +197,35 @@ class DoubleBuffer(Generic[T]):
 
     def shed_for(self, item: T) -> bool:
         """Drop the oldest to make room; False says that the newcomer is the one to go."""
-        self.pop()
+        if self._keep is None:
+            self.pop()
+        elif not self._shed_oldest_loose(self._keep):
+            return False
         self.dropped += 1
         return True
+
+    def _shed_oldest_loose(self, keep: Callable[[T], bool]) -> bool:
+        """Drop the oldest item that need not be kept, if there is one; those before it are passed by."""
+        if not self.read:
+            self.swap()
+        read = self.read
+        for index in range(len(read) - 1, -1, -1):
+            if not keep(read[index]):
+                if self._places:
+                    if index < self._bottom:
+                        self._bottom -= 1
+                    else:
+                        del self._places[index - self._bottom]
+                del read[index]
+                self._measure()
+                return True
+        for index, item in enumerate(self.write):
+            if not keep(item):
+                self._peak = self.peak
+                self._left += 1
+                del self.write[index]
+                return True
+        return False
 
     def clear(self) -> None:
         """Drop everything."""

@@ -6,84 +6,56 @@
 
 Writers append to the write buffer, readers drain the read buffer; when that is empty the two change places,
 so one swap hands over everything written meanwhile. When a reader already waits, the item goes into its
-future and touches no buffer.
-
-What always holds, between any two steps of the event loop:
-
-1. A reader waits only while both buffers are empty, or while the queue is paused.
-2. Items come out in the order: read buffer, write buffer, blocked writers. Waiting readers are served first
-   come, first served, and so are waiting writers.
-3. An item is in exactly one place: with its writer, in a buffer, in the hands of one reader, or gone by
-   policy, and then it is counted. `total_enqueued = total_dequeued + dropped_messages + merged_messages +
-   current_size`.
-4. A writer waits only while the queue is full, and a freed slot belongs to the writer it was granted to:
-   nobody takes it in between. (Until that writer runs, one that needs not wait may pass it, with another
-   slot that is free or to a reader that waits: making it stand in line would cost a tick per item.)
-5. A cancel is never swallowed, and leaves nothing behind.
-
-Why cancelling is safe. In asyncio a waiting task can be served *and* cancelled in the same tick: its future
-already has a result when `CancelledError` arrives. What is in that future then must go somewhere.
-
-- A reader puts its item back: to the next waiting reader, else to the *front* of the buffers. Each
-  hand-over has a number, its place; several items that come back in one tick line up by place, however
-  the loop orders their wake-ups. Items put back may exceed the bound, by one per cancelled reader at most.
-- A writer is never served by taking its item away: it is granted a slot, and writes by itself when it runs.
-  Cancelled before that, it has written nothing, and passes the slot on. So `enqueue` that returns has
-  enqueued, and `enqueue` that raises has not.
-
-A timeout of `dequeue` cancels nothing. A timer and a writer race for the same future, and exactly one wins.
+future and touches no buffer. What always holds, and why a cancel loses nothing, is told in `exchange`, which
+moves the items; here are the verbs and the policies.
 
 Where speed comes from. A burst goes through `enqueue_nowait` and `dequeue_nowait` with one comparison each:
 `DoubleBuffer.room` says how many items may be appended unlooked (none while readers wait, or once closed),
 `_flows` says that taking an item concerns nobody else (no writer in line, not paused, not ended). Everything
-else is worked out on the slower path, and counted where buffers swap rather than per item. Against
-`asyncio.Queue` on CPython 3.11: 2.3 times the items per second one by one, 4 times when they are read in
-batches, and a batch that is also written as one costs next to nothing, since only lists change hands. An
-item handed to a waiting reader costs as much as there, about a fifth above two bare ticks of the loop.
-
-`asyncio.Queue` wakes a reader, which then takes the item itself, so a cancelled reader has nothing to put
-back. That costs a second look at the queue per item, and lets others in between; here the put-back is one
-method, `_give_back`, and the tests cancel it at every tick.
+else is worked out on the slower path, and counted where buffers swap rather than per item. A task that waits
+is not asked for its loop, which costs a system call; asyncio refuses a stranger by itself. The figures are
+in this package's README, and `make bench` prints them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from enum import Enum
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast, overload
 
-from h2a_queue.backpressure import Backpressure, Coalesce, squeeze_in
-from h2a_queue.buffers import DoubleBuffer
+from h2a_queue.backpressure import Backpressure, Coalesce, spare, squeeze_in
 from h2a_queue.errors import ErrorKind, QueueError
+from h2a_queue.exchange import UNBOUNDED, Exchange, look_again
+from h2a_queue.health import Health, HealthLimits, assess
 from h2a_queue.inlet import Inlet
-from h2a_queue.lifecycle import Change, Lifecycle, QueueStatus, Watcher, call_outside
+from h2a_queue.lifecycle import Change, QueueStatus, Transition, Watcher, call_outside
 from h2a_queue.stats import QueueStats
 
 __all__ = ["H2AQueue"]
 
 T = TypeVar("T")
-_N = TypeVar("_N")
-_R = TypeVar("_R")
+_D = TypeVar("_D")
 
 
 class _Nothing(Enum):
     NOTHING = "nothing"
+    END = "end"
 
 
-_NOTHING: Final = _Nothing.NOTHING  # unlike None, never an item
-_UNBOUNDED: Final = sys.maxsize
+NOTHING: Final = _Nothing.NOTHING  # unlike None, never an item
+END: Final = _Nothing.END  # and the end of an iteration
 
 
-class H2AQueue(Generic[T]):
+class H2AQueue(Exchange[T]):
     """A first-in first-out queue for the tasks of one event loop.
 
     `max_size` is the number of buffered items at which `backpressure` begins to act; None means never.
     With `single_reader`, a second task that waits for an item at the same time is an error, which guards a
-    stream whose order only one reader can keep.
+    stream whose order only one reader can keep. An item of which `undroppable(item)` is true, such as what a
+    person wrote, does not know the bound: no policy drops it, merges it, refuses it or makes its writer wait.
 
     Leaving `async with queue:` closes it, or makes it fail with the exception that ended the block.
 
@@ -102,6 +74,7 @@ class H2AQueue(Generic[T]):
         backpressure: Backpressure | Coalesce[T] = Backpressure.BLOCK,
         *,
         single_reader: bool = False,
+        undroppable: Callable[[T], bool] | None = None,
     ) -> None:
         """Make an empty queue. Raises `QueueError` (CONFIGURATION) when `max_size` is less than 1."""
         if max_size is not None and max_size < 1:
@@ -110,34 +83,18 @@ class H2AQueue(Generic[T]):
                 ErrorKind.CONFIGURATION,
                 max_size=max_size,
             )
-        self._max_size = _UNBOUNDED if max_size is None else max_size
-        self._policy = backpressure
-        self._single_reader = single_reader
-        self._buffers = self._make_buffers()
-        self._life = Lifecycle()
-        self._failure: Exception | None = None
-        self._failure_trace: TracebackType | None = None
-        self._cleanups: list[Callable[[], object]] = []
-        self._loop = _running_loop()
-
-        # A reader's future gets (place, item), or None: look again. A writer's: was it granted a slot?
-        self._readers: deque[asyncio.Future[tuple[int, T] | None]] = deque()
-        self._writers: deque[asyncio.Future[bool]] = deque()
-        self._drainers: list[asyncio.Future[None]] = []
-        self._granted = 0  # slots that belong to writers which have not run yet
-        self._in_hands = 0  # items that belong to readers which have not run yet
-        self._place = 0  # number of the latest hand-over
-        self._fast_path_hits = 0
-        self._flows = False
-        self._inlet: Inlet[T] = Inlet(self._take_in)
-        self._inlet_in_line = False
-
-    def _make_buffers(self) -> DoubleBuffer[T]:
-        return DoubleBuffer()
+        super().__init__(
+            UNBOUNDED if max_size is None else max_size, undroppable, single_reader=single_reader
+        )
+        self._policy = backpressure if undroppable is None else spare(backpressure, undroppable)
+        self._blocks = backpressure is Backpressure.BLOCK
+        self._overflows = 0
+        self._refused = 0
+        self._inlet: Inlet[T] = Inlet(self._let_in, self._stand_in_line)
 
     def __repr__(self) -> str:
         """State at a glance."""
-        bound = "" if self._max_size == _UNBOUNDED else f"/{self._max_size}"
+        bound = "" if self._max_size == UNBOUNDED else f"/{self._max_size}"
         policy = self._policy if isinstance(self._policy, Backpressure) else "coalesce"
         waiting = "".join(
             f" {name}={len(line)}"
@@ -159,11 +116,16 @@ class H2AQueue(Generic[T]):
         if len(write) < buffers.room:  # as in enqueue_nowait
             write.append(item)
             return True
-        if self._readers and self._flows and self._hand_over(item):  # as in _put
-            self._fast_path_hits += 1
-            return True
-        if self._policy is not Backpressure.BLOCK or not self._must_wait(item):
+        direct = self._direct
+        if direct and self._flows:  # as in _put; `_hand_over` in place is a tenth quicker
+            reader = direct.popleft()
+            if not reader.done():
+                self._place = place = self._place + 1
+                reader.set_result((place, item))
+                return True
+        if not self._blocks or not self._must_wait(item):
             return self._admit(item)
+        self._overflows += 1
         await self._wait_for_slot()
         self._put(item)
         self._grant_slots()  # handed over to a reader, the item has left its slot free
@@ -196,7 +158,7 @@ class H2AQueue(Generic[T]):
         accepted = done = 0
         try:
             while done < len(batch):
-                accepted += await self.enqueue(batch[done])
+                accepted += await H2AQueue.enqueue(self, batch[done])  # whatever a subclass makes of one
                 done += 1
                 # One look per run of free slots, not per item.
                 if not self._readers:
@@ -221,19 +183,67 @@ class H2AQueue(Generic[T]):
         Raises `QueueError`: CLOSED, or CONFIGURATION when the queue has no loop yet. What was accepted
         before `close` comes out, if need be above the bound.
         """
-        self._inlet.leave(item, self._known_loop())
+        self._inlet.leave(item, self._loop)
 
     # -- reading --
 
-    def dequeue(self, timeout: float | None = None) -> Coroutine[Any, Any, T | None]:
+    @overload
+    async def dequeue(self, timeout: float | None = None) -> T | None: ...
+
+    @overload
+    async def dequeue(self, timeout: float | None, default: _D) -> T | _D: ...
+
+    async def dequeue(self, timeout: float | None = None, default: object = None) -> object:
         """Take the oldest item, waiting for one up to `timeout` seconds.
 
-        None means that the time is over, or that the queue is closed and drained. (With None among the
-        items, use `async for` or `dequeue_batch`.) Cancelled, it has taken nothing. Raises the exception
-        given to `fail`, once the buffered items are out.
+        `default` means that the time is over, or that the queue is closed and drained; with None among the
+        items, give one that is not. Cancelled, it has taken nothing. Raises the exception given to `fail`,
+        once the buffered items are out, and `QueueError`: VALIDATION for a second reader of a `single_reader`
+        queue, CONFIGURATION in another loop than the queue's.
         """
-        # Not `async def`, which would wrap one coroutine into another for every item.
-        return self._receive(timeout, None)
+        buffers = self._buffers
+        if self._flows and buffers.read:
+            return buffers.read.pop()
+        loop = self._loop
+        if loop is None or timeout is not None:
+            loop = self._bind()
+        deadline = None if timeout is None else loop.time() + timeout
+        quick = self._quick and timeout is None
+        while True:
+            if not quick or not self._flows:
+                if not self._nothing_to_take():
+                    break
+                if self._is_over():
+                    self._check_failure()
+                    if default is END:
+                        raise StopAsyncIteration
+                    return default
+                if deadline is not None and deadline <= loop.time():
+                    return default
+                self._check_reader()
+            elif buffers.write or buffers.read:  # all that is left to ask, in a hurry
+                break
+            # By its class: `loop.create_future()` makes the same one by one more call.
+            reader: asyncio.Future[tuple[int, T] | None] = asyncio.Future(loop=loop)
+            self._readers.append(reader)
+            buffers.room = 0  # until somebody has put an item in this reader's hands
+            timer = None if deadline is None else loop.call_at(deadline, look_again, reader)
+            try:
+                handed = await reader
+            except BaseException as error:  # a cancel, or the coroutine is closed
+                self._step_out(reader)
+                self._check_loop(error)
+                raise
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            if handed is not None:
+                self._received += 1
+                if self._life.ended or self._drainers:
+                    self._settle()
+                return handed[1]
+            self._step_out(reader)
+        return self._take_one()
 
     def dequeue_nowait(self) -> T | None:
         """Take the oldest item, or None when there is nothing to take now.
@@ -262,11 +272,11 @@ class H2AQueue(Generic[T]):
                 ErrorKind.VALIDATION,
                 max_items=max_items,
             )
-        limit = _UNBOUNDED if max_items is None else max_items
+        limit = UNBOUNDED if max_items is None else max_items
         if not self._nothing_to_take():
             return self._take_many(limit)
-        first = await self._receive(timeout, _NOTHING)
-        if first is _NOTHING:
+        first = await H2AQueue.dequeue(self, timeout, NOTHING)
+        if isinstance(first, _Nothing):
             return []
         if limit == 1 or self._nothing_to_take():
             return [first]
@@ -276,12 +286,9 @@ class H2AQueue(Generic[T]):
         """Take items until the queue is closed and drained."""
         return self
 
-    async def __anext__(self) -> T:
+    def __anext__(self) -> Coroutine[Any, Any, T]:
         """Take the oldest item; as `dequeue`, but the end is the end of the loop."""
-        item = await self._receive(None, _NOTHING)
-        if item is _NOTHING:
-            raise StopAsyncIteration
-        return item
+        return cast("Coroutine[Any, Any, T]", self.dequeue(None, END))
 
     # -- flow --
 
@@ -380,7 +387,7 @@ class H2AQueue(Generic[T]):
     @property
     def max_size(self) -> int | None:
         """The bound, or None."""
-        return None if self._max_size == _UNBOUNDED else self._max_size
+        return None if self._max_size == UNBOUNDED else self._max_size
 
     @property
     def status(self) -> QueueStatus:
@@ -391,221 +398,61 @@ class H2AQueue(Generic[T]):
         """Have `watcher(before, after)` called after every change of `status`; the result ends that."""
         return self._life.watch(watcher)
 
+    @property
+    def history(self) -> tuple[Transition, ...]:
+        """The latest 64 changes of `status`, oldest first."""
+        return self._life.history
+
     def get_stats(self) -> QueueStats:
         """What has happened so far."""
         buffers = self._buffers
-        entered = buffers.entered + self._fast_path_hits
+        fast_path_hits = self._place - self._late
+        entered = buffers.entered + fast_path_hits
         size = len(buffers)
         return QueueStats(
             total_enqueued=entered,
             total_dequeued=entered - buffers.dropped - buffers.merged - size,
-            fast_path_hits=self._fast_path_hits,
+            fast_path_hits=fast_path_hits,
             buffer_swaps=buffers.swaps,
             dropped_messages=buffers.dropped,
             merged_messages=buffers.merged,
             current_size=size,
             max_size_seen=buffers.peak,
+            refused_messages=self._refused,
+            overflows=self._overflows,
         )
+
+    def health(self, limits: HealthLimits = HealthLimits()) -> Health:  # noqa: B008  (frozen)
+        """How the queue is, over all its life, against `limits`; `HealthWatch` looks again and again."""
+        return assess(self.get_stats(), self.max_size, self._oldest_age(), limits)
+
+    def _oldest_age(self) -> float | None:
+        """Seconds since the oldest buffered item came; None where items carry no time, or there is none."""
+        return None
 
     # -- private: one item in --
 
     def _admit(self, item: T) -> bool:
         """Put an item in by the rules, without waiting. The whole of `enqueue_nowait`."""
         if self._readers and self._flows and self._hand_over(item):  # as in _put
-            self._fast_path_hits += 1
             return True
         if not self._flows:
             self._check_open()
         if self._has_slot_for(item):
             self._put(item)
             return True
-        return squeeze_in(self._policy, self._buffers, item)
-
-    def _put(self, item: T) -> None:
-        """Put an item in that has its slot: into waiting hands, else into the write buffer."""
-        if self._readers and self._life.status is not QueueStatus.PAUSED and self._hand_over(item):
-            self._fast_path_hits += 1
-            return
-        self._buffers.push(item)
-
-    def _hand_over(self, item: T, place: int = 0) -> bool:
-        """Give an item to the first reader that still waits; cancelled ones are done, and passed by.
-
-        `place` is its number in the order of hand-overs; 0 gives it the next one.
-        """
-        readers = self._readers
-        while readers:
-            reader = readers.popleft()
-            if not reader.done():
-                if not place:
-                    place = self._place = self._place + 1
-                reader.set_result((place, item))
-                self._in_hands += 1
-                return True
-        return False
-
-    def _free_slots(self) -> int:
-        """Slots that neither an item nor a granted writer has; negative above the bound."""
-        return self._max_size - self._granted - len(self._buffers)
-
-    def _has_slot_for(self, item: T) -> bool:
-        return self._free_slots() > 0 or self._buffers.exempt(item)
-
-    def _check_open(self) -> None:
-        if self._life.ended:
-            raise QueueError(
-                f"The queue is {self._life.status}; it takes no more items.",
-                ErrorKind.CLOSED,
-                status=self._life.status,
-            ) from self._failure
-        if self._life.status is QueueStatus.CREATED:
-            self._start()
-
-    def _start(self) -> None:
-        self._life.apply(Change.START)
-        self._refresh()
-
-    # -- private: waiting for a slot --
+        self._overflows += 1
+        try:
+            return squeeze_in(self._policy, self._buffers, item)
+        except QueueError:
+            self._refused += 1
+            raise
 
     def _must_wait(self, item: T) -> bool:
         """Whether BLOCK makes a writer stand in line with this item."""
-        self._check_open()
-        return not self._has_slot_for(item)
-
-    async def _wait_for_slot(self) -> None:
-        """Stand in line until a slot is granted; on return the caller must put its item at once."""
-        writer: asyncio.Future[bool] = self._bind().create_future()
-        self._writers.append(writer)
-        self._refresh()
-        try:
-            granted = await writer
-        except BaseException:  # a cancel, or the coroutine is closed
-            if writer.done() and not writer.cancelled():
-                if writer.result():
-                    self._granted -= 1
-                    self._grant_slots()
-            else:
-                _leave(self._writers, writer)
-            self._settle()
-            raise
-        if granted:
-            self._granted -= 1
-            self._refresh()
-        if self._life.ended:
-            self._settle()
+        if not self._life.active:
             self._check_open()
-
-    def _grant_slots(self) -> None:
-        """Give every free slot to the writer that has waited longest."""
-        while self._writers and self._free_slots() > 0:
-            writer = self._writers.popleft()
-            if not writer.done():
-                writer.set_result(True)
-                self._granted += 1
-        self._refresh()
-
-    # -- private: one item out --
-
-    async def _receive(self, timeout: float | None, nothing: _N) -> T | _N:
-        """Take an item, waiting for it; `nothing` when the time or the queue is over."""
-        buffers = self._buffers
-        if self._flows and buffers.read:
-            return buffers.read.pop()
-        loop = self._loop
-        if loop is None or loop is not asyncio.get_running_loop():
-            loop = self._bind()
-        deadline = None if timeout is None else loop.time() + timeout
-        while not buffers or self._life.status is QueueStatus.PAUSED:
-            if self._life.ended and self._is_over():
-                self._check_failure()
-                return nothing
-            if deadline is not None and deadline <= loop.time():
-                return nothing
-            if not self._flows or self._single_reader:
-                self._check_reader()
-            reader: asyncio.Future[tuple[int, T] | None] = loop.create_future()
-            self._readers.append(reader)
-            buffers.room = 0  # until somebody has put an item in this reader's hands
-            timer = None if deadline is None else loop.call_at(deadline, _look_again, reader)
-            try:
-                handed = await reader
-            except BaseException:  # a cancel, or the coroutine is closed
-                self._step_out(reader)
-                raise
-            finally:
-                if timer is not None:
-                    timer.cancel()
-            if handed is not None:
-                self._in_hands -= 1
-                if not self._flows:
-                    self._settle()
-                return handed[1]
-            self._step_out(reader)
-        return self._take_one()
-
-    def _check_reader(self) -> None:
-        if self._life.status is QueueStatus.CREATED:
-            self._start()
-        if self._single_reader and any(not reader.done() for reader in self._readers):
-            raise QueueError(
-                "Another task waits for this queue's items already; a single_reader queue has one reader.",
-                ErrorKind.VALIDATION,
-            )
-
-    def _step_out(self, reader: asyncio.Future[tuple[int, T] | None]) -> None:
-        """Leave the readers' line, and leave nothing behind in its hands."""
-        if not reader.done() or reader.cancelled() or (handed := reader.result()) is None:
-            _leave(self._readers, reader)
-            self._refresh()
-        else:
-            self._give_back(*handed)
-
-    def _give_back(self, place: int, item: T) -> None:
-        """Put back what a reader was handed in the tick in which it was cancelled.
-
-        To the next reader in line, else to the front of the buffers, in the order of hand-overs.
-        """
-        self._in_hands -= 1
-        if self._life.status is QueueStatus.PAUSED or not self._hand_over(item, place):
-            self._buffers.give_back(place, item)
-        if self._life.status is QueueStatus.DISPOSED:
-            self._buffers.clear()
-        self._settle()
-
-    def _nothing_to_take(self) -> bool:
-        return not len(self._buffers) or self._life.status is QueueStatus.PAUSED
-
-    def _take_one(self) -> T:
-        item = self._buffers.pop()
-        if not self._flows:
-            self._after_taking()
-        return item
-
-    def _take_many(self, limit: int) -> list[T]:
-        batch = self._buffers.take(limit)
-        if not self._flows:
-            self._after_taking()
-        return batch
-
-    def _after_taking(self) -> None:
-        """Let those know who wait for room, or for the end."""
-        if self._writers:
-            self._grant_slots()
-        self._settle()
-
-    def _check_failure(self) -> None:
-        if self._failure is not None and self._is_over():
-            # The first trace, always: raised to many readers, one exception would collect all of theirs.
-            raise self._failure.with_traceback(self._failure_trace)
-
-    def _serve_readers(self) -> None:
-        """Hand buffered items to the readers that waited through a pause."""
-        while self._readers and len(self._buffers):
-            if self._readers[0].done():
-                del self._readers[0]
-            else:
-                self._hand_over(self._buffers.pop())
-        self._grant_slots()
+        return not self._has_slot_for(item)
 
     # -- private: the end --
 
@@ -615,9 +462,8 @@ class H2AQueue(Generic[T]):
         if failure is not None:
             self._failure, self._failure_trace = failure, failure.__traceback__
         if was_open:
-            self._inlet.close()
-            while len(self._inlet):
-                self._put(self._inlet.take())
+            for item in self._inlet.close():
+                self._put(item)
             for writer in self._writers:
                 if not writer.done():
                     writer.set_result(False)
@@ -627,122 +473,54 @@ class H2AQueue(Generic[T]):
         self._serve_readers()
         self._settle()
 
-    def _is_over(self) -> bool:
-        """Whether no item can come out any more."""
-        return self._life.ended and not len(self._buffers) and not self._in_hands
-
     def _is_idle(self) -> bool:
-        """Whether everything anybody offered has been taken."""
-        return not (
-            len(self._buffers) or self._in_hands or self._writers or self._granted or len(self._inlet)
-        )
-
-    def _settle(self) -> None:
-        """Tell those who wait for the last item that it is gone, if it is."""
-        if self._is_over():
-            if self._life.status is QueueStatus.DRAINING:
-                self._life.apply(Change.DRAINED)
-            for reader in self._readers:
-                _look_again(reader)
-            self._readers.clear()
-            for cleanup in self._cleanups:
-                call_outside(cleanup)
-            self._cleanups.clear()
-        if self._drainers and self._is_idle():
-            for drainer in self._drainers:
-                if not drainer.done():
-                    drainer.set_result(None)
-            self._drainers.clear()
-        self._refresh()
+        return super()._is_idle() and not len(self._inlet)
 
     # -- private: threads --
 
-    def _take_in(self) -> None:
-        """Take in what threads have left; under BLOCK, as far as there are slots."""
-        for _ in range(self._inlet.look()):
-            if self._inlet_in_line:
-                return
-            if self._policy is Backpressure.BLOCK and self._must_wait(self._inlet.peek()):
-                slot: asyncio.Future[bool] = self._bind().create_future()
-                slot.add_done_callback(self._take_in_granted)
-                self._writers.append(slot)
-                self._inlet_in_line = True
-                self._refresh()
-                return
-            self._take_in_one(self._inlet.take())
-
-    def _take_in_one(self, item: T) -> None:
+    def _let_in(self, items: deque[T], count: int) -> int:
+        """Put some of the first threads' items in by the rules; 0 says that the first has to stand in line."""
+        free = self._free_slots()
+        if (
+            free > 1 and self._buffers.bare and not self._readers and self._life.active
+        ):  # as in enqueue_batch: one look per run
+            run = [items.popleft() for _ in range(min(count, free))]
+            self._buffers.extend(run)
+            return len(run)
         try:
-            self._admit(item)
+            if self._blocks and self._must_wait(items[0]):
+                return 0
+            self._admit(items[0])
         except QueueError:
             self._buffers.refuse()
-        except Exception as error:  # noqa: BLE001  (a Coalesce's `merge` raised, and its thread is not here)
-            self._put(item)
-            self._bind().call_exception_handler(
-                {"message": "Merging an item from another thread failed", "exception": error}
-            )
+        except Exception as error:  # noqa: BLE001  (`merge` or `priority_of` raised, and its thread is not here)
+            self._let_in_anyway(items[0], error)
+        items.popleft()
+        return 1
 
-    def _take_in_granted(self, slot: asyncio.Future[bool]) -> None:
-        """The threads' turn among the blocked writers has come, or the queue has ended."""
-        self._inlet_in_line = False
+    def _let_in_anyway(self, item: T, error: Exception) -> None:
+        """Report an error that no writer is there to get; the item is kept if it can be, else counted."""
+        self._bind().call_exception_handler(
+            {"message": "An item from another thread made the queue's callback fail", "exception": error}
+        )
+        try:
+            self._put(item)
+        except Exception:  # noqa: BLE001  (the same again: it has no priority)
+            self._buffers.refuse()
+
+    def _stand_in_line(self) -> None:
+        """Wait among the blocked writers on behalf of the threads: one place for all of them."""
+        slot: asyncio.Future[bool] = self._bind().create_future()
+        slot.add_done_callback(self._threads_turn)
+        self._writers.append(slot)
+        self._refresh()
+
+    def _threads_turn(self, slot: asyncio.Future[bool]) -> None:
+        """A slot was granted, or the queue has ended, which has taken in everything that was left."""
         if slot.result():
             self._granted -= 1
-            if len(self._inlet):  # else the queue has ended since, and has taken everything in
+            if len(self._inlet):
                 self._put(self._inlet.take())
             self._grant_slots()
-            self._take_in()
+            self._inlet.go_on()
         self._settle()
-
-    # -- private: bookkeeping --
-
-    def _bind(self) -> asyncio.AbstractEventLoop:
-        """The running loop, which must be the queue's own."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            if self._loop is not None:
-                raise QueueError(
-                    "The queue belongs to another event loop; use `enqueue_threadsafe` from there.",
-                    ErrorKind.CONFIGURATION,
-                )
-            self._loop = loop
-        return loop
-
-    def _known_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            raise QueueError(
-                "The queue does not know its event loop; make it inside a running one, or use it there once.",
-                ErrorKind.CONFIGURATION,
-            )
-        return self._loop
-
-    def _refresh(self) -> None:
-        """Work out again what the shortcuts may do unlooked."""
-        status = self._life.status
-        self._flows = status is QueueStatus.ACTIVE and not self._writers and not self._drainers
-        if self._life.ended or status is QueueStatus.CREATED:
-            self._buffers.open(0)
-            return
-        self._buffers.open(self._max_size - self._granted)
-        if self._readers:
-            self._buffers.room = 0
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _look_again(reader: asyncio.Future[Any]) -> None:
-    """Wake a reader that has nothing in its hands: time is over, or the queue."""
-    if not reader.done():
-        reader.set_result(None)
-
-
-def _leave(line: deque[asyncio.Future[_R]], waiter: asyncio.Future[_R]) -> None:
-    """Step out of a line, if one still stands there: whoever serves it passes by those that are done."""
-    try:
-        line.remove(waiter)
-    except ValueError:
-        pass

@@ -21,14 +21,16 @@ DISPOSED    no more input, and what was buffered has been thrown away.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from h2a_queue.errors import ErrorKind, QueueError
 
-__all__ = ["TRANSITIONS", "Change", "Lifecycle", "QueueStatus", "Watcher"]
+__all__ = ["TRANSITIONS", "Change", "Lifecycle", "QueueStatus", "Transition", "Watcher"]
 
 
 class QueueStatus(StrEnum):
@@ -85,19 +87,33 @@ TRANSITIONS: Final = MappingProxyType(
 )
 
 Watcher = Callable[[QueueStatus, QueueStatus], object]
+_REMEMBERED: Final = 64
+
+
+class Transition(NamedTuple):
+    """One change of a queue's state."""
+
+    at_s: float
+    """When, by `time.monotonic()`."""
+    before: QueueStatus
+    after: QueueStatus
 
 
 class Lifecycle:
     """A state, the table, and who wants to know."""
 
-    __slots__ = ("_watchers", "ended", "status")
+    __slots__ = ("_history", "_watchers", "active", "ended", "paused", "status")
 
     def __init__(self) -> None:
         """Start as CREATED, unwatched."""
         self.status = QueueStatus.CREATED
-        # Whether input is over for good. Kept, since asking a set of enum members costs half a hand-over.
+        # What the queue asks for every item, kept, since asking an enum costs a tenth of a hand-over:
+        # whether items go in and out, whether readers hold, whether input is over for good.
+        self.active = False
+        self.paused = False
         self.ended = False
         self._watchers: list[Watcher] = []
+        self._history: deque[Transition] = deque(maxlen=_REMEMBERED)
 
     def apply(self, change: Change) -> None:
         """Make one change and tell the watchers.
@@ -114,9 +130,17 @@ class Lifecycle:
                 change=change.value,
             )
         self.status = after
+        self._history.append(Transition(time.monotonic(), before, after))
+        self.active = after is QueueStatus.ACTIVE
+        self.paused = after is QueueStatus.PAUSED
         self.ended = after in _ENDED
         for watcher in tuple(self._watchers):
             call_outside(watcher, before, after)
+
+    @property
+    def history(self) -> tuple[Transition, ...]:
+        """The latest changes, oldest first."""
+        return tuple(self._history)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher(before, after)` called after every change; the result ends that."""

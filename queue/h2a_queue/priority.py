@@ -59,13 +59,14 @@ class PriorityH2AQueue(H2AQueue[T]):
         *,
         priority_of: Callable[[T], Priority] = attrgetter("priority"),
         single_reader: bool = False,
+        undroppable: Callable[[T], bool] | None = None,
     ) -> None:
         """Make an empty queue; arguments and errors are those of `H2AQueue`."""
         self._priority_of = priority_of
-        super().__init__(max_size, backpressure, single_reader=single_reader)
+        super().__init__(max_size, backpressure, single_reader=single_reader, undroppable=undroppable)
 
-    def _make_buffers(self) -> DoubleBuffer[T]:
-        return _PriorityBuffers(self._priority_of)
+    def _make_buffers(self, keep: Callable[[T], bool] | None) -> DoubleBuffer[T]:
+        return _PriorityBuffers(self._priority_of, keep)
 
     def _hand_over(self, item: T, place: int = 0) -> bool:
         # Asked here too, though a waiting reader does not care: the item may come back from it.
@@ -78,10 +79,12 @@ class _PriorityBuffers(DoubleBuffer[T]):
 
     __slots__ = ("_lanes", "_priority_of")
 
-    def __init__(self, priority_of: Callable[[T], Priority]) -> None:
-        super().__init__()
+    bare = False
+
+    def __init__(self, priority_of: Callable[[T], Priority], keep: Callable[[T], bool] | None) -> None:
+        super().__init__(keep)
         self._priority_of = priority_of
-        self._lanes: tuple[DoubleBuffer[T], ...] = tuple(DoubleBuffer() for _ in Priority)
+        self._lanes: tuple[DoubleBuffer[T], ...] = tuple(DoubleBuffer(keep) for _ in Priority)
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
@@ -108,7 +111,7 @@ class _PriorityBuffers(DoubleBuffer[T]):
             self.push(item)
 
     def exempt(self, item: T) -> bool:
-        return self._priority_of(item) is Priority.URGENT
+        return self._priority_of(item) is Priority.URGENT or super().exempt(item)
 
     def give_back(self, place: int, item: T) -> None:
         self._lane(item).give_back(place, item)
@@ -130,8 +133,7 @@ class _PriorityBuffers(DoubleBuffer[T]):
 
     def shed_for(self, item: T) -> bool:
         for lane in self._lanes[: self._priority_of(item) + 1]:
-            if len(lane):
-                lane.pop()
+            if len(lane) and lane.shed_for(item):
                 self.dropped += 1
                 return True
         return False

@@ -237,6 +237,33 @@ def test_queue_of_another_loop_is_an_error() -> None:
     asyncio.run(use(asyncio.run(make())))
 
 
+@pytest.mark.parametrize("verb", ["dequeue", "enqueue", "dequeue_batch"])
+def test_task_of_another_loop_that_would_wait_is_told_and_leaves_nothing_behind(verb: str) -> None:
+    async def make() -> Queue:
+        queue = Queue(max_size=1)
+        if verb == "enqueue":
+            queue.enqueue_nowait(1)
+        return queue
+
+    async def use(queue: Queue) -> None:
+        with pytest.raises(QueueError, match="another event loop") as raised:
+            await getattr(queue, verb)(*([2] if verb == "enqueue" else []))
+        assert kind_of(raised) is ErrorKind.CONFIGURATION
+        assert "readers" not in repr(queue)
+        assert "writers" not in repr(queue)
+
+    asyncio.run(use(asyncio.run(make())))
+
+
+async def test_dequeue_gives_the_default_for_none() -> None:
+    queue = H2AQueue[int | None]()
+    queue.enqueue_nowait(None)
+    assert await queue.dequeue(0, "nothing") is None
+    assert await queue.dequeue(0, "nothing") == "nothing"
+    queue.close()
+    assert await queue.dequeue(None, "nothing") == "nothing"
+
+
 def test_queue_works_without_a_loop_as_long_as_nobody_waits() -> None:
     queue = Queue(max_size=2)
     queue.enqueue_nowait(1)

@@ -71,3 +71,21 @@ async def test_illegal_verb_names_itself_and_the_state(
 ) -> None:
     with pytest.raises(QueueError, match=f"cannot {verb}"):
         act(H2AQueue())
+
+
+async def test_history_tells_every_change_in_order_and_forgets_the_oldest() -> None:
+    queue = H2AQueue[int]()
+    assert queue.history == ()
+    queue.enqueue_nowait(1)
+    for _ in range(2):
+        queue.pause()
+        queue.resume()
+    told = [(str(change.before), str(change.after)) for change in queue.history]
+    assert told[:3] == [("created", "active"), ("active", "paused"), ("paused", "active")]
+    times = [change.at_s for change in queue.history]
+    assert times == sorted(times)
+    for _ in range(100):
+        queue.pause()
+        queue.resume()
+    assert len(queue.history) == 64
+    assert queue.history[-1].after == "active"

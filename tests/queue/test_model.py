@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from h2a_queue import Backpressure, Coalesce, H2AQueue, QueueError
+from h2a_queue import Backpressure, Coalesce, H2AQueue, MeteredH2AQueue, QueueError
 from support.ticks import tick
 
 Item = tuple[int, ...]  # numbers of the items merged into it, mostly one
@@ -235,6 +235,11 @@ class CoalesceMachine(QueueMachine):
     policy = Coalesce(merge)
 
 
+class MeteredMachine(CoalesceMachine):
+    async def make(self, max_size: int) -> H2AQueue[Item]:
+        return MeteredH2AQueue(max_size, self.policy)
+
+
 HISTORIES = settings(
     max_examples=120, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -257,4 +262,8 @@ class TestError(ErrorMachine.TestCase):
 
 
 class TestCoalesce(CoalesceMachine.TestCase):
+    settings = HISTORIES
+
+
+class TestMetered(MeteredMachine.TestCase):
     settings = HISTORIES

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from h2a_queue import Backpressure, Coalesce, ErrorKind, H2AQueue, QueueError
+from h2a_queue import Backpressure, Coalesce, ErrorKind, H2AQueue, Priority, PriorityH2AQueue, QueueError
+from h2a_queue.inlet import Inlet
 from support.ticks import tick
 
 Item = tuple[int, int]
@@ -104,9 +107,19 @@ async def test_close_at_once_takes_in_what_threads_have_left() -> None:
     assert [item async for item in queue] == [1]
 
 
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads that interrupt each other between nearly any two steps."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hasty_threads")
 async def test_every_item_a_thread_got_rid_of_comes_out_though_the_queue_closes_meanwhile() -> None:
-    for _ in range(20):
-        queue = Queue(max_size=3)
+    for round_ in range(10):
+        queue = Queue(max_size=(3, None)[round_ % 2])
         accepted: list[list[Item]] = [[], []]
 
         def write(number: int, queue: Queue = queue, accepted: list[list[Item]] = accepted) -> None:
@@ -149,10 +162,52 @@ async def test_merge_that_raises_for_a_threads_item_loses_nothing_and_is_reporte
     assert [type(error) for error in reported] == [ValueError, ValueError]
 
 
+@pytest.mark.parametrize("max_size", [None, 1])
+async def test_item_of_a_thread_without_a_priority_is_counted_and_the_others_arrive(
+    max_size: int | None,
+) -> None:
+    reported: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    queue = PriorityH2AQueue[int](max_size, priority_of=lambda item: Priority(item))
+    for item in (1, 2, 99, 3, 1):
+        queue.enqueue_threadsafe(item)
+    got = [await queue.dequeue(timeout=30) for _ in range(4)]
+    assert sorted(item for item in got if item is not None) == [1, 1, 2, 3]
+    assert [type(error) for error in reported] == [ValueError]
+    assert queue.get_stats().dropped_messages == 1
+
+
 def test_queue_without_a_loop_says_what_to_do() -> None:
     with pytest.raises(QueueError, match="inside a running one") as raised:
         H2AQueue[int]().enqueue_threadsafe(1)
     assert raised.value.kind is ErrorKind.CONFIGURATION
+
+
+@pytest.mark.parametrize("closes", ["before the item is there", "after it is there"])
+async def test_item_left_as_the_door_closes_is_either_taken_in_or_refused(closes: str) -> None:
+    """The race in slow motion: the door closes in the very moment in which the item is left."""
+    entered: list[str] = []
+    inlet: Inlet[str] = Inlet(lambda items, count: len(items), lambda: None)
+    loop = asyncio.get_running_loop()
+    inlet.leave("early", loop)
+
+    class Closing(deque[str]):
+        def append(self, item: str) -> None:
+            if closes.startswith("before"):
+                entered.extend(inlet.close())
+            super().append(item)
+            if closes.startswith("after"):
+                entered.extend(inlet.close())
+
+    inlet._items = Closing(inlet._items)
+    if closes.startswith("before"):
+        with pytest.raises(QueueError, match="no more items"):
+            inlet.leave("late", loop)
+        assert entered == ["early"]
+    else:
+        inlet.leave("late", loop)
+        assert entered == ["early", "late"]
+    assert len(inlet) == 0
 
 
 def test_queue_whose_loop_is_closed_says_so() -> None:

@@ -9,7 +9,18 @@ from h2a_agent.events import AnyEvent, Decision, Kind, QueueChanged, Settled
 from h2a_agent.providers.base import Provider
 from h2a_agent.providers.demo import DemoProvider
 from h2a_agent.state import State
-from h2a_queue import Backpressure, Coalesce, H2AQueue, PriorityH2AQueue, QueueStats, StreamingMessageQueue
+from h2a_queue import (
+    Backpressure,
+    Channel,
+    Coalesce,
+    Delivery,
+    H2AQueue,
+    Message,
+    PriorityH2AQueue,
+    QueueStats,
+    StreamingMessageQueue,
+)
+from h2a_queue.channels import MemoryChannel, RedisChannel, SQLiteChannel
 
 
 def join(older: str, newer: str) -> str | None:
@@ -29,6 +40,15 @@ async def queues() -> None:
     urgent: PriorityH2AQueue[str] = PriorityH2AQueue()
     stream = StreamingMessageQueue()
     print(accepted, one, many, stats.total_enqueued, urgent, stream)
+
+
+async def channels(file: Path) -> None:
+    every: list[Channel] = [MemoryChannel(), SQLiteChannel(file), RedisChannel("redis://localhost", "work")]
+    for channel in every:
+        sent: bool = await channel.send(Message(payload="x"))
+        delivery: Delivery | None = await channel.receive(timeout=1.0)
+        if delivery is not None:
+            print(sent, await channel.acknowledge(delivery))
 
 
 async def agents(folder: Path) -> None:
