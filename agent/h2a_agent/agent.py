@@ -83,6 +83,7 @@ class Agent:
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
+        self._closing = False
         self.workspace: Final = workspace or session.workspace
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
@@ -275,6 +276,7 @@ class Agent:
         The run ends as by an abort, so that every tool call gets its truthful result; if it does not end
         within `CLOSE_DEADLINE_S`, it is cancelled.
         """
+        self._closing = True  # what is still said goes into the session, and no run begins
         if self._run is not None:
             self._run.closing = True
             self.abort()
@@ -316,7 +318,7 @@ class Agent:
             self._run.interrupt("steer")
 
     def _start(self) -> None:
-        if self._task is None and self._session.inbox.due(Boundary.RUN_END):
+        if self._task is None and not self._closing and self._session.inbox.due(Boundary.RUN_END):
             self._run = self._new_run()
             self._task = asyncio.get_running_loop().create_task(self._work(self._run), name="h2a run")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from h2a_agent.content import AssistantBlock, ImageBlock, ToolUseBlock, UserBlock
 from h2a_agent.events import Kind, Outcome
@@ -18,6 +18,11 @@ from h2a_agent.providers.base import TokenUsage
 __all__ = ["AssistantEntry", "Cut", "Entry", "History", "RetractEntry", "ToolEntry", "UserEntry"]
 
 Cut: TypeAlias = Literal["", "steer", "abort", "connection", "crash"]
+
+
+# After these the results of an answer's calls are sent back ("": it was cut). A refusal, a full context or a
+# reason nobody knows is the model's last word, calls or not.
+_GOES_ON: Final = frozenset({"", "tool_use", "end_turn", "stop_sequence", "max_tokens", "pause_turn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +141,7 @@ class History:
         last = self.last
         if isinstance(last, AssistantEntry):
             return last.cut == "connection" or last.stop_reason == "pause_turn"
-        return isinstance(last, UserEntry | ToolEntry)
+        if isinstance(last, ToolEntry):
+            answer = next((e for e in reversed(self._entries) if isinstance(e, AssistantEntry)), None)
+            return answer is None or answer.stop_reason in _GOES_ON
+        return isinstance(last, UserEntry)

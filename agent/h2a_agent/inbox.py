@@ -304,6 +304,10 @@ class Inbox:
         """Every item not yet delivered or withdrawn, in the order of delivery."""
         return tuple(sorted(self._items.values(), key=lambda item: item.order))
 
+    def get(self, item_id: str) -> Item | None:
+        """The waiting item of this id; None when there is none."""
+        return self._items.get(item_id)
+
     def __len__(self) -> int:
         return len(self._items)
 

@@ -234,7 +234,7 @@ def _give_back(run: Run) -> None:
     A failure keeps the queue, held, because nothing in it was the cause.
     """
     session, setting = run.session, run.settings.on_abort
-    if run.ending == "aborted" and setting == "send-next" and len(session.inbox):
+    if run.ending == "aborted" and setting == "send-next" and session.inbox.due(Boundary.RUN_END):
         return  # the next run takes up what was said and what waits
     texts = [entry.content for entry in run.unanswered]
     session.retract(run.unanswered, run.now())

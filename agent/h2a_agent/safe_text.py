@@ -44,10 +44,10 @@ def _visible(char: str) -> str:
 def safe_text(text: str) -> str:
     """`text` with every control, C1, bidirectional, invisible and unassigned character made visible.
 
-    Newline and tab stay. Carriage returns become ␍: whoever wants lines normalises them first. Pure ASCII
-    without control characters (nearly everything) is returned as it is.
+    Newline and tab stay. Carriage returns become ␍: whoever wants lines normalises them first. Text that has
+    nothing to make visible (nearly all) is returned as it is: what `isprintable` accepts, `_visible` keeps.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return _SUSPECT.sub(lambda match: _visible(match[0]), text)
 
@@ -60,7 +60,7 @@ def one_line(text: str, limit: int = 120) -> str:
 
 def without_surrogates(text: str) -> str:
     """`text` with each lone surrogate replaced by U+FFFD, so that it can be encoded."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _each_string(value: Any, change: Callable[[str], str]) -> Any:

@@ -147,6 +147,7 @@ class Session:
         self.on_recovered: Callable[[], None] = lambda: None
         self.last_step = 0
         self._journal: Journal | None = None
+        self._unwritten: list[tuple[Mapping[str, Any], bool]] = []
         self._written: dict[str, tuple[object, ...]] = {}
         self._stream: list[str] = []
         self._stream_of: tuple[int, int, str] = (0, 0, "")
@@ -213,7 +214,7 @@ class Session:
         """
         entries = []
         for claimed in items:
-            current = next((i for i in self.inbox.waiting() if i.id == claimed.id), None)
+            current = self.inbox.get(claimed.id)
             if current is None:
                 continue
             entry = UserEntry(current.id, current.kind, current.content, now)
@@ -287,16 +288,28 @@ class Session:
     def _write(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
         if self.path is None:
             return
-        if self._journal is None:
-            try:
-                self._journal = Journal(self.path)
-            except OSError as error:
-                self.on_trouble(f"{self.path}: {error.strerror or error}")
-                self.path = None
-                return
-            self._wire_journal(self._journal)
-            self._journal.append(self._header())
-        self._journal.append(record, durable=durable)
+        self._unwritten.append((record, durable))
+        if self._journal is None and not self._make_journal(self.path):
+            return
+        assert self._journal is not None
+        for kept, is_durable in self._unwritten:
+            self._journal.append(kept, durable=is_durable)
+        self._unwritten.clear()
+
+    def _make_journal(self, path: Path) -> bool:
+        """Make the file; False when that fails, and then the next record tries again."""
+        first_record = len(self._unwritten) == 1
+        try:
+            self._journal = Journal(path)
+        except OSError as error:
+            if first_record:
+                self.on_trouble(f"{path}: {error.strerror or error}")
+            return False
+        self._wire_journal(self._journal)
+        self._journal.append(self._header())
+        if not first_record:
+            self.on_recovered()
+        return True
 
     def _wire_journal(self, journal: Journal) -> None:
         journal.on_trouble = self._disk_refuses

@@ -308,6 +308,37 @@ async def test_a_bug_of_ours_in_mid_delivery_leaves_every_item_waiting(
         assert w.last_texts() == ["go"]
 
 
+@pytest.mark.parametrize("reason", ["refusal", "model_context_window_exceeded", "something new"])
+async def test_a_last_word_with_a_call_in_it_ends_the_run(tmp_path: Path, reason: str) -> None:
+    async with agent(tmp_path, *[[*call(0, "c1", "bash"), *stop(reason)]] * 3) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        assert len(w.provider.requests) == 1
+        assert [event.outcome for event in w.all(ToolResult) if isinstance(event, ToolResult)] == [
+            "not started"
+        ]
+
+
+async def test_what_is_said_while_the_agent_closes_stays_in_the_session_and_starts_nothing(
+    tmp_path: Path,
+) -> None:
+    provider = ScriptedProvider()
+    session = Session.create(tmp_path / "sessions", tmp_path)
+    it = Agent(provider, session=session, settings=RunSettings("scripted-1"))
+    it.prompt("go")
+    await it.settled()
+    closing = asyncio.create_task(it.aclose())
+    await asyncio.sleep(0)
+    it.prompt("one more")
+    await closing
+    await it.settled()
+    assert len(provider.requests) == 1
+    assert session.path is not None
+    again = Session.open(session.path)
+    assert [item.text for item in again.inbox.waiting()] == ["one more"]
+    again.close()
+
+
 async def test_a_stream_that_breaks_keeps_its_words_and_goes_on_from_them(tmp_path: Path) -> None:
     broken: list[ProviderEvent] = [
         BlockStarted(0, "text"),

@@ -80,3 +80,9 @@ def test_an_endless_sequence_is_not_held_back_for_ever() -> None:
     stripper = AnsiStripper()
     held = stripper.feed("\x1b]" + "x" * 10_000)
     assert len(held) > 5_000
+
+
+@given(st.text(), st.text(alphabet="ab \n\té“世\u00a0\u202e\x1b"))
+def test_a_text_as_a_whole_is_what_its_characters_are_one_by_one(any_text: str, mixed: str) -> None:
+    for text in (any_text, mixed):
+        assert safe_text(text) == "".join(safe_text(char) for char in text)

@@ -243,3 +243,24 @@ def test_sessions_are_found_by_folder_by_age_and_by_the_beginning_of_their_id(tm
         find_session(root, made[0].id[:3])
     with pytest.raises(SessionError, match="no session of this folder"):
         latest_session(root, tmp_path)
+
+
+def test_a_session_whose_file_could_not_be_made_is_saved_whole_once_it_can(tmp_path: Path) -> None:
+    blocked = tmp_path / "sessions"
+    blocked.write_text("a file where the folder should be")
+    session = Session.create(blocked, tmp_path)
+    heard: list[str] = []
+    session.on_trouble = lambda _reason: heard.append("trouble")
+    session.on_recovered = lambda: heard.append("recovered")
+    for word in ("one", "two"):
+        session.inbox.put(Kind.PROMPT, (TextBlock(word),))
+    assert heard == ["trouble"]
+    assert not session.saved
+    blocked.unlink()
+    session.inbox.put(Kind.PROMPT, (TextBlock("three"),))
+    assert heard == ["trouble", "recovered"]
+    assert session.path is not None
+    session.close()
+    again = Session.open(session.path)
+    assert [item.text for item in again.inbox.waiting()] == ["one", "two", "three"]
+    again.close()

@@ -669,6 +669,22 @@ async def test_abort_send_next_interrupts_and_sends_what_waits(world: World) -> 
     await world.settle()
 
 
+async def test_abort_send_next_with_nothing_but_held_items_gives_the_prompt_back(world: World) -> None:
+    session = Session.create(world.sessions, world.folder)
+    session.inbox.put(Kind.FOLLOW_UP, [TextBlock("held")])
+    session.inbox.hold()
+    world._agent = world.start(session)
+    world.configure(on_abort="send-next")
+    world.server.script(Answer(gate("headers"), text("never")))
+    world.agent.prompt("my prompt")
+    await world.server.reached("headers")
+    world.agent.abort()
+    await world.settle()
+    await world.close()
+    assert [e.texts for e in world.seen(InputRestored)] == [("my prompt",)]
+    assert [item.text for item in world.agent.state.queue] == ["held"]
+
+
 async def test_abort_during_a_steers_own_restart_settles_and_loses_nothing(world: World) -> None:
     world.server.script(Answer(text(["words", gate("mid"), "more"])), Answer(gate("again"), text("x")))
     world.agent.prompt("go")

@@ -216,6 +216,17 @@ async def test_long_detail_scrolls_and_the_answers_stay_on_screen() -> None:
         await chat.until(lambda: "line 2" not in chat.text() and "line 3" in chat.text())
 
 
+async def test_question_says_how_much_is_out_of_sight_until_all_of_it_was_seen() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question(detail="\n".join(f"line {n}" for n in range(8))))
+        await chat.press("f2")
+        await chat.until(lambda: "r say why · ↓ 2 more" in chat.text())
+        await chat.press("down")
+        await chat.until(lambda: "r say why · ↓ 1 more" in chat.text())
+        await chat.press("down")
+        await chat.until(lambda: "more" not in chat.text() and "line 7" in chat.text())
+
+
 async def test_diff_is_coloured_by_line() -> None:
     async with running_chat() as chat:
         detail = "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n same"

@@ -126,6 +126,12 @@ class ApprovalPanel(Vertical, can_focus=True):
         yield self.reason
         yield Static(id="approval-foot", markup=False)
 
+    def on_mount(self) -> None:
+        """Say how much of the detail is out of sight, whatever moves it."""
+        detail = self.query_one("#approval-scroll")
+        for what in ("scroll_y", "virtual_size", "size"):
+            self.watch(detail, what, self._show_foot, init=False)
+
     # ----------------------------------------------------------- the question
 
     @property
@@ -158,6 +164,9 @@ class ApprovalPanel(Vertical, can_focus=True):
             self.query_one("#approval-detail", Static).update(self._detail(question))
             self.query_one("#approval-scroll").scroll_home(animate=False)
         self.query_one("#approval-head", Static).update(self._head(question))
+        self._show_foot()
+
+    def _show_foot(self) -> None:
         self.query_one("#approval-foot", Static).update(self._foot())
 
     def _head(self, question: ApprovalRequested) -> Text:
@@ -193,14 +202,20 @@ class ApprovalPanel(Vertical, can_focus=True):
     def _foot(self) -> str:
         focused = self.has_focus or self.reason.has_focus
         if not focused:
-            return f"{self._keymap.label(Action.FOCUS_APPROVAL)} to answer"
+            return f"{self._keymap.label(Action.FOCUS_APPROVAL)} to answer{self._below()}"
         if self.has_class("-reason"):
             return (
                 f"{self._keymap.label(Action.SEND_REASON)} reject · {self._keymap.label(Action.ESCAPE)} back"
             )
         rows = [row for row in self._keymap.rows if row.context is self.context and row.keys]
         answers = [f"{self._keymap.label(row.action)} {row.label}" for row in rows if row.action in _SAID]
-        return " · ".join(answers)
+        return " · ".join(answers) + self._below()
+
+    def _below(self) -> str:
+        """How many rows of what would run are below the last one in sight."""
+        detail = self.query_one("#approval-scroll")
+        rows = detail.max_scroll_y - round(detail.scroll_y)
+        return f" · {self._keymap.label(Action.DETAIL_DOWN)} {rows} more" if rows > 0 else ""
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"approval--{name}", partial=True)
@@ -279,7 +294,7 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     def on_descendant_focus(self) -> None:
         """The reason has the keyboard: say its keys."""
-        self.query_one("#approval-foot", Static).update(self._foot())
+        self._show_foot()
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """Say the keys that hold now. A question that had the keyboard once offers itself no more."""
@@ -287,7 +302,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         if has_focus:
             self._stop_offering()
         if self.is_mounted:
-            self.query_one("#approval-foot", Static).update(self._foot())
+            self._show_foot()
 
 
 _SAID: Final = (*ANSWERS, Action.REJECT_WITH_REASON)
