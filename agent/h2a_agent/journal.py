@@ -226,6 +226,7 @@ class Journal:
     def _fdatasync(self) -> None:
         try:
             getattr(os, "fdatasync", os.fsync)(self._fd)
-        except OSError:
-            # Some file systems cannot (EINVAL), and a dying disk says so at the next write, which is reported.
+        except (OSError, ValueError):
+            # Some file systems cannot (EINVAL), a dying disk says so at the next write, which is reported, and
+            # `close` may have been quicker than this thread: it has synced itself.
             pass

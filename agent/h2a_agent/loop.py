@@ -100,6 +100,7 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
     if step.cause == "steer":
         held = backoff.server_until
         run.backoff = Backoff(held, held, backoff.attempt, backoff.limit, backoff.reason)
+        run.failures = 0  # the person wants it tried again: a fresh budget
         return False
     run.backoff = None
     return step.cause is None

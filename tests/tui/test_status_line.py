@@ -68,11 +68,11 @@ def test_facts_give_way_least_important_first() -> None:
     assert shown == [
         "queue 2 · ask · ctx 12% · $0.42 · opus-9",
         "queue 2 · ask · ctx 12% · $0.42 · opus-9",
-        "queue 2 · ctx 12% · $0.42 · opus-9",
-        "queue 2 · ctx 12%",
-        "queue 2 · ctx 12%",
-        "queue 2",
-        "",
+        "queue 2 · ask · ctx 12% · opus-9",
+        "queue 2 · ask · ctx 12%",
+        "queue 2 · ask",
+        "ask",
+        "ask",
     ]
 
 

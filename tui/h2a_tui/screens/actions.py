@@ -103,7 +103,7 @@ class ChatActions:
             return
         command = find_command(line.name)
         if command is None:
-            self.notice(f"No command /{line.name} (F1 lists them); a space before it sends it as text")
+            self.notice(f"No command /{line.name} · F1 lists them")
         elif command.run(self, line.argument):
             composer.take()
 

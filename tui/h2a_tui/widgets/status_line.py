@@ -76,7 +76,7 @@ def facts_line(state: State, facts: Facts, width: int) -> str:
     # (importance, text) in the order shown; the least important goes first.
     segments: list[tuple[int, str]] = [
         (6, f"queue {waiting}" if waiting else ""),
-        (2, facts.mode),
+        (7, facts.mode),
         (5, _context(state)),
         (3, "" if usage is None or usage.cost_usd is None else fmt.money(usage.cost_usd)),
         (4, facts.model),
