@@ -97,6 +97,7 @@ async def test_unreadable_question_takes_no_answer(monkeypatch: pytest.MonkeyPat
         await chat.press("f2", "y", "a", "n")
         await chat.pilot.pause(0.01)
         assert chat.calls == []
+        assert chat.draft == "yan", "what answers nothing is not lost"
 
 
 async def test_letter_followed_by_another_was_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +124,23 @@ async def test_words_that_arrive_at_once_are_text_to_their_last_letter(
         await chat.press_at_once(*words)
         assert chat.draft == words
         assert chat.calls == []
+
+
+@pytest.mark.parametrize(("key", "verb"), [("enter", "steer"), ("alt+enter", "follow-up")])
+async def test_words_and_the_key_that_sends_them_arrive_at_once_and_are_sent(
+    monkeypatch: pytest.MonkeyPatch, key: str, verb: str
+) -> None:
+    """The question has the keyboard when a whole line comes in one burst: nothing of it may be lost."""
+    monkeypatch.setattr(approval, "READABLE_S", 0.0)
+    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    for words in ("table", "yes", "list files"):
+        async with running_chat() as chat:
+            await ask(chat)
+            await chat.press("f2")
+            await chat.press_at_once(*words, key)
+            await chat.until(lambda: chat.calls)
+            assert chat.calls == [(verb, words)]
+            assert chat.draft == ""
 
 
 @pytest.mark.usefixtures("quick")

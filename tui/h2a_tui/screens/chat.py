@@ -84,7 +84,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self._keymap = settings.keymap()
         self.composer = Composer(self._keymap, self.perform)
         self.queue_panel = QueuePanel(self._keymap, self.perform)
-        self.approval = ApprovalPanel(self._keymap, self.perform)
+        self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
         self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace))
@@ -177,10 +177,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         if self.focused is self.composer and self.composer.is_blank and silent_s >= TYPING_PAUSE_S:
             self.set_focus(self.approval)
 
-    @on(ApprovalPanel.Typed)
-    def _typed_at_question(self, message: ApprovalPanel.Typed) -> None:
+    def _take_text(self, text: str) -> None:
         self.set_focus(self.composer)
-        self.composer.write(message.text)
+        self.composer.write(text)
 
     @on(ApprovalPanel.Answered)
     def _answered(self, message: ApprovalPanel.Answered) -> None:

@@ -5,9 +5,9 @@ such dialogs is a command approved by a word they were typing):
 
 - it takes the keyboard only when the editor is empty, it has been readable for 300 ms, and nobody has typed for
   a second; otherwise it waits for the key that goes to it;
-- an answer is a letter that stands alone: when another key comes within a quarter of a second before or after
-  it, both were text and go to the composer, as does every other letter (a slow line delivers a word at once, and
-  its last letter is followed by nothing);
+- an answer is a letter that stands alone: when another key follows within a quarter of a second, both were text
+  and go to the composer, as does every other letter; the keyboard goes with the first of them, so that the rest
+  of a word or line, however quickly it comes, is the composer's too;
 - Enter, Space and Escape never answer.
 
 Enter in the composer steers, which withdraws the question (steering contract).
@@ -95,27 +95,30 @@ class ApprovalPanel(Vertical, can_focus=True):
             self.decision = decision
             self.note = note
 
-    class Typed(Message):
-        """Letters that were no answer: they belong into the composer."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     class Ready(Message):
         """The question could take the keyboard now, if nobody is typing."""
 
-    def __init__(self, keymap: Keymap, perform: Perform, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        keymap: Keymap,
+        perform: Perform,
+        take_text: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`take_text` gives the keyboard and letters that were no answer to the composer, in the same tick.
+
+        Not a message: keys that come right behind (the rest of the word, Enter) must find the keyboard moved.
+        """
         super().__init__()
         self.reason = ReasonEditor(keymap, perform, placeholder="Why not?")
         self._keymap = keymap
         self._perform = perform
+        self._take_text = take_text
         self._clock = clock
         self._question: ApprovalRequested | None = None
         self._count = 0
         self._shown_at = 0.0
         self._pending: tuple[str, Timer] | None = None
-        self._typed_at = float("-inf")
         self._offer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -230,24 +233,19 @@ class ApprovalPanel(Vertical, can_focus=True):
         event.prevent_default()
         text = event.character if event.is_printable else None
         if self._pending is not None:
-            typed = self._forget_pending() + (text or "")
-            self._hand_over(typed)
+            self._take_text(self._forget_pending() + (text or ""))
+            if text is None:
+                hand_on(event, self)
             return
         action = self._keymap.action(event.key, self.context, Context.GLOBAL)
-        in_a_word = self._clock() - self._typed_at < LONE_KEY_S
-        if text is not None and in_a_word:
-            self._hand_over(text)
+        if action in _SAID and text is not None and self.readable:
+            self._pending = (text, self.set_timer(LONE_KEY_S, lambda: self._answer(action)))
         elif action in _SAID and text is not None:
-            if self.readable:
-                self._pending = (text, self.set_timer(LONE_KEY_S, lambda: self._answer(action)))
+            self._take_text(text)  # nobody can have answered what nobody has read
         elif action is not None:
             self._perform(action)
         elif text is not None:
-            self._hand_over(text)
-
-    def _hand_over(self, text: str) -> None:
-        self._typed_at = self._clock()
-        self.post_message(self.Typed(text))
+            self._take_text(text)
 
     def _answer(self, action: Action) -> None:
         self._pending = None
