@@ -47,9 +47,10 @@ test-model: $(VENV)/.installed-model
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
-## Kill -9 against the channels of the queue, 1000 times each (ARGS=100 for fewer).
+## Kill -9 against the channels of the queue, 1000 times each (ARGS=100 for fewer), and 10,000 random histories a policy.
 soak-queue: $(VENV)/.installed-dev
 	$(BIN)/python tests/queue/soak_channels.py $(ARGS)
+	H2A_SOAK_EXAMPLES=10000 $(BIN)/python -m pytest -n 2 --timeout 7200 tests/queue/test_model.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -11,6 +11,7 @@ is put in), and what came out. At every point where the loop has come to rest:
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -240,8 +241,13 @@ class MeteredMachine(CoalesceMachine):
         return MeteredH2AQueue(max_size, self.policy)
 
 
+# `make soak-queue` plays longer and many more histories than every test run does.
+_SOAK = int(os.environ.get("H2A_SOAK_EXAMPLES", "0"))
 HISTORIES = settings(
-    max_examples=120, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=_SOAK or 120,
+    stateful_step_count=50 if _SOAK else 30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
