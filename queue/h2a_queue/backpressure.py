@@ -1,7 +1,8 @@
 """What a full queue does with one more item.
 
 BLOCK         the writer waits for a free slot; served first come, first served
-DROP_OLDEST   the oldest buffered item goes, the newcomer comes in
+DROP_OLDEST   the oldest buffered item goes, the newcomer comes in (an item in a reader's hands is not buffered: put
+              back after a cancel, it may outlive younger ones)
 DROP_NEWEST   the newcomer goes
 ERROR         the newcomer is refused with `QueueError`
 Coalesce      neighbours are merged into one; nothing waits and nothing is lost

@@ -176,3 +176,17 @@ async def test_merge_that_raises_tells_the_writer_and_leaves_the_queue_as_it_was
         queue.enqueue_nowait("d")  # in the squeeze
     assert counts(queue) == (6, 3, 0, 0, 3)
     assert await queue.dequeue_batch() == ["a", "!", "C"]
+
+
+async def test_drop_oldest_spares_an_item_in_a_readers_hands_which_a_cancel_puts_back_in_front() -> None:
+    """Found by a soak of 3,000 histories: the item handed over is older than the one that was dropped."""
+    queue: H2AQueue[int] = H2AQueue(1, Backpressure.DROP_OLDEST)
+    reader = asyncio.create_task(queue.dequeue())
+    await asyncio.sleep(0)
+    for item in (1, 2, 3):
+        queue.enqueue_nowait(item)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert await queue.dequeue_batch() == [1, 3]
+    assert queue.get_stats().dropped_messages == 1
