@@ -30,7 +30,7 @@ class ScriptedAgent:
 
     def __init__(
         self,
-        workspace: Path = Path("/work/space"),
+        workspace: Path = Path("/home/space"),
         *,
         past: Sequence[AnyEvent] = (),
         on_call: Callable[[ScriptedAgent, tuple[Any, ...]], None] | None = None,

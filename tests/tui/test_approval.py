@@ -14,7 +14,7 @@ NEVER_S = 3600.0
 
 def question(call_id: str = "c1", detail: str = "npm test") -> ApprovalRequested:
     return ApprovalRequested(
-        call_id, "bash", "npm test", detail, "command", "it runs a command", "/work/space"
+        call_id, "bash", "npm test", detail, "command", "it runs a command", "/home/space"
     )
 
 
@@ -44,7 +44,7 @@ async def test_question_shows_tool_place_reason_and_the_whole_command(
     monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", NEVER_S)
     async with running_chat() as chat:
         await ask(chat)
-        for part in ("May bash run?", "in /work/space · it runs a command", "npm test", "F2 to answer"):
+        for part in ("May bash run?", "in /home/space · it runs a command", "npm test", "F2 to answer"):
             assert part in chat.text()
         assert "approval" in chat.rows()[-1]
 

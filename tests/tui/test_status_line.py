@@ -14,7 +14,7 @@ from h2a_tui.widgets.status_line import Facts, facts_line, state_line
 from support.chat_pilot import running_chat
 
 USAGE = Usage("opus-9", 1, 2, 3, 4, 23_100, 200_000, 0.4213)
-FACTS = Facts("opus-9", "ask", Path("/work/space"))
+FACTS = Facts("opus-9", "ask", Path("/home/space"))
 ITEMS = tuple(QueueItem(f"i{n}", Kind.STEER, "queued", "x", 0, 0.0, n) for n in range(2))
 
 
@@ -63,7 +63,7 @@ def test_parallel_tools_are_counted() -> None:
 
 def test_facts_give_way_least_important_first() -> None:
     state = State(usage=USAGE, queue=ITEMS)
-    assert facts_line(state, FACTS, 100) == "queue 2 · ask · ctx 12% · $0.42 · opus-9 · /work/space"
+    assert facts_line(state, FACTS, 100) == "queue 2 · ask · ctx 12% · $0.42 · opus-9 · /home/space"
     shown = [facts_line(state, FACTS, width) for width in (50, 40, 35, 25, 18, 7, 3)]
     assert shown == [
         "queue 2 · ask · ctx 12% · $0.42 · opus-9",
@@ -78,7 +78,7 @@ def test_facts_give_way_least_important_first() -> None:
 
 def test_unknown_window_and_price_are_not_invented() -> None:
     state = State(usage=replace(USAGE, context_window=0, cost_usd=None))
-    assert facts_line(state, FACTS, 100) == "ask · ctx 23.1k · opus-9 · /work/space"
+    assert facts_line(state, FACTS, 100) == "ask · ctx 23.1k · opus-9 · /home/space"
 
 
 async def test_no_timer_runs_while_nothing_does() -> None:
