@@ -149,20 +149,10 @@ class AnswerBuilder:
         self._stop_reason = ""
         self._failure: Failed | None = None
 
-    @property
-    def has_content(self) -> bool:
-        """Has anything of the answer itself come? Before that a failed request may simply be repeated."""
-        return bool(self._blocks) or any(block.pieces for block in self._open.values())
-
     def call(self, index: int) -> ToolUseBlock | None:
         """The tool call at block `index` if it is whole."""
         block = self._blocks.get(index)
         return block if isinstance(block, ToolUseBlock) else None
-
-    def call_id(self, index: int) -> str:
-        """The id of the call that is forming at block `index`, "" where none is."""
-        block = self._open.get(index)
-        return block.started.id if block else ""
 
     def started(self, index: int) -> BlockStarted | None:
         """How the open block `index` began."""

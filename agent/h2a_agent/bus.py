@@ -163,11 +163,6 @@ class EventBus:
         for subscriber in tuple(self._subscribers):
             await subscriber.room()
 
-    @property
-    def recent(self) -> tuple[AnyEvent, ...]:
-        """The remembered events, oldest first."""
-        return tuple(self._recent)
-
     def close(self) -> None:
         """End every subscription once it has drained."""
         self._closed = True
