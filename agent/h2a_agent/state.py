@@ -20,6 +20,7 @@ from h2a_agent.events import (
     CompactionStarted,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
     Phase,
@@ -29,6 +30,8 @@ from h2a_agent.events import (
     Settled,
     Status,
     Thinking,
+    TodoChanged,
+    TodoItem,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -78,6 +81,7 @@ class State:
     queue_paused: bool = False
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
+    todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
     usage: Usage | None = None
     error: Error | None = None
@@ -151,12 +155,15 @@ def reduce(state: State, event: AnyEvent) -> State:
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()
+            | FileRestored()
         ):
             return state
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
             return replace(state, tools=_without_tool(state, event.call_id))
+        case TodoChanged():
+            return replace(state, todos=event.items)
         case QueueChanged():
             return replace(state, queue=event.items, queue_paused=event.paused)
         case ApprovalRequested():

@@ -153,11 +153,11 @@ async def restore(files: Files, workspace: Path, folder: Path, *, redo: bool) ->
         if kept is None:
             raise FileProblem(_NOTHING[redo], "nothing to do")
         async with files.lock(kept.path):
-            diff = await in_thread(_restore, files, kept, workspace, folder, redo)
-    return Restored(display_path(kept.path, workspace.resolve()), diff)
+            restored = await in_thread(_restore, files, kept, workspace, folder, redo)
+    return restored
 
 
-def _restore(files: Files, kept: Kept, workspace: Path, folder: Path, redo: bool) -> Diff:
+def _restore(files: Files, kept: Kept, workspace: Path, folder: Path, redo: bool) -> Restored:
     name = display_path(kept.path, workspace.resolve())
     now = snapshot(kept.path)
     if now.digest != kept.since:
@@ -174,7 +174,7 @@ def _restore(files: Files, kept: Kept, workspace: Path, folder: Path, redo: bool
     since = None if content is None else content_hash(content).hexdigest()
     held = now.data if now.state is not None else None
     files.undo.moved(kept, held, since, folder, redo=redo)
-    return unified(_text(held), _text(content) or "", name)
+    return Restored(name, unified(_text(held), _text(content) or "", name))
 
 
 def _text(data: bytes | None) -> str | None:
