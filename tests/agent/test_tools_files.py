@@ -22,8 +22,9 @@ from pydantic import ValidationError
 from h2a_agent.tools import default_tools
 from h2a_agent.tools.base import Effect, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.diff import unified
-from h2a_agent.tools.disk import Snapshot, replace_file, snapshot
+from h2a_agent.tools.disk import Snapshot, snapshot
 from h2a_agent.tools.matching import EditError, apply, locate
+from h2a_agent.tools.replace import replace_file
 
 TOOLS = {tool.name: tool for tool in default_tools()}
 

@@ -16,15 +16,13 @@ from h2a_agent.tools.diff import Diff, unified
 from h2a_agent.tools.disk import (
     FileProblem,
     Snapshot,
-    check_seen,
     content_hash,
     display_path,
-    remove_file,
-    replace_file,
     snapshot,
 )
 from h2a_agent.tools.encoding import Encoding, encoding_of, visible
 from h2a_agent.tools.finish import in_thread
+from h2a_agent.tools.replace import check_seen, remove_file, replace_file
 from h2a_agent.tools.undo import Kept
 
 __all__ = [

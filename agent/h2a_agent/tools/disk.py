@@ -1,4 +1,4 @@
-"""Files as the tools touch them: looked at before they are opened, written whole or not at all.
+"""Files as the tools look at them: known for what they are before they are opened, and never through a link.
 
 Every path here is a real one (`ToolContext.real`): permission was decided on it, so it is walked folder by folder
 without following a link. One that has become a link since leads nowhere.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,17 +24,18 @@ from h2a_agent.tools.near_names import near_names
 from h2a_agent.tools.truncate import size_text
 
 __all__ = [
+    "NO_LINK",
     "WHOLE_FILE_BYTES",
     "FileProblem",
     "Snapshot",
-    "check_seen",
     "content_hash",
     "display_path",
+    "folder_of",
+    "named",
     "no_such",
     "opened",
     "opened_folder",
-    "remove_file",
-    "replace_file",
+    "problem",
     "snapshot",
     "up_to",
     "what_is",
@@ -43,8 +43,8 @@ __all__ = [
 
 WHOLE_FILE_BYTES: Final = 16 * 1024 * 1024  # larger files are read in parts only, and not edited
 
-_NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | _NO_LINK
+NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | NO_LINK
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -110,12 +110,12 @@ def what_is(real: Path) -> os.stat_result | None:
         FileProblem: it cannot be looked at.
     """
     try:
-        with _folder_of(real) as folder:
-            return _state(real, folder)
+        with folder_of(real) as folder:
+            return named(real.name, folder)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _problem(real, error) from None
+        raise problem(real, error) from None
 
 
 @contextmanager
@@ -129,14 +129,14 @@ def opened(real: Path) -> Iterator[FileIO]:
         FileProblem: it is missing, unreadable or not a regular file; also for a failure while it is read.
     """
     try:
-        with _folder_of(real) as folder:
+        with folder_of(real) as folder:
             _check_regular(real, os.stat(real.name or ".", dir_fd=folder, follow_symlinks=False))
-            descriptor = os.open(real.name, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=folder)
+            descriptor = os.open(real.name, os.O_RDONLY | os.O_NONBLOCK | NO_LINK, dir_fd=folder)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             _check_regular(real, os.fstat(descriptor))
             yield file
     except OSError as error:
-        raise _problem(real, error) from None
+        raise problem(real, error) from None
 
 
 @contextmanager
@@ -147,14 +147,14 @@ def opened_folder(real: Path) -> Iterator[int]:
         FileProblem: it is missing, unreadable or not a folder; also for a failure while it is listed.
     """
     try:
-        with _folder_of(real) as parent:
-            descriptor = os.open(real.name or ".", os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=parent)
+        with folder_of(real) as parent:
+            descriptor = os.open(real.name or ".", os.O_RDONLY | os.O_DIRECTORY | NO_LINK, dir_fd=parent)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _problem(real, error, "folder") from None
+        raise problem(real, error, "folder") from None
 
 
 def snapshot(real: Path) -> Snapshot:
@@ -186,81 +186,11 @@ def up_to(file: FileIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-# ----------------------------------------------------------------- changing
-
-
-def check_seen(real: Path, now: Snapshot, last_seen: str | None, *, unread_allowed: bool) -> None:
-    """Refuse a change of what the model does not know: changed by somebody else, or never read.
-
-    Raises:
-        FileProblem: the content is another one than `last_seen`, or that is None and not `unread_allowed`.
-    """
-    if now.state is None:
-        return
-    if last_seen is None and not unread_allowed:
-        raise FileProblem(
-            f"{real} exists and you have not read it. Read it first, or use edit to change a part of it.",
-            "exists, not read yet",
-        )
-    if last_seen is not None and now.digest != last_seen:
-        raise FileProblem(
-            f"{real} has changed since you last read it. Read it again, then make your change to what it holds now.",
-            "changed since last read",
-        )
-
-
-def replace_file(real: Path, data: bytes, before: Snapshot) -> None:
-    """Make `data` the content of `real`: after a crash the file is the old one or the new one, never a mixture.
-
-    Missing folders are made. Mode, owner and extended attributes are kept; a hard link is cut off from its siblings,
-    which keep the old content.
-
-    Raises:
-        FileProblem: it cannot be written, or it changed after `before` was taken.
-    """
-    try:
-        with _folder_of(real, make=True) as folder:
-            if before.state is not None and not os.access(real.name, os.W_OK, dir_fd=folder):
-                raise FileProblem(f"{real} is write-protected.", "write-protected")
-            fresh = f".{real.name[:60]}.{secrets.token_hex(6)}.tmp"
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o666, dir_fd=folder)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    if before.state is not None:
-                        _keep_attributes(real, folder, before.state, descriptor)
-                    file.write(data)
-                    file.flush()
-                    os.fsync(descriptor)
-                _check_unchanged(real, folder, before.state)
-                os.rename(fresh, real.name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                _unlink_if_there(fresh, folder)
-                raise
-            _sync(folder)
-    except OSError as error:
-        raise _problem(real, error) from None
-
-
-def remove_file(real: Path, before: Snapshot) -> None:
-    """Remove the file `real`.
-
-    Raises:
-        FileProblem: it cannot be removed, or it changed after `before` was taken.
-    """
-    try:
-        with _folder_of(real) as folder:
-            _check_unchanged(real, folder, before.state)
-            os.unlink(real.name, dir_fd=folder)
-            _sync(folder)
-    except OSError as error:
-        raise _problem(real, error) from None
-
-
 # ------------------------------------------------------------------ private
 
 
 @contextmanager
-def _folder_of(real: Path, *, make: bool = False) -> Iterator[int]:
+def folder_of(real: Path, *, make: bool = False) -> Iterator[int]:
     """The descriptor of the folder that `real` is in, reached without following a link."""
     descriptor = os.open(real.anchor, _FOLDER)
     try:
@@ -286,9 +216,10 @@ def _inner(name: str, folder: int, *, make: bool) -> int:
     return os.open(name, _FOLDER, dir_fd=folder)
 
 
-def _state(real: Path, folder: int) -> os.stat_result | None:
+def named(name: str, folder: int) -> os.stat_result | None:
+    """The state of what has this name in the folder of this descriptor, None when nothing has."""
     try:
-        return os.stat(real.name or ".", dir_fd=folder, follow_symlinks=False)
+        return os.stat(name or ".", dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
@@ -300,60 +231,8 @@ def _check_regular(path: Path, state: os.stat_result) -> None:
             raise FileProblem(f"{path} is {kind}, not a file.{advice}", f"is {kind}")
 
 
-def _check_unchanged(real: Path, folder: int, before: os.stat_result | None) -> None:
-    now = _state(real, folder)
-    if _identity(now) != _identity(before):
-        raise FileProblem(
-            f"{real} was changed by somebody else at this very moment; nothing was written. Read it again.",
-            "changed meanwhile",
-        )
-
-
-def _identity(state: os.stat_result | None) -> tuple[int, int, int] | None:
-    return None if state is None else (state.st_ino, state.st_size, state.st_mtime_ns)
-
-
-def _keep_attributes(real: Path, folder: int, state: os.stat_result, descriptor: int) -> None:
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (state.st_uid, state.st_gid):
-        try:
-            os.fchown(descriptor, state.st_uid, state.st_gid)
-        except PermissionError:
-            pass  # only root may give files away; then it is ours from now on
-    os.fchmod(descriptor, stat.S_IMODE(state.st_mode))
-    if hasattr(os, "listxattr"):
-        try:
-            old = os.open(real.name, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=folder)
-        except OSError:
-            return  # not readable to us, or gone: what becomes of it is decided by `_check_unchanged`
-        try:
-            for name in os.listxattr(old):
-                os.setxattr(descriptor, name, os.getxattr(old, name))
-        except OSError:
-            pass  # the file system has none, or keeps them to itself
-        finally:
-            os.close(old)
-
-
-def _unlink_if_there(name: str, folder: int) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
-
-
-def _sync(folder: int) -> None:
-    try:
-        descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        pass  # some file systems cannot; the new content is in place all the same
-
-
-def _problem(path: Path, error: OSError, noun: str = "file") -> FileProblem:
+def problem(path: Path, error: OSError, noun: str = "file") -> FileProblem:
+    """What the system says, in words for the model."""
     if isinstance(error, FileNotFoundError):
         return no_such(path, noun=noun)
     if isinstance(error, PermissionError):

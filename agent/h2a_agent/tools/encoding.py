@@ -57,9 +57,11 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 def encoding_of(data: bytes) -> Encoding | None:
     """The encoding of `data`, None when it is not text."""
     marked = next((encoding for encoding in _MARKED if data.startswith(encoding.mark)), None)
-    if marked is not None:
-        return marked if _fits(marked, data) else _unmarked(data)
-    return _unmarked(data)
+    if marked is not None and marked.is_wide and _fits(marked, data):
+        return marked
+    if b"\0" in data:
+        return None
+    return marked if marked is not None and _fits(marked, data) else _unmarked(data)
 
 
 def visible(text: str) -> str:
@@ -67,9 +69,7 @@ def visible(text: str) -> str:
     return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
-def _unmarked(data: bytes) -> Encoding | None:
-    if b"\0" in data:
-        return None
+def _unmarked(data: bytes) -> Encoding:
     if _fits(UTF8, data):
         return UTF8
     # With any sequence that is UTF-8 in it, the rest are stray bytes; without, it is something older.
