@@ -187,6 +187,48 @@ async def test_what_somebody_writes_during_an_edit_is_never_lost(ctx: ToolContex
     assert [p.name for p in ctx.workspace.iterdir()] == ["f"]
 
 
+@pytest.mark.parametrize("how", ["replaced", "rewritten in the same tick of the clock"])
+async def test_what_somebody_writes_in_the_last_instant_stays(
+    ctx: ToolContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = ctx.workspace / "f"
+    path.write_text("ours\n")
+
+    def late(one: str, other: str, folder: int) -> bool:
+        monkeypatch.setattr("h2a_agent.tools.replace.exchange", exchange)
+        before = path.stat()
+        if how == "replaced":
+            (tmp_path / "theirs").write_text("them\n")
+            (tmp_path / "theirs").replace(path)
+        else:
+            path.write_text("them\n")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return exchange(one, other, folder)
+
+    monkeypatch.setattr("h2a_agent.tools.replace.exchange", late)
+    outcome = await call(ctx, "edit", path="f", edits=one_edit("ours", "edited"))
+    assert outcome.is_error
+    assert "at this very moment" in outcome.text
+    assert path.read_text() == "them\n"
+    assert [p.name for p in ctx.workspace.iterdir()] == ["f"]
+
+
+async def test_a_file_made_in_the_last_instant_stays(
+    ctx: ToolContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def late(*names: Any, **options: Any) -> None:
+        (ctx.workspace / "f").write_text("them\n")
+        link(*names, **options)
+
+    monkeypatch.setattr("os.link", late)
+    outcome = await call(ctx, "write", path="f", content="ours\n")
+    assert outcome.is_error
+    assert (ctx.workspace / "f").read_text() == "them\n"
+    assert [p.name for p in ctx.workspace.iterdir()] == ["f"]
+
+
 _KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path

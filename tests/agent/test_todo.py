@@ -10,12 +10,14 @@ import pytest
 from pydantic import ValidationError
 
 from h2a_agent.agent import Agent
-from h2a_agent.events import TodoChanged, TodoItem, TodoStatus
+from h2a_agent.content import ToolUseBlock
+from h2a_agent.events import Outcome, TodoChanged, TodoItem, TodoStatus
+from h2a_agent.history import ToolEntry
 from h2a_agent.permission import Permission, Verdict
 from h2a_agent.providers.base import ProviderEvent
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
-from h2a_agent.todos import todos_of
+from h2a_agent.todos import todo_changed, todos_of
 from h2a_agent.tools import default_tools
 from h2a_agent.tools.base import ToolContext
 from h2a_agent.tools.todo import TodoParams, TodoTool
@@ -71,6 +73,13 @@ async def test_a_branch_has_the_list_of_its_own_past(tmp_path: Path) -> None:
     assert todos_of(entries) == ()
     assert todos_of(entries[:3]) == (TodoItem("a", LATER),)
     assert todos_of(entries[:2]) == (), "the call has no result yet"
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
+def test_a_call_that_was_not_carried_out_changes_nothing(outcome: Outcome) -> None:
+    called = ToolUseBlock("c1", "todo", {"items": [{"content": "a"}]})
+    assert todo_changed(called, ToolEntry("c1", Outcome.OK, "", "", 0.0, 1.0)) is not None
+    assert todo_changed(called, ToolEntry("c1", outcome, "", "", 0.0, 1.0)) is None
 
 
 async def test_a_list_that_does_not_fit_changes_nothing_and_says_what_would(tmp_path: Path) -> None:
