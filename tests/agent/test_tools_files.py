@@ -24,6 +24,7 @@ from h2a_agent.tools.base import Effect, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.diff import unified
 from h2a_agent.tools.disk import Snapshot, snapshot
 from h2a_agent.tools.matching import EditError, apply, locate
+from h2a_agent.tools.notebook import notebook_of
 from h2a_agent.tools.replace import replace_file
 
 TOOLS = {tool.name: tool for tool in default_tools()}
@@ -267,6 +268,146 @@ async def test_write_refuses_odd_files_and_leaves_them(ctx: ToolContext) -> None
 async def test_read_in_proc_never_hangs(ctx: ToolContext, path: str) -> None:
     async with asyncio.timeout(10):
         assert (await call(ctx, "read", path=path)).text
+
+
+# ------------------------------------------------------------------ notebooks
+
+
+def notebook(*cells: dict[str, Any]) -> str:
+    return json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def code(source: str | list[str], *outputs: dict[str, Any], count: int | None = 1) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "outputs": list(outputs), "execution_count": count}
+
+
+async def test_read_shows_a_notebook_as_cells_with_outputs(ctx: ToolContext) -> None:
+    image = base64.b64encode(picture(4, 4)).decode()
+    (ctx.workspace / "a.ipynb").write_text(
+        notebook(
+            {"cell_type": "markdown", "source": ["# Title\n", "words"]},
+            code("x = 1\nx", {"output_type": "execute_result", "data": {"text/plain": ["1"]}}),
+            code(
+                "plot()", {"output_type": "display_data", "data": {"image/png": image, "text/plain": "<F>"}}
+            ),
+            code("p", {"output_type": "stream", "name": "stderr", "text": ["\x1b[31mred\x1b[0m\n"]}, count=3),
+            code("f", {"output_type": "error", "ename": "E", "evalue": "no", "traceback": []}, count=None),
+            code("t", {"output_type": "display_data", "data": {"text/html": "<b>"}}, count=None),
+        )
+    )
+    outcome = await call(ctx, "read", path="a.ipynb")
+    shown, notice = outcome.text.split("\n\n[A notebook")
+    assert shown.split("\n") == [
+        *("[cell 1: markdown]", "# Title", "words", ""),
+        *("[cell 2: code, run 1]", "x = 1", "x", "[output: text/plain]", "1", ""),
+        *("[cell 3: code, run 1]", "plot()", "[output: image/png]", ""),
+        *("[cell 4: code, run 3]", "p", "[output: stderr]", "red", ""),
+        *("[cell 5: code]", "f", "[output: error]", "E: no", ""),
+        *("[cell 6: code]", "t", "[output: text/html]"),
+    ]
+    assert "raw=true" in notice
+    assert [base64.b64decode(i.data) for i in outcome.images] == [picture(4, 4)]
+    beginning = await call(ctx, "read", path="a.ipynb", limit=12)
+    assert beginning.images == ()
+    assert "Go on with offset=13.]" in beginning.text
+    assert len((await call(ctx, "read", path="a.ipynb", offset=13, limit=1)).images) == 1
+
+
+async def test_a_notebook_is_edited_as_the_json_it_is(ctx: ToolContext) -> None:
+    path = ctx.workspace / "a.ipynb"
+    path.write_text(notebook(code("x = 1")))
+    assert (await call(ctx, "read", path="a.ipynb", raw=True)).text == path.read_text()
+    outcome = await call(ctx, "edit", path="a.ipynb", edits=edits(("x = 1", "x = 2")))
+    assert not outcome.is_error
+    assert "x = 2" in (await call(ctx, "read", path="a.ipynb")).text
+
+
+async def test_a_notebooks_pictures_are_limited_and_what_is_left_out_is_said(ctx: ToolContext) -> None:
+    good, bad = (base64.b64encode(data).decode() for data in (picture(4, 4), b"\x89PNG\r\n\x1a\nbroken"))
+    outputs = [{"output_type": "display_data", "data": {"image/png": data}} for data in [bad, *[good] * 10]]
+    (ctx.workspace / "a.ipynb").write_text(notebook(code("x", *outputs)))
+    outcome = await call(ctx, "read", path="a.ipynb")
+    assert len(outcome.images) == 8
+    assert outcome.text.endswith("[3 pictures not attached.]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"cells": 3}',
+        '{"cells": [3]}',
+        '{"cells": [{"source": "x"}]}',
+        "[" * 100_000,
+        '"a',
+        "x\ny",
+    ],
+)
+async def test_a_broken_notebook_is_just_text(ctx: ToolContext, text: str) -> None:
+    (ctx.workspace / "a.ipynb").write_text(text)
+    outcome = await call(ctx, "read", path="a.ipynb")
+    assert outcome.text.startswith(text[:50]) or "is longer than 50 KB" in outcome.text
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "cells",
+                        "cell_type",
+                        "source",
+                        "outputs",
+                        "output_type",
+                        "data",
+                        "text",
+                        "image/png",
+                        "traceback",
+                    ]
+                ),
+                inner,
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_no_json_breaks_the_reading_of_a_notebook(value: Any) -> None:
+    for stored in (value, {"cells": value}, {"cells": [value]}):
+        found = notebook_of(json.dumps(stored).encode())
+        assert found is None or all(isinstance(line, str) for line in found.lines)
+
+
+# ------------------------------------------------------------------ names that are not there
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("main.yp", "main.py"),
+        ("README.MD", "README.md"),
+        ("cafe\u0301.txt", "café.txt"),
+        ("sorce/deep/x.py", "source"),
+        ("source/depe/x.py", "source/deep"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["read", "edit"])
+async def test_a_name_that_is_not_there_is_answered_with_the_nearest(
+    ctx: ToolContext, tool: str, asked: str, meant: str
+) -> None:
+    for name in ("main.py", "README.md", "café.txt", "source/deep/y", ".env"):
+        (ctx.workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (ctx.workspace / name).touch()
+    arguments = {"edits": edits(("a", "b"))} if tool == "edit" else {}
+    outcome = await call(ctx, tool, path=asked, **arguments)
+    assert outcome.brief == "no such file"
+    assert f"Did you mean {ctx.workspace}/{meant}?" in outcome.text
+    assert "Did you mean" not in (await call(ctx, tool, path=".envs", **arguments)).text
+    assert "Did you mean" not in (await call(ctx, tool, path="nothing like it", **arguments)).text
 
 
 # ------------------------------------------------------------------ write

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 _EXPLAINED: Final = "argument"  # the type of an error that is in our words already
 _SHOWN_CHARACTERS: Final = 60
+_CLASS: Final = re.compile(r" or instance of \w+")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _EVERYWHERE: Final = {"file_path": "path", "filepath": "path", "filename": "path"}
 
@@ -54,8 +56,12 @@ class ToolParams(BaseModel):
         try:
             return handler(dict(cls._as_meant(data)) if isinstance(data, Mapping) else data)
         except ValidationError as error:
-            problems = [cls._explained(problem) for problem in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(cls.__name__, problems) from None
+            problems = error.errors(include_url=False)
+            words = [p["msg"] if p["type"] == _EXPLAINED else cls._in_words(p) for p in problems]
+            if cls.example:
+                words[-1] += f" For example: {json.dumps(cls.example)}"
+            told = [_told(problem, text) for problem, text in zip(problems, words, strict=True)]
+            raise ValidationError.from_exception_data(cls.__name__, told) from None
 
     @classmethod
     def names(cls, name: str) -> bool:
@@ -64,10 +70,11 @@ class ToolParams(BaseModel):
 
     @classmethod
     def _as_meant(cls, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        meant = Counter(map(cls._field, data))
         for name, value in data.items():
             known = cls._field(name)
-            if known in data and known != name:
-                known = name  # both are there: which one is meant, nobody can tell
+            if meant[known] > 1:
+                known = name  # several are there: which one is meant, nobody can tell
             field = cls.model_fields.get(known)
             if value is not None or field is None or field.is_required():
                 yield known, value
@@ -79,16 +86,6 @@ class ToolParams(BaseModel):
         plain = _HUMP.sub("_", name).lower()
         meant = cls.also.get(name) or cls.also.get(plain) or _EVERYWHERE.get(plain) or plain
         return meant if meant in cls.model_fields else name
-
-    @classmethod
-    def _explained(cls, problem: ErrorDetails) -> InitErrorDetails:
-        words = problem["msg"]
-        if problem["type"] != _EXPLAINED:
-            words = cls._in_words(problem)
-            if cls.example:
-                words += f" For example: {json.dumps(cls.example)}"
-        told = PydanticCustomError(_EXPLAINED, "{words}", {"words": words})
-        return InitErrorDetails(type=told, loc=problem["loc"], input=problem["input"])
 
     @classmethod
     def _in_words(cls, problem: ErrorDetails) -> str:
@@ -103,8 +100,13 @@ class ToolParams(BaseModel):
                 hint = f" Did you mean {near[0]}?" if near else ""
                 return f"there is no such argument.{hint} There are: {', '.join(names)}."
             case _:
-                reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+                reason = _CLASS.sub("", problem["msg"].removeprefix("Value error, ").removeprefix("Input "))
                 return f"{reason}, not {_shown(problem['input'])}.{manual}"
+
+
+def _told(problem: ErrorDetails, words: str) -> InitErrorDetails:
+    error = PydanticCustomError(_EXPLAINED, "{words}", {"words": words})
+    return InitErrorDetails(type=error, loc=problem["loc"], input=problem["input"])
 
 
 def _shown(value: Any) -> str:
