@@ -22,6 +22,8 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    JobItem,
+    JobsChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -79,6 +81,7 @@ class State:
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
     retry: RetryScheduled | None = None
+    jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
@@ -166,6 +169,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case JobsChanged():
+            return replace(state, jobs=event.jobs)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():
