@@ -23,6 +23,8 @@ from h2a_agent.events import (
     Error,
     FileRestored,
     InputRestored,
+    JobItem,
+    JobsChanged,
     Kind,
     Phase,
     QueueChanged,
@@ -46,7 +48,6 @@ from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
-from h2a_agent.tools.process_tree import end_leftovers
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -102,6 +103,7 @@ class Agent:
             if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
+        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -206,6 +208,14 @@ class Agent:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
         self._restore(redo=True)
 
+    async def stop_job(self, number: int) -> bool:
+        """End the background command `number`; False when it has ended already, or there is none."""
+        job = self._toolbox.jobs.get(number)
+        if job is None or job.over.is_set():
+            return False
+        await self._toolbox.jobs.stop(job)
+        return True
+
     # ------------------------------------------------------------ looking
 
     def subscribe(
@@ -302,7 +312,7 @@ class Agent:
         if self._errands:
             await asyncio.wait(self._errands)
         await asyncio.to_thread(self._toolbox.files.undo.forget)
-        await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
+        await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
         await self._provider.aclose()
@@ -402,6 +412,14 @@ class Agent:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+    def _jobs_changed(self) -> None:
+        running = self._toolbox.jobs.running
+        items = (
+            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
+            for job in self._toolbox.jobs.all
+        )
+        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

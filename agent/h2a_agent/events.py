@@ -35,6 +35,8 @@ __all__ = [
     "FileRestored",
     "InputRestored",
     "Interrupt",
+    "JobItem",
+    "JobsChanged",
     "Kind",
     "Outcome",
     "Phase",
@@ -354,6 +356,27 @@ class Status(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobItem:
+    """A command in the background as a screen shows it. `started_at` is seconds since the epoch.
+
+    `exit_code` is the command's own once it has ended; what it has left behind may still be `running`.
+    """
+
+    number: int
+    command: str
+    started_at: float
+    running: bool
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsChanged(Event):
+    """A background command has begun or ended. `jobs` are all of this agent's, in the order they began."""
+
+    jobs: tuple[JobItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
     """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`."""
 
@@ -414,6 +437,7 @@ AnyEvent: TypeAlias = (
     | ApprovalAnswered
     | Interrupt
     | Status
+    | JobsChanged
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded

@@ -23,6 +23,8 @@ from h2a_agent.events import (
     FileRestored,
     InputRestored,
     Interrupt,
+    JobItem,
+    JobsChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -83,6 +85,7 @@ class State:
     approvals: tuple[ApprovalRequested, ...] = ()
     todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
+    jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
@@ -173,6 +176,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case JobsChanged():
+            return replace(state, jobs=event.jobs)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():

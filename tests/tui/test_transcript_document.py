@@ -22,6 +22,7 @@ from h2a_agent.events import (
     FileRestored,
     InputRestored,
     Interrupt,
+    JobsChanged,
     Kind,
     Outcome,
     Phase,
@@ -406,6 +407,7 @@ def test_events_of_other_parts_of_the_screen_show_nothing() -> None:
 STORY: list[AnyEvent] = [
     UserInput("1", Kind.PROMPT, "hello"),
     QueueChanged(()),
+    JobsChanged(()),
     Status(Phase.STREAMING, 1),
     Thinking(1, 0, "hm"),
     TokenStream(1, 1, "So "),

@@ -22,6 +22,7 @@ from h2a_agent.events import (
     FileRestored,
     InputRestored,
     Interrupt,
+    JobsChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -144,8 +145,8 @@ class Document:
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status():
-                pass  # the queue panel and the status line show them
+            case QueueChanged() | Usage() | Interrupt() | Status() | JobsChanged():
+                pass  # the queue panel, the status line and /jobs show them
             case _:
                 assert_never(event)
 
