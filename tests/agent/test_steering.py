@@ -375,10 +375,12 @@ async def test_background_lets_a_running_command_go_on_and_gives_its_number(worl
     said = results(second)["call_1"]
     assert said.startswith("begun")
     assert "goes on in the background as job 1" in said
+    begun = await world.until(JobsChanged)
+    assert [(job.number, job.command, job.running) for job in begun.jobs] == [(1, command, True)]
     third = await world.server.request(3)
     assert "[Job 1 was ended.]" in results(third)["call_2"]
     await world.settle()
-    assert [[job.running for job in e.jobs] for e in world.seen(JobsChanged)] == [[True], [False]]
+    assert [job.running for job in world.agent.state.jobs] == [False]
 
 
 async def test_an_abort_ends_a_command_that_a_steer_lets_go_on(world: World) -> None:
@@ -389,7 +391,7 @@ async def test_an_abort_ends_a_command_that_a_steer_lets_go_on(world: World) -> 
         await world.until(ToolOutput)
     world.agent.abort()
     await world.settle()
-    assert world.seen(JobsChanged) == []
+    assert world.agent.state.jobs == ()
 
 
 async def test_steer_stops_a_real_command_and_keeps_its_output(world: World) -> None:
