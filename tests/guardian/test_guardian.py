@@ -214,6 +214,15 @@ def test_no_command_outlives_the_program(trigger: str, tag: str) -> None:
         wait_until(lambda: not living(tag))
 
 
+def test_what_the_program_started_itself_ends_with_it(tag: str) -> None:
+    with Shell("wait", STRAY=f"sleep {tag}").ready() as shell:
+        (guardian,) = children(shell.terminal.process.pid)
+        wait_until(lambda: living(tag))
+        os.kill(guardian, signal.SIGTERM)
+        shell.code()
+        assert living(tag) == []
+
+
 def test_a_command_that_kills_its_keeper_still_ends_with_it(tag: str) -> None:
     with Shell("wait", f"setsid sleep {tag} & echo ready; kill -9 $PPID; sleep {tag}").ready() as shell:
         wait_until(lambda: not living(tag))
