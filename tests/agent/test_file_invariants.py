@@ -157,14 +157,14 @@ async def test_what_somebody_writes_during_an_edit_is_never_lost(ctx: ToolContex
     """Somebody else replaces or rewrites the file at a random moment of an edit: their content is in the end."""
     path, theirs = ctx.workspace / "f", tmp_path / "theirs"
     refused = 0
-    for race in range(150):
+    for race in range(500):
         path.write_text("ours: a\n" * 300)
         await call(ctx, "read", path="f")
         moment = threading.Event()
 
         def interfere(race: int = race, moment: threading.Event = moment) -> None:
             moment.wait()
-            for _ in range(race * 40):
+            for _ in range(race * 12):
                 pass
             if race % 2:
                 theirs.write_text("them: a\n" * 300)

@@ -135,6 +135,13 @@ async def test_old_contents_are_bounded_private_and_gone_at_the_end(
     assert list(ctx.spill_dir.iterdir()) == []
 
 
+def test_what_a_killed_program_kept_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("before-x1", "before-x2", "bash-output.txt"):
+        (tmp_path / name).touch()
+    undo.forget_stale(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["bash-output.txt"]
+
+
 async def test_a_full_disk_ends_what_can_be_taken_back_and_not_the_edit(ctx: ToolContext) -> None:
     (ctx.workspace / "a").write_text("one")
     await edit(ctx, "one", "two")

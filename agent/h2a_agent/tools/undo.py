@@ -2,7 +2,7 @@
 
 The old contents are files in a folder of the session, not memory; the oldest are forgotten when there are many
 or they take much room. Taking a change back makes it the next one to make again, and a new change ends that.
-They live as long as the program: `forget` removes them.
+They live as long as the program: `forget` removes them, `forget_stale` what a killed program left.
 
 Nothing here touches the files themselves; `change.py` does.
 """
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Kept", "Undo"]
+__all__ = ["Kept", "Undo", "forget_stale"]
 
+_PREFIX: Final = "before-"
 MAX_CHANGES: Final = 100
 MAX_BYTES: Final = 64 * 1024 * 1024
 
@@ -102,7 +103,7 @@ def _keep(changes: deque[Kept], path: Path, old: bytes | None, since: str | None
 def _stored(old: bytes | None, folder: Path) -> Path | None:
     if old is None:
         return None
-    descriptor, name = tempfile.mkstemp(prefix="before-", dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(old)
     return Path(name)
@@ -111,3 +112,9 @@ def _stored(old: bytes | None, folder: Path) -> Path | None:
 def _drop_all(changes: deque[Kept]) -> None:
     while changes:
         changes.pop().drop()
+
+
+def forget_stale(folder: Path) -> None:
+    """Remove what a program that was killed has kept in `folder`, which is nobody else's. Blocks."""
+    for file in folder.glob(f"{_PREFIX}*"):
+        file.unlink(missing_ok=True)
