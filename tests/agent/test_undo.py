@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2a_agent.agent import Agent
+from h2a_agent.assemble import running_agent
+from h2a_agent.config import Settings
 from h2a_agent.events import FileRestored
+from h2a_agent.paths import find_paths, private_folder
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
 from h2a_agent.tools import default_tools, undo
@@ -135,11 +138,15 @@ async def test_old_contents_are_bounded_private_and_gone_at_the_end(
     assert list(ctx.spill_dir.iterdir()) == []
 
 
-def test_what_a_killed_program_kept_is_removed_and_nothing_else(tmp_path: Path) -> None:
+async def test_what_a_killed_program_kept_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    session = Session.unsaved(tmp_path)
+    paths = find_paths({"H2A_HOME": str(tmp_path)})
+    settings = Settings("demo", RunSettings("scripted-1"))
+    folder = private_folder(paths.spill_dir / session.id)
     for name in ("before-x1", "before-x2", "bash-output.txt"):
-        (tmp_path / name).touch()
-    undo.forget_stale(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["bash-output.txt"]
+        (folder / name).touch()
+    async with running_agent(settings, paths, session, ScriptedProvider()):
+        assert [file.name for file in folder.iterdir()] == ["bash-output.txt"]
 
 
 async def test_a_full_disk_ends_what_can_be_taken_back_and_not_the_edit(ctx: ToolContext) -> None:
