@@ -57,8 +57,10 @@ def tag() -> Iterator[str]:
 class Shell:
     """A shell in a terminal that has started the guarded program, and tells its exit code when it has it back."""
 
-    def __init__(self, how: str, *commands: str, before: str = "", after: str = "", **environ: str) -> None:
-        command = shlex.join([*GUARDED, how])
+    def __init__(
+        self, how: str, *commands: str, before: str = "", after: str = "", start: str = "", **environ: str
+    ) -> None:
+        command = shlex.join([sys.executable, "-c", start or _START, PROGRAM, how])
         environ["COMMANDS"] = json.dumps(commands)
         script = f"{before} {command} {after}; echo CODE $?.; read line"
         self.terminal = Terminal.spawn(["/bin/sh", "-c", script], env=environ, size=(200, 40))
@@ -284,6 +286,30 @@ def test_the_program_gets_the_keys_from_the_guardian() -> None:
     assert "('X_TOKEN', 't')" in done.stdout
     assert "KEYBOARD" not in done.stdout
     assert done.stdout.endswith("False\n")
+
+
+# ------------------------------------------------------------ where Linux's help is missing
+
+_ELSEWHERE = (
+    "import os\n"
+    "import h2a_guardian.kernel as kernel, h2a_guardian.tree as tree\n"
+    "kernel._libc, tree._HAS_PROC = None, False\n"
+    "del os.pidfd_open\n"
+)
+
+
+@pytest.mark.parametrize(
+    "escape", ["foreground", "background", "ignores TERM, INT and HUP", "own session", "pipes"]
+)
+def test_without_subreapers_proc_and_pidfds_what_keeps_its_parent_still_ends(tag: str, escape: str) -> None:
+    """As on macOS, as far as Linux can play that."""
+    command = ESCAPES[escape].replace("{tag}", tag)
+    with Shell("SIGKILL", command, start=_ELSEWHERE + _START).ready() as shell:
+        wait_until(lambda: living(tag))
+        shell.terminal.write(b"x")
+        assert shell.code() == 128 + signal.SIGKILL
+        assert modes_left_on(shell.terminal.output) == {}
+        wait_until(lambda: not living(tag))
 
 
 # ---------------------------------------------------------------------- its weight
