@@ -83,16 +83,15 @@ def main() -> None:
             ["/bin/sh", "-c", f"setsid {stray} >/dev/null 2>&1 &"], check=True
         )  # past every keeper
     modes = None
-    if os.isatty(0):
+    if os.isatty(0) and os.isatty(1):
         line.terminal_taken(True)
         modes = termios.tcgetattr(0)
         tty.setraw(0)
         os.write(1, TAKE)
     asyncio.run(run(how, commands))
-    if how == "clean" and os.isatty(0):
+    if how == "clean" and modes is not None:
         os.write(1, GIVE_BACK)
-        if modes is not None:
-            termios.tcsetattr(0, termios.TCSADRAIN, modes)
+        termios.tcsetattr(0, termios.TCSADRAIN, modes)
         line.terminal_taken(False)
     end(how)
 
