@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from h2a_agent.config import DEFAULT_MODEL, ConfigError, Settings, load
+from h2a_agent.catalogue import presets
+from h2a_agent.config import ConfigError, Settings, load
 from h2a_agent.paths import Paths, find_paths, private_folder
 
+DEFAULT_MODEL = presets()["anthropic"].model
 KEY = {"ANTHROPIC_API_KEY": "sk-test"}
 
 
@@ -41,18 +43,22 @@ def refused(paths: Paths, text: str) -> str:
 
 def test_without_key_and_address_the_demo_is_chosen_and_that_is_known(paths: Paths) -> None:
     settings = load(paths, {}, {})
-    assert (settings.provider, settings.run.model, settings.fell_back) == ("demo", "demo", True)
+    assert (settings.provider.name, settings.run.model, settings.fell_back) == ("demo", "demo", True)
 
 
 def test_demo_by_flag_is_a_choice_even_with_a_key(paths: Paths) -> None:
     settings = load(paths, {"provider": "demo"}, KEY)
-    assert (settings.provider, settings.fell_back) == ("demo", False)
+    assert (settings.provider.name, settings.fell_back) == ("demo", False)
 
 
 @pytest.mark.parametrize("environ", [KEY, {"H2A_API_KEY": "k"}, {"ANTHROPIC_BASE_URL": "http://localhost:1"}])
 def test_a_key_or_an_address_chooses_anthropic(paths: Paths, environ: dict[str, str]) -> None:
     settings = load(paths, {}, environ)
-    assert (settings.provider, settings.run.model, settings.fell_back) == ("anthropic", DEFAULT_MODEL, False)
+    assert (settings.provider.name, settings.run.model, settings.fell_back) == (
+        "anthropic",
+        DEFAULT_MODEL,
+        False,
+    )
 
 
 def test_anthropic_by_flag_without_a_key_says_what_to_do(paths: Paths) -> None:
@@ -76,10 +82,11 @@ def test_the_key_is_not_in_what_settings_print(paths: Paths) -> None:
 
 def test_a_key_goes_only_where_it_belongs(paths: Paths) -> None:
     elsewhere = {"base_url": "https://models.example"}
-    assert load(paths, elsewhere, KEY).api_key == ""
+    with pytest.raises(ConfigError, match=r"models\.example.*set H2A_API_KEY"):
+        load(paths, elsewhere, KEY)
     assert load(paths, elsewhere, KEY | {"H2A_API_KEY": "k"}).api_key == "k"
     assert load(paths, {}, KEY | {"ANTHROPIC_BASE_URL": "https://models.example"}).api_key == "sk-test"
-    write(paths, 'base_url = "https://models.example"')
+    write(paths, 'base_url = "http://localhost:1"')
     assert load(paths, {}, KEY).api_key == ""
 
 
@@ -125,7 +132,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
-    assert (settings.base_url, settings.mouse) == ("http://localhost:11434", False)
+    assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
 
 
@@ -135,7 +142,9 @@ def test_a_config_file_in_the_working_directory_is_not_read(
     repository = tmp_path_factory.mktemp("repository")
     (repository / "config.toml").write_text('base_url = "http://evil.example"', "utf-8")
     monkeypatch.chdir(repository)
-    assert load(paths, {}, KEY) == Settings("anthropic", load(paths, {}, KEY).run, api_key="sk-test")
+    assert load(paths, {}, KEY) == Settings(
+        presets()["anthropic"], load(paths, {}, KEY).run, api_key="sk-test"
+    )
 
 
 # ------------------------------------------------------------------------ refusals
@@ -228,7 +237,7 @@ def test_folders_are_made_for_the_user_alone_parents_included(tmp_path: Path) ->
 def test_loading_defaults_needs_no_heavy_library(tmp_path: Path) -> None:
     """The first frame waits for this."""
     code = (
-        "import sys; from h2a_agent.config import load; from h2a_agent.paths import find_paths; "
+        "import sys; sys.modules['keyring'] = None; from h2a_agent.config import load; from h2a_agent.paths import find_paths; "
         f"load(find_paths({{'H2A_HOME': {str(tmp_path)!r}}}), {{}}, {{}}); "
         "print(sorted({'pydantic', 'anthropic', 'tomllib', 'platformdirs'} & sys.modules.keys()))"
     )

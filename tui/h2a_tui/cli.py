@@ -108,8 +108,15 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
     provider.add_argument(
         "--demo", dest="provider", action="store_const", const="demo", help="a script that needs no key"
     )
-    provider.add_argument("--provider", choices=("anthropic", "demo"), help="where answers come from")
-    model.add_argument("--model", metavar="NAME", help="the model that answers")
+    provider.add_argument(
+        "--provider", metavar="NAME", help="where answers come from: anthropic, ollama, deepseek ..."
+    )
+    model.add_argument("--model", metavar="NAME", help="the model that answers, or PROVIDER/NAME")
+    model.add_argument(
+        "--thinking",
+        choices=("off", "low", "medium", "high", "max"),
+        help="how hard it thinks before it answers",
+    )
     model.add_argument("--base-url", metavar="URL", help="a server that speaks the Messages API")
 
     how = result.add_argument_group("behaviour")
@@ -180,7 +187,9 @@ def _main(argv: Sequence[str] | None) -> int:
         return OK
     if args.resume == "":
         return _list_sessions(paths)
-    flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
+    flags = {
+        key: getattr(args, key) for key in ("provider", "model", "base_url", "thinking", "mode", "theme")
+    }
     settings = load(paths, flags, os.environ)
 
     if args.print_prompt is not None:
@@ -260,11 +269,12 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
 
     async def run() -> int:
         from h2a_agent.assemble import make_provider, open_session, running_agent
+        from h2a_agent.catalogue import DEMO
         from h2a_agent.config import Settings
         from h2a_agent.run_settings import RunSettings
         from h2a_tui.plain import play_demo
 
-        settings = Settings("demo", RunSettings("demo"))
+        settings = Settings(DEMO, RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
         async with running_agent(settings, paths, session, provider) as agent:
