@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from h2a_agent.config_error import ConfigError
 from h2a_agent.models import ModelInfo
 
-__all__ = ["DEMO", "Auth", "Catalogue", "ProviderInfo", "origin_of", "presets"]
+__all__ = ["DEMO", "Auth", "Catalogue", "ProviderInfo", "is_loopback", "origin_of", "presets"]
 
 Auth: TypeAlias = Literal["bearer", "x-api-key"]
 
@@ -72,10 +72,11 @@ def origin_of(url: str) -> str:
     """Scheme-less origin of `url`, such as `api.deepseek.com` or `127.0.0.1:8080`; http has it in front."""
     parts = urlsplit(url)
     where = parts.netloc.rpartition("@")[2].lower()
-    return where if parts.scheme == "https" or _is_loopback(url) else f"http:{where}"
+    return where if parts.scheme == "https" or is_loopback(url) else f"http:{where}"
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Is it this machine?"""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -159,6 +160,13 @@ class Catalogue:
         if name in self and (model if slash else name != current):
             return name, model
         return current, reference
+
+    def mistyped(self, reference: str) -> str:
+        """The provider that `reference` very likely means in front of its slash, "" when there is nothing to doubt."""
+        name, slash, _model = reference.partition("/")
+        if not slash or name in self:
+            return ""
+        return next(iter(difflib.get_close_matches(name, self.names, n=1, cutoff=0.8)), "")
 
 
 def _from_table(name: str, table: Mapping[str, Any], preset: ProviderInfo | None) -> ProviderInfo:

@@ -142,6 +142,8 @@ def _choose(
         return provider, ""
     if provider is None:
         name, rest = catalogue.split(model.value) if "/" in model.value else ("", model.value)
+        if not name and "base_url" not in given and catalogue.mistyped(model.value):
+            catalogue.get(model.value.partition("/")[0], model.place)
         return (model._replace(value=name) if name else None), rest
     if provider.rank < model.rank == _FILE and provider.value != _meant_for(file, catalogue):
         return provider, ""

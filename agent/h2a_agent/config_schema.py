@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from h2a_agent.catalogue import presets
+from h2a_agent.catalogue import DEMO, presets
 from h2a_agent.run_settings import Delivery, Mode, OnAbort, RunningTools, ThinkingLevel
 
 __all__ = ["ConfigFile"]
@@ -21,6 +21,8 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def _provider_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} cannot name a provider: use letters, digits, '.', '_' and '-'")
+    if name == DEMO.name:
+        raise ValueError("the demo is a script and has no address; choose another name")
     return name
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "InputRestored",
     "Interrupt",
     "Kind",
+    "ModelChanged",
     "Outcome",
     "Phase",
     "QueueChanged",
@@ -312,6 +313,15 @@ class Status(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChanged(Event):
+    """Another model, provider or thinking level was chosen; it holds from the next request on."""
+
+    provider: str
+    model: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
     """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`."""
 
@@ -370,6 +380,7 @@ AnyEvent: TypeAlias = (
     | ApprovalAnswered
     | Interrupt
     | Status
+    | ModelChanged
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded

@@ -33,9 +33,9 @@ ATTEMPTS: Final[Mapping[FailureKind, int]] = MappingProxyType(
 # What a person can do about it, one sentence each.
 ADVICE: Final[Mapping[FailureKind, str]] = MappingProxyType(
     {
-        FailureKind.AUTHENTICATION: "Check the API key (ANTHROPIC_API_KEY), then send again.",
-        FailureKind.PERMISSION: "The key may not use this model; choose another with --model.",
-        FailureKind.NOT_FOUND: "Check the model's name (--model) and the address (--base-url).",
+        FailureKind.AUTHENTICATION: "The server refuses the API key; h2a-chat key list says where it comes from.",
+        FailureKind.PERMISSION: "The key may not use this model; choose another with /model.",
+        FailureKind.NOT_FOUND: "Check the model's name (/model lists them) and the address (--base-url).",
         FailureKind.INVALID_REQUEST: "The server refused the request; your message is in the session.",
         FailureKind.TOO_LARGE: "The conversation is too large for the model; start a new session.",
         FailureKind.RATE_LIMIT: "Wait a little and send again.",

@@ -22,6 +22,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    ModelChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -82,6 +83,7 @@ class State:
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
+    chosen: ModelChanged | None = None
 
     @property
     def word(self) -> str:
@@ -166,6 +168,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case ModelChanged():
+            return replace(state, chosen=event)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():

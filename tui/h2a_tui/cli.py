@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from h2a_tui import environment
+from h2a_tui import environment, key_command
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
@@ -37,7 +38,10 @@ examples:
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p -                  the prompt from a pipe
   h2a-chat --demo                           try every key without a model
-  h2a-chat --base-url http://localhost:11434 --model NAME     a local server
+  h2a-chat --model ollama/NAME              a model on this machine
+  h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
+  h2a-chat --base-url http://localhost:11434 --model NAME     any other
+  h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -45,7 +49,8 @@ while it works:
 
 environment:
   ANTHROPIC_API_KEY    the key, for Anthropic or for ANTHROPIC_BASE_URL
-  H2A_API_KEY          the key for the server of --base-url
+  DEEPSEEK_API_KEY, OPENROUTER_API_KEY ...     the other providers' keys
+  H2A_API_KEY          the key for whichever server is chosen, also by --base-url
   ANTHROPIC_BASE_URL, H2A_MODEL     as --base-url and --model
   H2A_HOME             one folder for settings, sessions and logs
 
@@ -142,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         if (code := _exit_code(error)) is None:
+            sys.excepthook = _redacted_traceback
             raise
         print(f"h2a-chat: {_message(error)}", file=sys.stderr)
         return code
@@ -167,11 +173,22 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def _message(error: Exception) -> str:
+    from h2a_agent.redact import redact
     from h2a_agent.safe_text import one_line
 
+    words = str(error)
     if isinstance(error, OSError) and error.strerror:
-        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1000)
-    return one_line(str(error), 1000)
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return one_line(redact(words), 1000)
+
+
+def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What is printed of a fault of ours, without keys."""
+    import traceback
+
+    from h2a_agent.redact import redact
+
+    print(redact("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -179,7 +196,10 @@ def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.paths import find_paths
 
     paths = find_paths(os.environ)
-    args = parser(paths.config_file).parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if len(words) > 1 and words[0] == "key" and words[1] in key_command.VERBS:
+        return key_command.key_command(words[1:], paths, os.environ)
+    args = parser(paths.config_file).parse_args(words)
     if args.version:
         from h2a_agent import __version__
 
@@ -214,13 +234,16 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     screen = _screen_settings(settings, paths)
 
     async def run() -> int:
-        from h2a_agent.assemble import make_provider, running_agent
+        from h2a_agent.assemble import connect, make_provider, running_agent
+        from h2a_agent.model_choice import ModelChoice
         from h2a_tui.app import H2AApp
 
         session = _session(args, paths)
         async with running_agent(settings, paths, session, make_provider(settings)) as agent:
             notice = _FELL_BACK if settings.fell_back else ""
-            app = H2AApp(agent, screen, settings.theme, notice=notice)
+            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
+            offers = models.offers if settings.fell_back else None
+            app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
             for number in (signal.SIGTERM, signal.SIGHUP):
@@ -304,7 +327,7 @@ def _list_sessions(paths: Paths) -> int:
 
 _FELL_BACK: Final = (
     "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
-    "ANTHROPIC_API_KEY or give --base-url."
+    "ANTHROPIC_API_KEY, run h2a-chat key set NAME, or give --model ollama/NAME or --base-url."
 )
 
 

@@ -21,6 +21,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    ModelChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -137,7 +138,7 @@ class Document:
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status():
+            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged():
                 pass  # the queue panel and the status line show them
             case _:
                 assert_never(event)
