@@ -123,7 +123,8 @@ def _known_at(schema: Any, path: Sequence[int | str]) -> tuple[str, ...]:
 
 def _with_line(lines: list[str], key: str, value: str) -> list[str]:
     """`lines` with `key = value` in place of the line that sets it, or in front of the first table."""
-    line = f'{key} = "{value}"\n'
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    line = f'{key} = "{escaped}"\n'
     top = next((at for at, text in enumerate(lines) if text.lstrip().startswith("[")), len(lines))
     for at in range(top):
         if re.match(rf"\s*{key}\s*=", lines[at]):

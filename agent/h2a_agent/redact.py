@@ -1,13 +1,14 @@
 """Takes secrets out of text that leaves the program: crash reports, error messages, logs.
 
 Whoever loads a key tells it here, and `redact` then knows it by its exact value and in the forms it takes on
-its way: URL-encoded, and inside base64 at any offset. Patterns of what keys look like would miss some and hit
+its way: escaped, URL-encoded, and inside base64 at any offset. Patterns of what keys look like would miss some and hit
 what is none.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Final
 from urllib.parse import quote
@@ -37,7 +38,7 @@ def redact(text: str) -> str:
 
 def _forms_of(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
-    forms = {secret, quote(secret, safe=""), quote(secret)}
+    forms = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(raw)[2:-1]}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for offset in range(3):
             # Characters that also hold bits of what stands before or behind the secret are not its own.

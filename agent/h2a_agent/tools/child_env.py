@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from h2a_agent.redact import redact
+
 __all__ = ["child_env"]
 
 # Our keys and the user's never reach a command the model wrote.
@@ -40,5 +42,9 @@ _QUIET: Final[Mapping[str, str]] = {
 
 def child_env(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment for a child process, with `extra` on top."""
-    kept = {name: value for name, value in os.environ.items() if not _SECRET_NAME.fullmatch(name)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _SECRET_NAME.fullmatch(name) and redact(value) == value  # a key may have any name
+    }
     return {**kept, **_QUIET, **extra}
