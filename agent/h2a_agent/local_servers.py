@@ -29,7 +29,7 @@ _MOST_MODELS: Final = 2000
 
 
 class NoList(Exception):
-    """A server did not list its models; the message says why in one line."""
+    """A server did not list its models; the message says why, in a few words that follow its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def list_models(info: ProviderInfo, key: str = "") -> tuple[str, ...]:
         NoList: it cannot be reached, refuses, does not list models, or takes more than 5 s.
     """
     if not info.models_url or origin_of(info.models_url) != info.origin:
-        raise NoList(f"{info.name} does not list its models.")
+        raise NoList("does not list its models")
     try:
         async with (
             await _client(trust_env=not is_loopback(info.models_url)) as client,
@@ -63,7 +63,7 @@ async def list_models(info: ProviderInfo, key: str = "") -> tuple[str, ...]:
         ):
             return _names(await _get(client, info, key), "")
     except TimeoutError:
-        raise NoList(f"{info.name} ({info.origin}) did not answer in time.") from None
+        raise NoList(f"{info.origin} did not answer in time") from None
 
 
 # --------------------------------------------------------- helpers, in call order
@@ -103,28 +103,31 @@ async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: str) -> Any:
     try:
         async with client.stream("GET", info.models_url, headers=headers) as response:
             if response.status_code in (401, 403):
-                raise NoList(f"{info.name} ({info.origin}) refuses the key.")
+                raise NoList(f"{info.origin} refuses the key")
             if response.status_code != 200:
-                raise NoList(f"{info.name} ({info.origin}) answered HTTP {response.status_code}.")
+                raise NoList(f"{info.origin} answered HTTP {response.status_code}")
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
                 if len(body) > _MOST_BYTES:
-                    raise NoList(f"{info.name} ({info.origin}) does not list models.")
+                    raise NoList(f"{info.origin} does not list models")
+    except httpx2.ConnectError as error:
+        near = f"not running at {info.origin}"
+        raise NoList(near if info.local else f"{info.origin} cannot be reached") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise NoList(one_line(f"{info.name} ({info.origin}) cannot be reached: {error}", 200)) from error
+        raise NoList(one_line(f"{info.origin}: {error}", 200)) from error
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise NoList(f"{info.name} ({info.origin}) does not list models.") from error
+        raise NoList(f"{info.origin} does not list models") from error
 
 
 def _names(answer: Any, owned_by: str) -> tuple[str, ...]:
     """The ids in the list that both APIs use, `{"data": [{"id": ...}]}`; those of `owned_by` if it is given."""
     entries = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(entries, list):
-        raise NoList("what answered is not a list of models.")
+        raise NoList("what answered is not a list of models")
     good = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
     if (entries and not good) or (owned_by and not any(e.get("owned_by") == owned_by for e in good)):
-        raise NoList("what answered is not the server meant.")
+        raise NoList("what answered is not the server meant")
     return tuple(name for entry in good[:_MOST_MODELS] if (name := one_line(entry["id"], 200).strip()))

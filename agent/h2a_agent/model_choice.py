@@ -41,11 +41,15 @@ class Switchable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """One provider as a list shows it: its models as far as they are known, and what keeps it from being used."""
+    """One provider as a list shows it: its models as far as they are known, and what is the matter with it.
+
+    One that is not `usable` lacks its key or does not run.
+    """
 
     name: str
     models: tuple[str, ...]
     trouble: str = ""
+    usable: bool = True
 
 
 class ModelChoice:
@@ -111,7 +115,7 @@ class ModelChoice:
     async def overview(self) -> list[ProviderView]:
         """Every provider with the models known of it so far; those that can be used come first."""
         views = await asyncio.gather(*(self._view(info) for info in self._all()))
-        return sorted(views, key=lambda view: (view.name != self._agent.provider_name, bool(view.trouble)))
+        return sorted(views, key=lambda view: (view.name != self._agent.provider_name, not view.usable))
 
     async def refresh(self) -> None:
         """Ask every provider that can be used for its models; what goes wrong stands in the overview."""
@@ -125,7 +129,7 @@ class ModelChoice:
             count = f"{len(server.models)} model{'' if len(server.models) == 1 else 's'}"
             lines.append(f"{server.provider} is running here with {count}: /model {server.provider}/NAME")
         for info in self._all():
-            if not info.local and not await self._missing(info):
+            if not info.local and await self._has_key(info):
                 name = info.name if info.model else f"{info.name}/NAME"
                 lines.append(f"There is a key for {info.name}: /model {name}")
         return lines
@@ -183,20 +187,22 @@ class ModelChoice:
             raise ConfigError(f"There is no key for {info.name}: {ways}.")
         return key.value if key else ""
 
-    async def _missing(self, info: ProviderInfo) -> str:
-        """What is missing to use `info`, "" for nothing."""
+    async def _has_key(self, info: ProviderInfo) -> bool:
         try:
-            await self._key(info)
-        except ConfigError as error:
-            return str(error)
-        return ""
+            return bool(await self._key(info))
+        except ConfigError:
+            return False
 
     async def _view(self, info: ProviderInfo) -> ProviderView:
         models = self._lists.get(info.name) or tuple(
             dict.fromkeys([*filter(None, [info.model]), *info.models])
         )
-        trouble = await self._missing(info) or self._troubles.get(info.name, "")
-        return ProviderView(info.name, models, trouble)
+        try:
+            await self._key(info)
+        except ConfigError:
+            return ProviderView(info.name, models, f"no key: h2a-chat key set {info.name}", usable=False)
+        trouble = self._troubles.get(info.name, "")
+        return ProviderView(info.name, models, trouble, usable=not (info.local and trouble))
 
     async def _ask(self, info: ProviderInfo) -> None:
         try:

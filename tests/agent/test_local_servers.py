@@ -171,7 +171,7 @@ async def test_what_goes_wrong_is_one_line(body: bytes, head: str, words: str) -
 
 
 async def test_a_server_that_is_not_there_is_one_line(unused_port: Callable[[], int]) -> None:
-    assert "near (127.0.0.1:" in await refusal(at(f"http://127.0.0.1:{unused_port()}"))
+    assert "not running at 127.0.0.1:" in await refusal(at(f"http://127.0.0.1:{unused_port()}"))
 
 
 async def test_names_are_made_safe() -> None:

@@ -87,22 +87,28 @@ async def _list(chat: Chat, models: ModelChoice) -> None:
 
 
 def models_table(views: Iterable[ProviderView], current: str) -> Table:
-    """Every provider with its models, the current one marked."""
+    """What can be chosen, the current one marked; then, a line each, what cannot and why."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=1)
     table.add_column(overflow="fold")
+    table.add_column(overflow="fold", style="dim")
     for view in views:
-        now = current.partition("/")[0] == view.name
-        table.add_row("", Text(view.name, "bold"))
-        models = view.models
-        if now and (name := current.partition("/")[2]) not in models:
-            models = (name, *models)
-        for model in models if now else models[:_MOST]:
-            name = f"{view.name}/{model}"
-            table.add_row("●" if name == current else "", name)
-        if not now and len(models) > _MOST:
-            table.add_row("", Text(f"and {len(models) - _MOST} more", "dim"))
+        for name in _names(view, current):
+            table.add_row("●" if name == current else "", Text(name), "")
         if view.trouble:
-            table.add_row("", Text(view.trouble, "dim"))
-    table.add_row("", Text(f"\n/model PROVIDER/NAME chooses one; with {_SAVE} for the next starts, too."))
+            table.add_row("", Text(view.name, "dim"), Text(view.trouble))
+        elif len(view.models) > _MOST:
+            table.add_row("", "", f"and {len(view.models) - _MOST} more of {view.name}")
+    table.add_row("", "", "")
+    table.add_row("", "/model PROVIDER/NAME", f"chooses one; with {_SAVE} for the next starts, too")
     return table
+
+
+def _names(view: ProviderView, current: str) -> list[str]:
+    """The models of `view` as one names them, as many as there is room for; the current one is always there."""
+    if not view.usable:
+        return []
+    names = [f"{view.name}/{model}" for model in view.models[:_MOST]]
+    if current.partition("/")[0] == view.name and current not in names:
+        names.insert(0, current)
+    return names
