@@ -16,7 +16,9 @@ from h2a_agent.agent import Agent
 from h2a_agent.assemble import connect
 from h2a_agent.catalogue import Catalogue, ProviderInfo, presets
 from h2a_agent.config_error import ConfigError
+from h2a_agent.content import plain_text
 from h2a_agent.events import AnyEvent, ModelChanged, TokenStream
+from h2a_agent.history import AssistantEntry
 from h2a_agent.keys import Keys
 from h2a_agent.model_choice import ModelChoice, ProviderView
 from h2a_agent.models import model_info
@@ -44,9 +46,10 @@ class World:
         )
         folder = tmp_path / "project"
         folder.mkdir()
+        self.session = Session.create(tmp_path / "sessions", folder)
         self.agent = Agent(
             self.connect(catalogue.get("near"), "", "near-model"),
-            session=Session.create(tmp_path / "sessions", folder),
+            session=self.session,
             settings=RunSettings("near-model", mode="full"),
             tools=default_tools(),
             spill_dir=folder,
@@ -122,18 +125,20 @@ async def test_a_change_in_mid_answer_holds_from_the_next_step_and_the_old_strea
     world: World,
 ) -> None:
     world.near.script(Answer(text(["I look ", gate("mid"), "around."]), tool("bash", {"command": "true"})))
-    world.far.script(Answer(text("Seen.")))
+    world.far.script(Answer(text([gate("far"), "Seen."])))
     world.agent.prompt("look")
     await world.near.reached("mid")
     await world.has_said("I look ")
     await world.choice.choose("far/far-model")
     assert (world.closed, world.near.client_has_left(1)) == ([], False)
     world.near.open("mid")
+    await world.far.reached("far")
+    await until(lambda: world.closed == ["near"])
+    world.far.open("far")
     await world.settle()
     assert (await world.near.request(1)).finished
     (request,) = world.far.requests
     assert "I look around." in str(request.messages), "the first half of the run is the second's context"
-    assert world.closed == ["near"]
 
 
 async def test_a_change_in_the_last_answer_closes_the_old_provider_when_the_run_is_over(world: World) -> None:
@@ -159,6 +164,26 @@ async def test_a_steer_after_a_change_cuts_the_old_model_and_asks_the_new_one(wo
     await world.near.disconnected(1)
     (request,) = world.far.requests
     assert "shorter" in str(request.messages[-1])
+
+
+async def test_what_is_written_of_an_answer_under_way_names_who_gives_it(world: World) -> None:
+    world.near.script(Answer(text(["One ", gate("mid"), "two ", gate("end")])))
+    world.agent.prompt("count")
+    await world.near.reached("mid")
+    await world.choice.choose("far/far-model")
+    world.near.open("mid")
+    await world.near.reached("end")
+    await world.has_said("two ")
+    path = world.session.path
+    await until(lambda: b"two " in path.read_bytes())
+    copy = path.with_name("copy.jsonl")
+    copy.write_bytes(path.read_bytes())  # what the disk holds if the program dies now
+    again = Session.open(copy)
+    (answer,) = [entry for entry in again.history.entries if isinstance(entry, AssistantEntry)]
+    again.close()
+    assert (plain_text(answer.content), answer.model) == ("One two ", "near-model")
+    world.near.open("end")
+    await world.settle()
 
 
 async def test_while_nothing_runs_the_old_provider_is_closed_at_once(world: World) -> None:
