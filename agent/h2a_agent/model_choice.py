@@ -92,7 +92,7 @@ class ModelChoice:
         info, model = self._meant(reference)
         key = await self._key(info)
         if save:
-            self._save(info.name, model)
+            await asyncio.to_thread(self._save, info.name, model)
         if info.name == self._agent.provider_name:
             self._agent.configure(model=model)
         else:

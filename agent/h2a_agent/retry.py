@@ -41,7 +41,7 @@ ADVICE: Final[Mapping[FailureKind, str]] = MappingProxyType(
         FailureKind.RATE_LIMIT: "Wait a little and send again.",
         FailureKind.OVERLOADED: "The service is overloaded; send again in a while.",
         FailureKind.SERVER: "The service has a problem; send again in a while.",
-        FailureKind.CONNECTION: "Check the network and the address (--base-url), then send again.",
+        FailureKind.CONNECTION: "Is the server running? Check the network and the address, then send again.",
         FailureKind.TIMEOUT: "The service did not answer in time; send again.",
         FailureKind.INTERRUPTED: "The connection broke; send again to go on.",
         FailureKind.PROTOCOL: "What answered is not the Messages API; check the address (--base-url).",

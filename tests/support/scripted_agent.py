@@ -49,7 +49,7 @@ class ScriptedAgent:
         self.provider_name = "scripted"
         self.settings = RunSettings("scripted-1")
         self.calls: list[tuple[Any, ...]] = []
-        self.warmed_up = False
+        self.warm_ups = 0
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -158,7 +158,7 @@ class ScriptedAgent:
         return list(self._past)
 
     async def warm_up(self) -> None:
-        self.warmed_up = True
+        self.warm_ups += 1
 
     async def settled(self) -> None:
         return None

@@ -50,6 +50,7 @@ async def test_a_model_is_changed_while_the_agent_works_and_the_status_line_says
         await enter(chat, "/model near/m2")
         await chat.until(lambda: "near/m2 answers from the next step on" in chat.rows()[-1])
         assert chat.last_call == ("use", "near", "m2")
+        await chat.until(lambda: chat.agent.warm_ups == 2)  # once after the first frame, once for the new one
         assert chat.draft == ""
         chat.screen.status_line.notice("")
         await chat.settle()

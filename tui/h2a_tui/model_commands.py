@@ -14,6 +14,7 @@ from h2a_agent.model_choice import LEVELS, ModelChoice, ProviderView
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from h2a_tui.client import Client
     from h2a_tui.screens.page import PageScreen
 
 __all__ = ["model_command", "models_table", "suggest_models", "thinking_command"]
@@ -25,6 +26,8 @@ _SAVE: Final = "--save"
 class Chat(Protocol):
     """What these commands use of the chat."""
 
+    @property
+    def client(self) -> Client: ...
     @property
     def models(self) -> ModelChoice | None: ...
     def notice(self, text: str) -> None: ...
@@ -78,6 +81,8 @@ async def _choose(chat: Chat, models: ModelChoice, name: str, *, save: bool) -> 
         chat.notice(await models.choose(name, save=save))
     except ConfigError as error:
         _ = chat.show_page("Model", Text(str(error)))  # a line that says what to do must be read whole
+    else:
+        await chat.client.warm_up()
 
 
 async def _list(chat: Chat, models: ModelChoice) -> None:
