@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,8 @@ from h2a_agent.events import (
     Decision,
     Error,
     InputRestored,
+    JobItem,
+    JobsChanged,
     Kind,
     ModelChanged,
     Phase,
@@ -47,7 +48,6 @@ from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
-from h2a_agent.tools.process_tree import end_leftovers
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -104,6 +104,7 @@ class Agent:
             if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
+        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -195,6 +196,14 @@ class Agent:
         if question is None or question.done() or decision is Decision.WITHDRAWN:
             return False
         question.set_result(Approval(decision, note))
+        return True
+
+    async def stop_job(self, number: int) -> bool:
+        """End the background command `number`; False when it has ended already, or there is none."""
+        job = self._toolbox.jobs.get(number)
+        if job is None or job.over.is_set():
+            return False
+        await self._toolbox.jobs.stop(job)
         return True
 
     # ------------------------------------------------------------ looking
@@ -305,7 +314,7 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
+        await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
         self._close_retired()
@@ -364,7 +373,7 @@ class Agent:
                     return
                 self._run = run = self._new_run()
         except Exception as error:  # noqa: BLE001  a bug of ours: the session stays usable, the person hears of it
-            _log.error("the run failed\n%s", redact(traceback.format_exc()))
+            _log.exception("the run failed")
             inbox = self._session.inbox
             inbox.give_back(item.id for item in inbox.waiting())
             inbox.hold()
@@ -401,6 +410,14 @@ class Agent:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+    def _jobs_changed(self) -> None:
+        running = self._toolbox.jobs.running
+        items = (
+            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
+            for job in self._toolbox.jobs.all
+        )
+        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

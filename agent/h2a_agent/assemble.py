@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from h2a_agent.catalogue import DEMO, ProviderInfo
 from h2a_agent.config import Settings
+from h2a_agent.keys import Key
 from h2a_agent.models import learn
 from h2a_agent.paths import Paths, private_folder
 
@@ -25,13 +26,13 @@ __all__ = ["connect", "make_provider", "open_session", "running_agent"]
 
 def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
     """The provider that was chosen. The demo speaks at its reading speed unless told otherwise."""
-    return connect(
-        settings.provider, settings.api_key, settings.run.model, demo_tokens_per_s=demo_tokens_per_s
-    )
+    return connect(settings.provider, settings.key, settings.run.model, demo_tokens_per_s=demo_tokens_per_s)
 
 
-def connect(info: ProviderInfo, key: str, model: str, *, demo_tokens_per_s: float | None = None) -> Provider:
-    """A provider that talks to the server of `info` with `key` ("" for none). Nothing is sent yet."""
+def connect(
+    info: ProviderInfo, key: Key | None, model: str, *, demo_tokens_per_s: float | None = None
+) -> Provider:
+    """A provider that talks to the server of `info` with `key`. Nothing is sent yet."""
     if info.name == DEMO.name:
         from h2a_agent.providers.demo import READING_SPEED, DemoProvider
 
@@ -39,7 +40,14 @@ def connect(info: ProviderInfo, key: str, model: str, *, demo_tokens_per_s: floa
     from h2a_agent.providers.anthropic import AnthropicProvider
 
     learn(info.models)
-    return AnthropicProvider(model, api_key=key, base_url=info.base_url, name=info.name, key_header=info.auth)
+    return AnthropicProvider(
+        model,
+        api_key=key.value if key else "",
+        base_url=info.base_url,
+        name=info.name,
+        key_header=info.auth,
+        key_source=key.source if key else "",
+    )
 
 
 def open_session(

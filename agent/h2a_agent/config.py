@@ -42,7 +42,7 @@ _RUN_KEYS: Final = (
 class Settings:
     """Everything that was set, checked.
 
-    `provider` is the chosen one where it was chosen to be, `api_key` is "" where none is meant for it.
+    `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
     for the default. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
     `api_keys` hold the other providers one may change to.
@@ -50,7 +50,7 @@ class Settings:
 
     provider: ProviderInfo
     run: RunSettings
-    api_key: str = field(default="", repr=False)
+    key: Key | None = None
     fell_back: bool = False
     theme: str = ""
     enter: Literal["steer", "next-step"] = "steer"
@@ -59,6 +59,11 @@ class Settings:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)
+
+    @property
+    def api_key(self) -> str:
+        """The key's value, "" where there is none."""
+        return self.key.value if self.key else ""
 
 
 class _Given(NamedTuple):
@@ -86,30 +91,30 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
         for key, value in flags.items()
         if value is not None
     }
-    for key, name in _FROM_ENVIRONMENT.items():
+    for setting, name in _FROM_ENVIRONMENT.items():
         if value := environ.get(name, "").strip():
-            given.setdefault(key, _Given(value, name, _ENVIRONMENT))
+            given.setdefault(setting, _Given(value, name, _ENVIRONMENT))
     file = read_file(paths.config_file)
     catalogue, api_keys = Catalogue(file.pop("providers", None)), Keys(paths.keys_dir, environ)
-    for key, value in file.items():
-        given.setdefault(key, _Given(value, str(paths.config_file), _FILE))
+    for setting, value in file.items():
+        given.setdefault(setting, _Given(value, str(paths.config_file), _FILE))
     if "base_url" in given:
         _check_url(given["base_url"])
 
     chosen, model = _choose(given, file, catalogue)
-    provider, key_found = _find(chosen, given, file, catalogue, api_keys, environ)
+    provider, key = _find(chosen, given, file, catalogue, api_keys, environ)
     if provider is DEMO:
         model = provider.model
     elif not (model := model or provider.model):
         raise ConfigError(
             f"Provider {provider.name!r} has no default model: name one, as in --model {provider.name}/NAME."
         )
-    values = {key: one.value for key, one in given.items() if key not in ("provider", "model", "base_url")}
-    run = RunSettings(model, **{key: values.pop(key) for key in _RUN_KEYS if key in values})
+    values = {name: one.value for name, one in given.items() if name not in ("provider", "model", "base_url")}
+    run = RunSettings(model, **{name: values.pop(name) for name in _RUN_KEYS if name in values})
     return Settings(
         provider,
         run,
-        api_key=key_found.value if key_found else "",
+        key=key,
         fell_back=provider is DEMO and chosen is None,
         catalogue=catalogue,
         api_keys=api_keys,

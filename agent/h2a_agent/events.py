@@ -34,6 +34,8 @@ __all__ = [
     "Event",
     "InputRestored",
     "Interrupt",
+    "JobItem",
+    "JobsChanged",
     "Kind",
     "ModelChanged",
     "Outcome",
@@ -322,6 +324,27 @@ class ModelChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobItem:
+    """A command in the background as a screen shows it. `started_at` is seconds since the epoch.
+
+    `exit_code` is the command's own once it has ended; what it has left behind may still be `running`.
+    """
+
+    number: int
+    command: str
+    started_at: float
+    running: bool
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsChanged(Event):
+    """A background command has begun or ended. `jobs` are all of this agent's, in the order they began."""
+
+    jobs: tuple[JobItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
     """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`."""
 
@@ -381,6 +404,7 @@ AnyEvent: TypeAlias = (
     | Interrupt
     | Status
     | ModelChanged
+    | JobsChanged
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from h2a_agent.catalogue import ProviderInfo, is_loopback, origin_of
+from h2a_agent.keys import Key
 from h2a_agent.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ async def find_local_servers(providers: Iterable[ProviderInfo]) -> list[LocalSer
     return [answer for answer in answers if answer is not None]
 
 
-async def list_models(info: ProviderInfo, key: str = "") -> tuple[str, ...]:
+async def list_models(info: ProviderInfo, key: Key | None = None) -> tuple[str, ...]:
     """The names of the models `info` offers, as its server orders them.
 
     Raises:
@@ -83,13 +84,13 @@ async def _client(*, trust_env: bool) -> httpx2.AsyncClient:
 async def _probe(client: httpx2.AsyncClient, info: ProviderInfo) -> LocalServer | None:
     try:
         async with asyncio.timeout(_PROBE_S):
-            names = _names(await _get(client, info, ""), info.owned_by)
+            names = _names(await _get(client, info, None), info.owned_by)
     except (NoList, TimeoutError):
         return None
     return LocalServer(info.name, names)
 
 
-async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: str) -> Any:
+async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: Key | None) -> Any:
     """The JSON at the provider's list.
 
     Raises:
@@ -98,8 +99,9 @@ async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: str) -> Any:
     import httpx2
 
     headers = {"accept": "application/json", "anthropic-version": "2023-06-01"}
-    if key:
-        headers |= {"x-api-key": key} if info.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
+    if key is not None:
+        value = key.value
+        headers |= {"x-api-key": value} if info.auth == "x-api-key" else {"authorization": f"Bearer {value}"}
     try:
         async with client.stream("GET", info.models_url, headers=headers) as response:
             if response.status_code in (401, 403):

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, get_args
 from h2a_agent.catalogue import DEMO, Catalogue, ProviderInfo
 from h2a_agent.config_error import ConfigError
 from h2a_agent.config_file import read_file, set_keys
-from h2a_agent.keys import Keys
+from h2a_agent.keys import Key, Keys
 from h2a_agent.local_servers import NoList, find_local_servers, list_models
 from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings, ThinkingLevel
@@ -61,7 +61,7 @@ class ModelChoice:
         catalogue: Catalogue,
         keys: Keys,
         config_file: Path,
-        connect: Callable[[ProviderInfo, str, str], Provider],
+        connect: Callable[[ProviderInfo, Key | None, str], Provider],
     ) -> None:
         self._agent = agent
         self._catalogue = catalogue
@@ -174,8 +174,8 @@ class ModelChoice:
             raise ConfigError(f"{name} has no default model: /model {name}/NAME; /model alone lists them.")
         return info, model
 
-    async def _key(self, info: ProviderInfo) -> str:
-        """The key for `info`, "" where it needs none; in a thread, because a keyring may take its time.
+    async def _key(self, info: ProviderInfo) -> Key | None:
+        """The key for `info`, None where it needs none; in a thread, because a keyring may take its time.
 
         Raises:
             ConfigError: it needs one, or the one there is cannot be used.
@@ -185,11 +185,11 @@ class ModelChoice:
             ways = f"h2a-chat key set {info.name}"
             ways += f", or set {info.key_env} and start again" if info.key_env else ""
             raise ConfigError(f"There is no key for {info.name}: {ways}.")
-        return key.value if key else ""
+        return key
 
     async def _has_key(self, info: ProviderInfo) -> bool:
         try:
-            return bool(await self._key(info))
+            return await self._key(info) is not None
         except ConfigError:
             return False
 

@@ -33,15 +33,15 @@ ATTEMPTS: Final[Mapping[FailureKind, int]] = MappingProxyType(
 # What a person can do about it, one sentence each.
 ADVICE: Final[Mapping[FailureKind, str]] = MappingProxyType(
     {
-        FailureKind.AUTHENTICATION: "The server refuses the API key; h2a-chat key list says where it comes from.",
-        FailureKind.PERMISSION: "The key may not use this model; choose another with /model.",
-        FailureKind.NOT_FOUND: "Check the model's name (/model lists them) and the address (--base-url).",
+        FailureKind.AUTHENTICATION: "Check the API key (ANTHROPIC_API_KEY), then send again.",
+        FailureKind.PERMISSION: "The key may not use this model; choose another with --model.",
+        FailureKind.NOT_FOUND: "Check the model's name (--model) and the address (--base-url).",
         FailureKind.INVALID_REQUEST: "The server refused the request; your message is in the session.",
         FailureKind.TOO_LARGE: "The conversation is too large for the model; start a new session.",
         FailureKind.RATE_LIMIT: "Wait a little and send again.",
         FailureKind.OVERLOADED: "The service is overloaded; send again in a while.",
         FailureKind.SERVER: "The service has a problem; send again in a while.",
-        FailureKind.CONNECTION: "Is the server running? Check the network and the address, then send again.",
+        FailureKind.CONNECTION: "Check the network and the address (--base-url), then send again.",
         FailureKind.TIMEOUT: "The service did not answer in time; send again.",
         FailureKind.INTERRUPTED: "The connection broke; send again to go on.",
         FailureKind.PROTOCOL: "What answered is not the Messages API; check the address (--base-url).",

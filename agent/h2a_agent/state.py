@@ -22,6 +22,8 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    JobItem,
+    JobsChanged,
     ModelChanged,
     Phase,
     QueueChanged,
@@ -80,6 +82,7 @@ class State:
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
     retry: RetryScheduled | None = None
+    jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
@@ -170,6 +173,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return _status(state, event)
         case ModelChanged():
             return replace(state, chosen=event)
+        case JobsChanged():
+            return replace(state, jobs=event.jobs)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():

@@ -247,6 +247,7 @@ class _Call:
             call_id=self.block.id,
             emit=self._emit,
             files=self._run.toolbox.files,
+            jobs=self._run.toolbox.jobs,
         )
         if (refusal := await self._permit(tool, params, ctx)) is not None:
             return refusal

@@ -13,6 +13,7 @@ import pytest
 from h2a_agent.catalogue import presets
 from h2a_agent.config import ConfigError, Settings, load
 from h2a_agent.config_file import set_keys
+from h2a_agent.keys import Key
 from h2a_agent.models import ModelInfo, Price
 from h2a_agent.paths import Paths, find_paths, private_folder
 
@@ -147,7 +148,7 @@ def test_a_config_file_in_the_working_directory_is_not_read(
     (repository / "config.toml").write_text('base_url = "http://evil.example"', "utf-8")
     monkeypatch.chdir(repository)
     assert load(paths, {}, KEY) == Settings(
-        presets()["anthropic"], load(paths, {}, KEY).run, api_key="sk-test"
+        presets()["anthropic"], load(paths, {}, KEY).run, key=Key("sk-test", "ANTHROPIC_API_KEY")
     )
 
 

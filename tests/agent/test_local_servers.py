@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from h2a_agent.catalogue import ProviderInfo
+from h2a_agent.keys import Key
 from h2a_agent.local_servers import LocalServer, NoList, find_local_servers, list_models
 from support.messages_api import MessagesServer
 
@@ -61,7 +62,7 @@ def at(url: str, **facts: object) -> ProviderInfo:
     return replace(ProviderInfo("near", url, local=True, models_url=f"{url}/v1/models"), **facts)
 
 
-async def refusal(info: ProviderInfo, key: str = "") -> str:
+async def refusal(info: ProviderInfo, key: Key | None = None) -> str:
     with pytest.raises(NoList) as caught:
         await list_models(info, key)
     assert "\n" not in str(caught.value)
@@ -136,7 +137,7 @@ async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
 )
 async def test_a_list_is_asked_for_with_the_key_in_its_header(auth: str, header: bytes) -> None:
     async with Odd.answering(MODELS) as other:
-        assert await list_models(at(other.url, auth=auth), "sk-1") == ("small", "large")
+        assert await list_models(at(other.url, auth=auth), Key("sk-1", "a test")) == ("small", "large")
     (request,) = other.requests
     assert request.startswith(b"GET /v1/models ")
     assert header in request.lower()
@@ -146,14 +147,14 @@ async def test_a_list_is_asked_for_with_the_key_in_its_header(auth: str, header:
 async def test_a_redirect_takes_the_key_nowhere() -> None:
     async with Odd.answering(MODELS) as thief:
         async with Odd.answering(b"", f"307 Temporary\r\nlocation: {thief.url}/v1/models") as other:
-            assert "HTTP 307" in await refusal(at(other.url), "sk-1")
+            assert "HTTP 307" in await refusal(at(other.url), Key("sk-1", "a test"))
         assert thief.requests == []
 
 
 async def test_a_list_elsewhere_than_the_server_is_not_asked_for() -> None:
     async with Odd.answering(MODELS) as thief:
         assert "does not list" in await refusal(
-            at("https://models.example", models_url=f"{thief.url}/v1/models"), "k"
+            at("https://models.example", models_url=f"{thief.url}/v1/models"), Key("sk-1", "a test")
         )
         assert thief.requests == []
 

@@ -19,7 +19,7 @@ from h2a_agent.config_error import ConfigError
 from h2a_agent.content import plain_text
 from h2a_agent.events import AnyEvent, ModelChanged, TokenStream
 from h2a_agent.history import AssistantEntry
-from h2a_agent.keys import Keys
+from h2a_agent.keys import Key, Keys
 from h2a_agent.model_choice import ModelChoice, ProviderView
 from h2a_agent.models import model_info
 from h2a_agent.providers.base import Provider
@@ -48,7 +48,7 @@ class World:
         folder.mkdir()
         self.session = Session.create(tmp_path / "sessions", folder)
         self.agent = Agent(
-            self.connect(catalogue.get("near"), "", "near-model"),
+            self.connect(catalogue.get("near"), None, "near-model"),
             session=self.session,
             settings=RunSettings("near-model", mode="full"),
             tools=default_tools(),
@@ -64,7 +64,7 @@ class World:
             self.connect,
         )
 
-    def connect(self, info: ProviderInfo, key: str, model: str) -> Provider:
+    def connect(self, info: ProviderInfo, key: Key | None, model: str) -> Provider:
         provider = connect(info, key, model)
         close = provider.aclose
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,10 @@ class Call:
 
 
 @pytest.fixture
-async def call(tmp_path: Path) -> Call:
-    return Call(tmp_path)
+async def call(tmp_path: Path) -> AsyncIterator[Call]:
+    it = Call(tmp_path)
+    yield it
+    await it.ctx.jobs.end()
 
 
 def exists(pid: int) -> bool:
@@ -101,8 +105,13 @@ async def test_unpaired_c1_characters_become_unreadable_not_a_search_for_their_e
 
 
 async def test_background_job_is_mentioned_when_it_holds_the_output(call: Call) -> None:
-    outcome = await call.run("sleep 1 & echo started")
-    assert outcome.text == "started\n\n[A background process goes on; what it prints from now on is lost.]"
+    outcome = await call.run("sleep 30 & echo started")
+    assert (
+        outcome.text
+        == "started\n\n[What it started in the background goes on as job 1; what it prints from now on is lost.]"
+    )
+    (job,) = call.ctx.jobs.running
+    assert [line for _, line in await job.processes()] == ["sleep 30"]
 
 
 async def test_missing_workspace_is_told_not_raised(call: Call) -> None:
@@ -161,6 +170,84 @@ async def test_flood_stays_small_in_memory_on_disk_and_on_the_screen(
     assert sum(map(len, call.emitted)) < 2_000_000
     assert any("characters not shown" in piece for piece in call.emitted)
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 64 * 1024  # KB
+
+
+FLOODS = {
+    "yes": "yes",
+    "one endless line": "cat /dev/zero | tr '\\0' x",
+    "lines of one character": "yes ''",
+    "binary": "cat /dev/urandom",
+}
+
+
+@pytest.mark.soak(20)
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_any_flood_is_cut_and_stays_small(call: Call, flood: str) -> None:
+    """P3. Mutants: reading without a pause, keeping everything, a kill that hangs on a full pipe."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    task = call.start(FLOODS[flood])
+    await call.has_output.wait()
+    loop = asyncio.get_running_loop()
+    ends, worst = loop.time() + 1.5, 0.0
+    while loop.time() < ends:  # the event loop is there for others all the time
+        asked = loop.time()
+        await asyncio.sleep(0.001)
+        worst = max(worst, loop.time() - asked)
+    task.cancel()
+    outcome = await task
+    assert outcome.stopped
+    assert worst < 1.0
+    assert len(outcome.text.encode()) < MAX_BYTES + 1000
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 64 * 1024  # KB
+    assert sum(file.stat().st_size for file in call.spill_dir.iterdir()) <= 64 * 1024 * 1024
+
+
+# ------------------------------------------------------------- background jobs
+
+
+async def test_background_command_answers_at_once_and_its_output_can_be_read(call: Call) -> None:
+    outcome = await call.run("echo first; read -t 60 x <> <(:); echo never", background=True)
+    assert outcome.text == "first\n\n[Runs in the background as job 1.]"
+    (job,) = call.ctx.jobs.running
+    assert job.output is not None
+    assert job.output.fresh_text() == "(no new output)"
+    assert await call.ctx.jobs.stop(job) == 0
+    assert call.ctx.jobs.running == ()
+    assert job.exit_code == 128 + 15
+
+
+async def test_background_command_that_fails_at_once_says_so_at_once(call: Call) -> None:
+    outcome = await call.run("echo no such server; exit 3", background=True)
+    assert outcome.is_error
+    assert outcome.text == "no such server\n\n[Job 1 has ended already: exit code 3.]"
+
+
+async def test_cancelled_command_goes_on_as_a_job_when_the_user_wants_that(call: Call) -> None:
+    call.ctx = replace(call.ctx, goes_on=lambda: True)
+    task = call.start("echo before; until [ -e go ]; do sleep 0.01; done; echo after")
+    await call.has_output.wait()
+    task.cancel()
+    outcome = await task
+    assert not outcome.stopped
+    assert outcome.text.startswith("before\n\n[It goes on in the background as job 1")
+    (job,) = call.ctx.jobs.running
+    (call.workspace / "go").touch()
+    await job.over.wait()
+    assert job.exit_code == 0
+    assert job.output is not None
+    assert job.output.fresh_text() == "after"
+    assert job.output.text() == "before\nafter"
+
+
+async def test_changes_of_the_jobs_are_told(call: Call) -> None:
+    seen: list[list[str]] = []
+    jobs = call.ctx.jobs
+    jobs.changed = lambda: seen.append([job.command for job in jobs.running])
+    await call.run("sleep 60", background=True)
+    await call.run("sleep 61 & sleep 62 &")
+    await jobs.end()
+    assert seen[:2] == [["sleep 60"], ["sleep 60", "sleep 61 & sleep 62 &"]]
+    assert seen[-1] == []
 
 
 # ------------------------------------------------------------------ cut

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -62,8 +62,8 @@ class AnthropicProvider:
     machine or a private network needs none.
 
     A wrong configuration is not an error here: each stream then ends at once with a
-    `Failed(CONFIGURATION)` that says what to do. `key_header` says in which header the key goes.
-    `first_byte_timeout_s` limits the wait for the answer to
+    `Failed(CONFIGURATION)` that says what to do. `key_header` is the header the key goes
+    in, `key_source` where it was found, for people. `first_byte_timeout_s` limits the wait for the answer to
     begin, `idle_timeout_s` a pause without content (pings are none); the defaults are 60 and 90
     seconds, and 10 minutes for a local server.
     """
@@ -76,6 +76,7 @@ class AnthropicProvider:
         base_url: str | None = None,
         name: str = "anthropic",
         key_header: Literal["bearer", "x-api-key"] = "bearer",
+        key_source: str = "",
         first_byte_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
     ) -> None:
@@ -83,6 +84,7 @@ class AnthropicProvider:
         self.model = model
         self._endpoint = _endpoint(api_key, base_url, key_header)
         local = isinstance(self._endpoint, _Endpoint) and self._endpoint.local
+        self._key_source = key_source
         self._first_byte_s = first_byte_timeout_s or (_LOCAL_S if local else _FIRST_BYTE_S)
         self._idle_s = idle_timeout_s or (_LOCAL_S if local else _IDLE_S)
         self._client: asyncio.Future[anthropic.AsyncAnthropic] | None = None
@@ -160,14 +162,12 @@ class AnthropicProvider:
 
     def _redacted(self, failed: Failed) -> Failed:
         assert isinstance(self._endpoint, _Endpoint)
-        return Failed(
-            failed.kind,
-            failed.message.replace(self._endpoint.key, "[API key]")
-            if self._endpoint.secret
-            else failed.message,
-            failed.status,
-            failed.retry_after_s,
-        )
+        if not self._endpoint.secret:
+            return failed
+        message = failed.message.replace(self._endpoint.key, "[API key]")
+        if failed.kind is FailureKind.AUTHENTICATION and self._key_source:
+            message += f" (the key is from {self._key_source})"
+        return replace(failed, message=message)
 
 
 # ---------------------------------------------------------------------- configuration

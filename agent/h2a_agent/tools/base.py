@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel
 
 from h2a_agent.content import ImageBlock
+from h2a_agent.tools.jobs import Jobs
 
 __all__ = ["Effect", "Files", "Preview", "Tool", "ToolContext", "ToolOutcome", "WhenSteered"]
 
@@ -97,7 +98,8 @@ class ToolContext:
 
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
-    the model goes whole; it exists.
+    the model goes whole; it exists. `jobs` are the commands in the background; `goes_on` answers, when a call is cancelled,
+    whether the user wants a running command to go on as one.
     """
 
     workspace: Path
@@ -105,6 +107,8 @@ class ToolContext:
     call_id: str = "call"
     emit: Callable[[str], None] = field(default=lambda _text: None)
     files: Files = field(default_factory=Files)
+    jobs: Jobs = field(default_factory=Jobs)
+    goes_on: Callable[[], bool] = field(default=lambda: False)
 
     def resolve(self, path: str) -> Path:
         """`path` as an absolute path: `~` expanded, relative paths taken from the workspace. Not resolved."""

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from h2a_agent.redact import redact
+from h2a_guardian.vault import is_secret
 
 __all__ = ["child_env"]
-
-# Our keys and the user's never reach a command the model wrote.
-_SECRET_NAME: Final = re.compile(
-    r"ANTHROPIC_.*|.*(API_?KEY|TOKEN|SECRET|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|PASSWORD|PASSWD|PASSPHRASE)",
-    re.IGNORECASE,
-)
 
 _QUIET: Final[Mapping[str, str]] = {
     # No colours, no cursor games, no pager: the output is read by a model.
@@ -45,6 +39,11 @@ def child_env(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not _SECRET_NAME.fullmatch(name) and redact(value) == value  # a key may have any name
+        if not _is_ours(name) and redact(value) == value  # a key may stand under any name
     }
     return {**kept, **_QUIET, **extra}
+
+
+def _is_ours(name: str) -> bool:
+    """The user's keys, and where ours would go: nothing of that is for a command the model wrote."""
+    return name.startswith("ANTHROPIC_") or is_secret(name)

@@ -56,7 +56,7 @@ async def records(
     if program is None:
         raise FileProblem(_MISSING, "ripgrep is not installed")
     try:
-        child = Child.start([program, *ALWAYS, *arguments], folder)
+        child = await Child.start([program, *ALWAYS, *arguments], folder)
     except OSError as error:
         raise FileProblem(f"ripgrep could not be started: {error}.", "ripgrep did not start") from None
     rest = first = b""

@@ -21,6 +21,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    JobsChanged,
     ModelChanged,
     QueueChanged,
     RetryScheduled,
@@ -138,8 +139,8 @@ class Document:
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged():
-                pass  # the queue panel and the status line show them
+            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
+                pass  # the queue panel, the status line and /jobs show them
             case _:
                 assert_never(event)
 
