@@ -22,6 +22,7 @@ from h2a_agent.run_settings import RunSettings
 
 __all__ = ["ConfigError", "Settings", "load", "load_providers"]
 
+_DEFAULT: Final = "anthropic"
 _URL_VARIABLE: Final = "ANTHROPIC_BASE_URL"
 _URL_KEY: Final = "ANTHROPIC_API_KEY"
 _ANY_KEY: Final = "H2A_API_KEY"
@@ -101,21 +102,14 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
     if "base_url" in given:
         _check_url(given["base_url"])
 
-    chosen, model = _choose(given, file, catalogue)
-    provider, key = _find(chosen, given, file, catalogue, api_keys, environ)
-    if provider is DEMO:
-        model = provider.model
-    elif not (model := model or provider.model):
-        raise ConfigError(
-            f"Provider {provider.name!r} has no default model: name one, as in --model {provider.name}/NAME."
-        )
+    provider, model, key, fell_back = _Choice(given, file, catalogue, api_keys, environ).made()
     values = {name: one.value for name, one in given.items() if name not in ("provider", "model", "base_url")}
     run = RunSettings(model, **{name: values.pop(name) for name in _RUN_KEYS if name in values})
     return Settings(
         provider,
         run,
         key=key,
-        fell_back=provider is DEMO and chosen is None,
+        fell_back=fell_back,
         catalogue=catalogue,
         api_keys=api_keys,
         **values,
@@ -134,85 +128,101 @@ def load_providers(paths: Paths, environ: Mapping[str, str]) -> tuple[Catalogue,
 # ------------------------------------------------------- which provider and model
 
 
-def _choose(
-    given: Mapping[str, _Given], file: Mapping[str, Any], catalogue: Catalogue
-) -> tuple[_Given | None, str]:
-    """The provider that was named, and the model without it.
+class _Choice:
+    """Which provider, where, with which model and key; made once from all that was given."""
 
-    `provider/model` names the provider, too. A provider set in a place that counts as much or more takes the
-    whole as its model's name, because many have slashes in them.
-    """
-    provider, model = given.get("provider"), given.get("model")
-    if model is None:
-        return provider, ""
-    if provider is None:
-        name, rest = catalogue.split(model.value) if "/" in model.value else ("", model.value)
-        if not name and "base_url" not in given and catalogue.mistyped(model.value):
-            catalogue.get(model.value.partition("/")[0], model.place)
-        return (model._replace(value=name) if name else None), rest
-    if provider.rank < model.rank == _FILE and provider.value != _meant_for(file, catalogue):
-        return provider, ""
-    name, rest = catalogue.split(model.value, provider.value)
-    if name == provider.value:
-        return provider, rest
-    if model.rank < provider.rank:
-        return model._replace(value=name), rest
-    return provider, model.value
+    def __init__(
+        self,
+        given: Mapping[str, _Given],
+        file: Mapping[str, Any],
+        catalogue: Catalogue,
+        keys: Keys,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._given = given
+        self._file = file
+        self._catalogue = catalogue
+        self._keys = keys
+        self._any_key, self._url_key = (environ.get(name, "").strip() for name in (_ANY_KEY, _URL_KEY))
+
+    def made(self) -> tuple[ProviderInfo, str, Key | None, bool]:
+        """Provider, model, key, and whether it is the demo because nothing was set.
+
+        Raises:
+            ConfigError: there is no such provider, or it lacks its key or a model.
+        """
+        named, model = self._named()
+        address = self._address(named)
+        if named is None and address is None and not self._has_key():
+            return DEMO, DEMO.model, None, True
+        provider = self._catalogue.get(*((named.value, named.place) if named else (_DEFAULT,)))
+        if provider is DEMO:
+            return DEMO, DEMO.model, None, False
+        if address is not None:
+            provider = self._moved(provider, address)
+        if self._any_key:
+            self._keys.give(provider, self._any_key, _ANY_KEY)
+        key = self._keys.find(provider)
+        if key is None and not provider.local:
+            raise ConfigError(_no_key(provider, moved=address is not None))
+        if not (model := model or provider.model):
+            name = provider.name
+            raise ConfigError(f"Provider {name!r} has no default model: name one, as in --model {name}/NAME.")
+        return provider, model, key, False
+
+    def _named(self) -> tuple[_Given | None, str]:
+        """The provider that was named, and the model without it.
+
+        `provider/model` names the provider, too. A provider set in a place that counts as much or more takes
+        the whole as its model's name, because many have slashes in them.
+        """
+        provider, model = self._given.get("provider"), self._given.get("model")
+        if model is None:
+            return provider, ""
+        if provider is None:
+            name, rest = self._catalogue.split(model.value) if "/" in model.value else ("", model.value)
+            if not name and "base_url" not in self._given and self._catalogue.mistyped(model.value):
+                self._catalogue.get(model.value.partition("/")[0], model.place)
+            return (model._replace(value=name) if name else None), rest
+        if provider.rank < model.rank == _FILE and provider.value != self._file_is_for():
+            return provider, ""
+        name, rest = self._catalogue.split(model.value, provider.value)
+        if name == provider.value:
+            return provider, rest
+        if model.rank < provider.rank:
+            return model._replace(value=name), rest
+        return provider, model.value
+
+    def _address(self, named: _Given | None) -> _Given | None:
+        """The `base_url` that is meant for the chosen provider: one may have been written for another."""
+        address = self._given.get("base_url")
+        if address is None or address.rank == _COMMAND_LINE:
+            return address
+        meant_for = _DEFAULT if address.place == _URL_VARIABLE else self._file_is_for()
+        return address if meant_for == (named.value if named else _DEFAULT) else None
+
+    def _file_is_for(self) -> str:
+        """Whose model and address the file sets, also where it does not say."""
+        return str(
+            self._file.get("provider") or self._catalogue.split(self._file.get("model", ""), _DEFAULT)[0]
+        )
+
+    def _has_key(self) -> bool:
+        """Is there a key for whom nobody named? Nothing is read for it when there can be none."""
+        if self._any_key or self._url_key:
+            return True
+        return self._keys.may_be_kept and self._keys.find(self._catalogue.get(_DEFAULT)) is not None
+
+    def _moved(self, provider: ProviderInfo, address: _Given) -> ProviderInfo:
+        """The provider at `address`, from now on; the environment's key goes to the environment's address."""
+        moved = provider.at(address.value.rstrip("/"))
+        self._catalogue.fix(moved)
+        if address.place == _URL_VARIABLE and self._url_key:
+            self._keys.give(moved, self._url_key, _URL_KEY)
+        return moved
 
 
-def _meant_for(file: Mapping[str, Any], catalogue: Catalogue) -> str:
-    """Whose model and address the file sets, where it does not say."""
-    return str(file.get("provider") or catalogue.split(file.get("model", ""), "anthropic")[0])
-
-
-def _find(
-    chosen: _Given | None,
-    given: Mapping[str, _Given],
-    file: Mapping[str, Any],
-    catalogue: Catalogue,
-    keys: Keys,
-    environ: Mapping[str, str],
-) -> tuple[ProviderInfo, Key | None]:
-    """The chosen provider where it was chosen to be, with its key; the demo when nothing is set."""
-    address = _address(chosen, given, file, catalogue)
-    any_key, url_key = (environ.get(name, "").strip() for name in (_ANY_KEY, _URL_KEY))
-    if chosen is None and not (address or any_key or url_key or keys.may_be_kept):
-        return DEMO, None
-    provider = catalogue.get(chosen.value, chosen.place) if chosen else catalogue.get("anthropic")
-    if provider is DEMO:
-        return DEMO, None
-
-    moved = False
-    if address is not None:
-        at = provider.at(address.value.rstrip("/"))
-        moved = at.origin != provider.origin
-        provider = at
-        catalogue.fix(provider)
-    if any_key:
-        keys.give(provider, any_key, _ANY_KEY)
-    elif moved and address is not None and address.place == _URL_VARIABLE and url_key:
-        keys.give(provider, url_key, _URL_KEY)
-    key = keys.find(provider)
-    if key is None and not provider.local:
-        if chosen is None and address is None:
-            return DEMO, None
-        raise ConfigError(_no_key(provider, moved))
-    return provider, key
-
-
-def _address(
-    chosen: _Given | None, given: Mapping[str, _Given], file: Mapping[str, Any], catalogue: Catalogue
-) -> _Given | None:
-    """The `base_url` that is meant for the chosen provider: one from elsewhere was written for another."""
-    address = given.get("base_url")
-    name = chosen.value if chosen is not None else "anthropic"
-    if address is None or address.rank == _COMMAND_LINE:
-        return address
-    meant_for = "anthropic" if address.place == _URL_VARIABLE else _meant_for(file, catalogue)
-    return address if name == meant_for else None
-
-
-def _no_key(provider: ProviderInfo, moved: bool) -> str:
+def _no_key(provider: ProviderInfo, *, moved: bool) -> str:
     ways = f"set {provider.key_env or _ANY_KEY}"
     if not moved:
         ways += f", run h2a-chat key set {provider.name}"
