@@ -248,6 +248,7 @@ class _Call:
             emit=self._emit,
             files=self._run.toolbox.files,
             jobs=self._run.toolbox.jobs,
+            goes_on=self._goes_on,
         )
         if (refusal := await self._permit(tool, params, ctx)) is not None:
             return refusal
@@ -318,6 +319,10 @@ class _Call:
             outcome.images,
             outcome.diff,
         )
+
+    def _goes_on(self) -> bool:
+        """Cut, does the command go on as a background job?"""
+        return self._cause == "steer" and self._run.settings.running_tools == "background"
 
     def _emit(self, text: str) -> None:
         if not self._closed:

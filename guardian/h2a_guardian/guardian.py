@@ -28,6 +28,7 @@ from h2a_guardian.wire import Lines, send
 __all__ = ["Guardian"]
 
 _PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
+_JOB_CONTROL: Final = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _HUNG_UP_S: Final = 1.5  # what a program whose terminal is gone has for saving, and again after SIGTERM
 _CONTINUED_S: Final = 0.02  # a group's SIGCONT reaches its members one after the other
 _LEAVE_S: Final = 3.0  # keepers give their commands 0.3 s, then kill
@@ -143,7 +144,10 @@ class Guardian:
             if pid == 0:
                 return
             if os.WIFSTOPPED(status):
-                if pid == self._program and self._terminal is not None:
+                # Without a terminal of its own only what a shell does with jobs; a SIGSTOP is somebody else's affair.
+                if pid == self._program and (
+                    self._terminal is not None or os.WSTOPSIG(status) in _JOB_CONTROL
+                ):
                     self._stop_too()
             elif pid == self._program:
                 self._status = os.waitstatus_to_exitcode(status)

@@ -28,6 +28,8 @@ from h2a_agent.session import Session
 from h2a_agent.tools import default_tools
 from support.messages_api import Answer, MessagesServer, gate, text, thinking, tool
 
+PATIENCE_S = 40.0  # the first request imports the SDK, and the machine may be busy
+
 
 class World:
     """One agent that may answer from `near` or `far`; `far` wants a key."""
@@ -76,12 +78,12 @@ class World:
         return provider
 
     async def has_said(self, words: str) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while words not in "".join(e.text for e in self.events if isinstance(e, TokenStream)):
                 self.events += await self.live.batch()
 
     async def settle(self) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             await self.agent.settled()
 
     async def refused(self, reference: str, **options: Any) -> str:
@@ -330,6 +332,6 @@ async def test_a_file_with_an_address_of_its_own_is_not_changed_behind_its_back(
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.001)

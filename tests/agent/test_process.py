@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,14 @@ def descriptors() -> dict[str, str]:
         if not target.startswith(("anon_inode:[eventpoll]", "socket:", "/proc/")):
             found[entry.name] = target
     return found
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -221,6 +230,32 @@ async def test_term_comes_first_so_that_a_program_can_clean_up(tmp_path: Path) -
         assert await child.read() == b"ready\n"
         await child.end(5.0)
     assert (tmp_path / "trace").read_text() == "cleaned\n"
+
+
+async def test_a_stopped_program_is_continued_so_that_it_can_clean_up(tmp_path: Path) -> None:
+    script = 'trap "echo cleaned > trace; exit" TERM; echo ready; kill -STOP $$'
+    async with bash(script, tmp_path) as child:
+        assert await child.read() == b"ready\n"
+        await until(lambda: state_of(child.pid) == "T")
+        await child.end(5.0)
+    assert (tmp_path / "trace").read_text() == "cleaned\n"
+
+
+async def test_what_had_ended_before_it_was_told_to_has_ended_by_itself(tmp_path: Path) -> None:
+    """Also when its keeper sees the end and the order to end it in one moment."""
+    async with bash("read x <> <(:); exit 7", tmp_path) as child:
+        keeper = parent_of(child.pid)
+        os.kill(keeper, signal.SIGSTOP)
+        await until(lambda: state_of(keeper) == "T")
+        os.kill(child.pid, signal.SIGINT)
+        await until(lambda: state_of(child.pid) == "Z")
+        ending = asyncio.create_task(child.end(0))
+        for _ in range(5):
+            await asyncio.sleep(0)  # the order is on its way
+        os.kill(keeper, signal.SIGCONT)
+        await ending
+        assert child.keeper.by_itself
+        assert child.exit_code == 128 + signal.SIGINT
 
 
 async def test_end_without_grace_kills_at_once(tmp_path: Path, tag: str) -> None:

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from h2a_agent.tools.base import ToolContext, ToolOutcome
 from h2a_agent.tools.bash import BashParams, BashTool
+from h2a_agent.tools.job_output import JobOutputParams, JobOutputTool
+from h2a_agent.tools.job_stop import JobStopParams, JobStopTool
 from h2a_agent.tools.spill import Spill
 from h2a_agent.tools.truncate import MAX_BYTES, MAX_LINES, Tail, head, tail
 
@@ -216,6 +218,17 @@ async def test_background_command_answers_at_once_and_its_output_can_be_read(cal
     assert job.exit_code == 128 + 15
 
 
+async def test_background_command_runs_on_when_its_call_is_cut(call: Call) -> None:
+    task = asyncio.create_task(call.run("sleep 60", background=True))
+    while not call.ctx.jobs.running:
+        await asyncio.sleep(0)
+    task.cancel()
+    outcome = await task
+    assert outcome.text == "[Runs in the background as job 1.]"
+    assert not outcome.stopped
+    assert [job.command for job in call.ctx.jobs.running] == ["sleep 60"]
+
+
 async def test_background_command_that_fails_at_once_says_so_at_once(call: Call) -> None:
     outcome = await call.run("echo no such server; exit 3", background=True)
     assert outcome.is_error
@@ -229,7 +242,9 @@ async def test_cancelled_command_goes_on_as_a_job_when_the_user_wants_that(call:
     task.cancel()
     outcome = await task
     assert not outcome.stopped
-    assert outcome.text.startswith("before\n\n[It goes on in the background as job 1")
+    assert outcome.text.startswith(
+        "before\n\n[The user steered. The command goes on in the background as job 1"
+    )
     (job,) = call.ctx.jobs.running
     (call.workspace / "go").touch()
     await job.over.wait()
@@ -392,3 +407,50 @@ async def test_spill_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pyt
     await spill.feed("more")
     await spill.close()
     assert spill.notice == "the whole output could not be kept: No space left on device"
+
+
+# ------------------------------------------------------------ the tools for jobs
+
+
+async def test_job_output_gives_what_is_new_and_waits_for_the_end(call: Call) -> None:
+    await call.run("echo one; until [ -e go ]; do sleep 0.01; done; echo two; exit 4", background=True)
+    read = JobOutputTool()
+    first = await read.run(JobOutputParams(job=1), call.ctx)
+    assert first.text.startswith("(no new output)") or first.text.startswith("[Job 1 has run for")
+    (call.workspace / "go").touch()
+    second = await read.run(JobOutputParams(job=1, wait_s=30), call.ctx)
+    assert second.text == "two\n\n[Job 1 has ended with exit code 4.]"
+    third = await read.run(JobOutputParams(job=1), call.ctx)
+    assert third.text == "[Job 1 has ended with exit code 4.]"
+
+
+async def test_job_output_cut_while_it_waits_loses_nothing(call: Call) -> None:
+    await call.run("sleep 0.6; echo late; sleep 60", background=True)
+    task = asyncio.create_task(JobOutputTool().run(JobOutputParams(job=1, wait_s=60), call.ctx))
+    (job,) = call.ctx.jobs.running
+    assert job.output is not None
+    while not job.output.lines:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await JobOutputTool().run(JobOutputParams(job=1), call.ctx)).text.startswith("late\n")
+
+
+async def test_job_stop_ends_all_of_it_and_gives_its_last_words(call: Call) -> None:
+    await call.run("trap 'echo bye; exit' TERM; echo hi; while :; do sleep 0.01; done", background=True)
+    (job,) = call.ctx.jobs.running
+    outcome = await JobStopTool().run(JobStopParams(job=1), call.ctx)
+    assert outcome.text == "bye\n\n[Job 1 was ended.]"
+    assert await job.processes() == []
+    again = await JobStopTool().run(JobStopParams(job=1), call.ctx)
+    assert again.text == "Job 1 had ended already."
+
+
+@pytest.mark.parametrize("tool", [JobOutputTool(), JobStopTool()])
+async def test_a_job_that_is_not_there_is_told_with_those_that_are(call: Call, tool: Any) -> None:
+    assert (await tool.run(tool.params(job=7), call.ctx)).text == "There is no job 7. There are no jobs."
+    await call.run("sleep 60", background=True)
+    outcome = await tool.run(tool.params(job=7), call.ctx)
+    assert outcome.is_error
+    assert outcome.text == "There is no job 7. The jobs are: 1."

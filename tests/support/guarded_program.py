@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 import termios
 import tty
@@ -77,17 +78,20 @@ def main() -> None:
     if how == "deaf":
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+    if stray := os.environ.get("STRAY"):
+        subprocess.run(
+            ["/bin/sh", "-c", f"setsid {stray} >/dev/null 2>&1 &"], check=True
+        )  # past every keeper
     modes = None
-    if os.isatty(0):
+    if os.isatty(0) and os.isatty(1):
         line.terminal_taken(True)
         modes = termios.tcgetattr(0)
         tty.setraw(0)
         os.write(1, TAKE)
     asyncio.run(run(how, commands))
-    if how == "clean" and os.isatty(0):
+    if how == "clean" and modes is not None:
         os.write(1, GIVE_BACK)
-        if modes is not None:
-            termios.tcsetattr(0, termios.TCSADRAIN, modes)
+        termios.tcsetattr(0, termios.TCSADRAIN, modes)
         line.terminal_taken(False)
     end(how)
 

@@ -136,7 +136,8 @@ async def _in_background(job: Job, output: CommandOutput) -> ToolOutcome:
 
 def _gone_on(job: Job, output: CommandOutput) -> ToolOutcome:
     note = (
-        f"[It goes on in the background as job {job.number}: read it with job_output, end it with job_stop.]"
+        f"[The user steered. The command goes on in the background as job {job.number}: read it with job_output, "
+        "end it with job_stop.]"
     )
     return ToolOutcome(output.fresh_text(note), f"goes on as job {job.number}")
 
