@@ -21,6 +21,7 @@ from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
+    FileRestored,
     InputRestored,
     JobItem,
     JobsChanged,
@@ -46,6 +47,7 @@ from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
+from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
 from h2a_queue import Backpressure, Coalesce
@@ -83,11 +85,12 @@ class Agent:
         self._settings = settings
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
-        self._state = State()
+        self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
+        self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
         self.workspace: Final = workspace or session.workspace
         by_name = {tool.name: tool for tool in tools}
@@ -197,6 +200,17 @@ class Agent:
             return False
         question.set_result(Approval(decision, note))
         return True
+
+    def undo(self) -> None:
+        """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
+
+        Again for the change before that. A file that has changed since is left alone. Works at any time.
+        """
+        self._restore(redo=False)
+
+    def redo(self) -> None:
+        """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
+        self._restore(redo=True)
 
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
@@ -314,6 +328,9 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        if self._errands:
+            await asyncio.wait(self._errands)
+        await asyncio.to_thread(self._toolbox.files.undo.forget)
         await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
@@ -407,6 +424,27 @@ class Agent:
     def _say_model(self) -> None:
         settings = self._settings
         self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
+
+    def _restore(self, *, redo: bool) -> None:
+        if self._closing:
+            return
+        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _restored(self, redo: bool) -> None:
+        from h2a_agent.tools.change import restore
+        from h2a_agent.tools.disk import FileProblem
+
+        toolbox = self._toolbox
+        try:
+            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
+        except FileProblem as problem:
+            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
+        else:
+            diff = done.diff
+            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
+            self._bus.publish(event)
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)

@@ -32,6 +32,7 @@ __all__ = [
     "Done",
     "Error",
     "Event",
+    "FileRestored",
     "InputRestored",
     "Interrupt",
     "JobItem",
@@ -46,6 +47,9 @@ __all__ = [
     "Settled",
     "Status",
     "Thinking",
+    "TodoChanged",
+    "TodoItem",
+    "TodoStatus",
     "TokenStream",
     "ToolCall",
     "ToolOutput",
@@ -96,6 +100,14 @@ class Decision(StrEnum):
     ALLOW_SESSION = "allow for this session"
     REJECT = "reject"
     WITHDRAWN = "withdrawn"
+
+
+class TodoStatus(StrEnum):
+    """How far an item of the list of what is to be done has come."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +277,36 @@ class ToolResult(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TodoItem:
+    """One thing to do."""
+
+    content: str
+    status: TodoStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TodoChanged(Event):
+    """The whole list of what is to be done, after the model has changed it."""
+
+    items: tuple[TodoItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRestored(Event):
+    """`Agent.undo` or `Agent.redo` has put a file back to what it held, byte for byte; or `problem` says why not.
+
+    `path` is relative to the workspace where it lies inside, `brief` and `diff` say what that changed. All three
+    are empty with a problem.
+    """
+
+    redo: bool
+    path: str = ""
+    brief: str = ""
+    diff: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
     """A tool call waits for a person. Answer with `Agent.answer(call_id, decision)`.
 
@@ -399,6 +441,8 @@ AnyEvent: TypeAlias = (
     | Done
     | ToolOutput
     | ToolResult
+    | TodoChanged
+    | FileRestored
     | ApprovalRequested
     | ApprovalAnswered
     | Interrupt

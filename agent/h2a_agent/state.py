@@ -20,6 +20,7 @@ from h2a_agent.events import (
     CompactionStarted,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
     JobItem,
@@ -32,6 +33,8 @@ from h2a_agent.events import (
     Settled,
     Status,
     Thinking,
+    TodoChanged,
+    TodoItem,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -81,6 +84,7 @@ class State:
     queue_paused: bool = False
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
+    todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
     jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
@@ -156,12 +160,15 @@ def reduce(state: State, event: AnyEvent) -> State:
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()
+            | FileRestored()
         ):
             return state
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
             return replace(state, tools=_without_tool(state, event.call_id))
+        case TodoChanged():
+            return replace(state, todos=event.items)
         case QueueChanged():
             return replace(state, queue=event.items, queue_paused=event.paused)
         case ApprovalRequested():

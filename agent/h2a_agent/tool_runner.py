@@ -23,6 +23,7 @@ from h2a_agent.permission import Verdict
 from h2a_agent.replay import tool_result
 from h2a_agent.run import Approval, Cause, Run, Step
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.todos import todo_changed
 from h2a_agent.tools.base import Tool, ToolContext, ToolOutcome, WhenSteered
 
 __all__ = ["run_tools", "title_of"]
@@ -189,6 +190,8 @@ class _Call:
             self._question_closed(Decision.WITHDRAWN, "")
         self._run.session.append(entry)
         self._run.bus.publish(tool_result(entry))
+        if (changed := todo_changed(self.block, entry)) is not None:
+            self._run.bus.publish(changed)
 
     # ------------------------------------------------------------ its results
 

@@ -55,6 +55,7 @@ class Chat(Protocol):
         ...
 
     def show_help(self) -> None: ...
+    def show_todos(self) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -108,6 +109,21 @@ def _resume(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _undo(chat: Chat, _argument: str) -> bool:
+    chat.client.undo()
+    return True
+
+
+def _redo(chat: Chat, _argument: str) -> bool:
+    chat.client.redo()
+    return True
+
+
+def _todo(chat: Chat, _argument: str) -> bool:
+    chat.show_todos()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -124,6 +140,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("resume", "", "Go on", _resume),
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command("undo", "", "Take back the agent's last edit of a file", _undo),
+    Command("redo", "", "Make that edit again", _redo),
+    Command("todo", "", "Show the list of what is to be done", _todo),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

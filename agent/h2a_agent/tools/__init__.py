@@ -22,6 +22,7 @@ def default_tools() -> tuple[Tool[Any], ...]:
     from h2a_agent.tools.job_stop import JobStopTool
     from h2a_agent.tools.ls import LsTool
     from h2a_agent.tools.read import ReadTool
+    from h2a_agent.tools.todo import TodoTool
     from h2a_agent.tools.write import WriteTool
 
     return (
@@ -34,4 +35,5 @@ def default_tools() -> tuple[Tool[Any], ...]:
         GrepTool(),
         FindTool(),
         LsTool(),
+        TodoTool(),
     )
