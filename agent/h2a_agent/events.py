@@ -38,6 +38,7 @@ __all__ = [
     "JobItem",
     "JobsChanged",
     "Kind",
+    "ModelChanged",
     "Outcome",
     "Phase",
     "QueueChanged",
@@ -356,6 +357,15 @@ class Status(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChanged(Event):
+    """Another model, provider or thinking level was chosen; it holds from the next request on."""
+
+    provider: str
+    model: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobItem:
     """A command in the background as a screen shows it. `started_at` is seconds since the epoch.
 
@@ -437,6 +447,7 @@ AnyEvent: TypeAlias = (
     | ApprovalAnswered
     | Interrupt
     | Status
+    | ModelChanged
     | JobsChanged
     | RetryScheduled
     | CompactionStarted
