@@ -150,6 +150,10 @@ class ScriptedAgent:
     def redo(self) -> None:
         self._record("redo")
 
+    async def stop_job(self, number: int) -> bool:
+        self._record("stop_job", number)
+        return any(job.number == number and job.running for job in self._state.jobs)
+
     def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
         was_open = any(a.call_id == call_id for a in self._state.approvals)
         if was_open:

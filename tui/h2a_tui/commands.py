@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
+from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
 from h2a_tui.model_commands import model_command, thinking_command
 
@@ -143,6 +144,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )
