@@ -39,6 +39,9 @@ from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Approval, Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.sandbox.settings import SandboxSettings
+from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
@@ -58,7 +61,8 @@ class Agent:
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
-    (settings, sessions) are asked about even where files may be edited.
+    (settings, sessions) are asked about even where files may be edited. `sandbox` holds commands in; without
+    one they run as they are.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Agent:
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
         retry: RetryPolicy | None = None,
+        sandbox: SessionSandbox | None = None,
     ) -> None:
         self._provider = provider
         self._session = session
@@ -91,6 +96,7 @@ class Agent:
             permission=Permission(own=tuple(own_folders)),
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
+            sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
             specs=tuple(
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
@@ -254,6 +260,11 @@ class Agent:
         return self._settings.mode
 
     @property
+    def sandbox(self) -> Sandbox | None:
+        """What holds commands in; None as long as nothing has been tried."""
+        return self._toolbox.sandbox.known
+
+    @property
     def provider_name(self) -> str:
         """Where answers come from."""
         return self._provider.name
@@ -261,7 +272,8 @@ class Agent:
     # ------------------------------------------------------------ its life
 
     async def warm_up(self) -> None:
-        """Load what the first request would wait for; called after a front end's first frame."""
+        """Load what the first request would wait for, and try the sandbox; called after a front end's first frame."""
+        self._toolbox.sandbox.begin()
         await self._provider.warm_up()
 
     async def settled(self) -> Settled:
@@ -286,6 +298,7 @@ class Agent:
             self._task.cancel()
             await asyncio.wait([self._task])
         await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
+        await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
         await self._provider.aclose()

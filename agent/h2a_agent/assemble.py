@@ -77,16 +77,19 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
+    from h2a_agent.sandbox.trial import SessionSandbox
     from h2a_agent.tools import default_tools
 
     spill_dir = private_folder(paths.spill_dir / session.id)
+    own = (paths.config_dir, paths.sessions_dir)
     async with Agent(
         provider,
         session=session,
         settings=settings.run,
         tools=default_tools(),
         spill_dir=spill_dir,
-        own_folders=(paths.config_dir, paths.sessions_dir),
+        own_folders=own,
+        sandbox=SessionSandbox(settings.sandbox, session.workspace, own=own, shown=(spill_dir,)),
     ) as agent:
         yield agent
     try:

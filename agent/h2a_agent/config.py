@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from h2a_agent.paths import Paths
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line
+from h2a_agent.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -65,6 +66,7 @@ class Settings:
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
 
 
 def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -95,6 +97,8 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
         )
     model = "demo" if provider == "demo" else values.get("model", DEFAULT_MODEL)
     values.pop("model", None)
+    if (level := values.pop("sandbox_level", None)) is not None:
+        values["sandbox"] = replace(values.get("sandbox", SandboxSettings()), level=level)
     run = RunSettings(model, **{key: values.pop(key) for key in _RUN_KEYS if key in values})
     return Settings(
         provider,
@@ -137,6 +141,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
+    if "sandbox" in values:
+        values["sandbox"] = SandboxSettings(**values["sandbox"])
     return values
 
 

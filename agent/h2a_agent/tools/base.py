@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel
 
 from h2a_agent.content import ImageBlock
+from h2a_agent.sandbox.sandbox import OFF, Sandbox
 
 __all__ = ["Effect", "Files", "Preview", "Tool", "ToolContext", "ToolOutcome", "WhenSteered"]
 
@@ -97,7 +98,7 @@ class ToolContext:
 
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
-    the model goes whole; it exists.
+    the model goes whole; it exists. `sandbox` holds commands in.
     """
 
     workspace: Path
@@ -105,6 +106,7 @@ class ToolContext:
     call_id: str = "call"
     emit: Callable[[str], None] = field(default=lambda _text: None)
     files: Files = field(default_factory=Files)
+    sandbox: Sandbox = OFF
 
     def resolve(self, path: str) -> Path:
         """`path` as an absolute path: `~` expanded, relative paths taken from the workspace. Not resolved."""

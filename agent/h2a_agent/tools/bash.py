@@ -20,6 +20,8 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from h2a_agent.safe_text import AnsiStripper, one_line
+from h2a_agent.sandbox.refused import explain
+from h2a_agent.sandbox.sandbox import Needs
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.finish import finish
 from h2a_agent.tools.live import LiveOutput
@@ -53,6 +55,11 @@ class BashParams(ToolParams):
         le=MAX_TIMEOUT_S,
         description=f"Seconds after which the command is ended; {TIMEOUT_S} by default, at most {MAX_TIMEOUT_S}.",
     )
+    needs: Needs = Field(
+        default="nothing",
+        description="What the command needs beyond the sandbox: the network, or to run without the sandbox. "
+        "The user is asked.",
+    )
 
 
 class BashTool:
@@ -83,11 +90,15 @@ class BashTool:
         if "\0" in params.command:
             return ToolOutcome("A command cannot hold a NUL character.", "NUL in command", is_error=True)
         started = time.monotonic()
+        argv = [_shell(), "-c", params.command]
+        if params.needs != "no_sandbox":
+            network = params.needs == "network"
+            argv = await asyncio.to_thread(ctx.sandbox.wrap, argv, workspace=ctx.workspace, network=network)
         try:
-            child = Child.start([_shell(), "-c", params.command], ctx.workspace)
+            child = Child.start(argv, ctx.workspace)
         except OSError as error:
             return _not_started(error, ctx.workspace)
-        output = _Output(ctx)
+        output = _Output(ctx, params.needs)
         cut: Literal["", "timeout", "stopped"] = ""
         async with child:
             try:
@@ -120,7 +131,9 @@ async def _close(child: Child, output: _Output, cut: bool) -> None:
 class _Output:
     """What a command prints, and the outcome made of it."""
 
-    def __init__(self, ctx: ToolContext) -> None:
+    def __init__(self, ctx: ToolContext, needs: Needs) -> None:
+        self._sandbox = ctx.sandbox
+        self._needs = needs
         self.survivors = 0
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._stripper = AnsiStripper()
@@ -184,6 +197,8 @@ class _Output:
             notes.append("[A background process goes on; what it prints from now on is lost.]")
         if code:
             notes.append(f"[exit code {code}{_signal_name(code)}]")
+            if hint := explain(self._sandbox, self._needs, self._tail.cut().text):
+                notes.append(hint)
         lines = count_text(self._tail.lines, "line")
         return ToolOutcome(self._text(*notes), f"exit {code}, {lines}", is_error=bool(code))
 
