@@ -48,6 +48,7 @@ from h2a_agent.state import State, reduce
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
 from h2a_agent.tools.process_tree import end_leftovers
+from h2a_agent.trust import at_most_ask
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -62,7 +63,8 @@ class Agent:
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
     (settings, sessions) are asked about even where files may be edited. `sandbox` holds commands in; without
-    one they run as they are.
+    one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
+    nobody vouches for it: then the mode is never above "ask".
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class Agent:
         own_folders: Iterable[Path] = (),
         retry: RetryPolicy | None = None,
         sandbox: SessionSandbox | None = None,
+        trusted: bool = True,
     ) -> None:
         self._provider = provider
         self._session = session
         self._settings = settings
+        self.trusted: Final = trusted
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State()
@@ -228,7 +232,7 @@ class Agent:
     @property
     def settings(self) -> RunSettings:
         """How the agent runs."""
-        return self._settings
+        return self._settings if self.trusted else at_most_ask(self._settings)
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
@@ -252,12 +256,12 @@ class Agent:
     @property
     def model(self) -> str:
         """The model asked for."""
-        return self._settings.model
+        return self.settings.model
 
     @property
     def mode(self) -> str:
         """What runs without asking."""
-        return self._settings.mode
+        return self.settings.mode
 
     @property
     def sandbox(self) -> Sandbox | None:
@@ -272,8 +276,12 @@ class Agent:
     # ------------------------------------------------------------ its life
 
     async def warm_up(self) -> None:
-        """Load what the first request would wait for, and try the sandbox; called after a front end's first frame."""
-        self._toolbox.sandbox.begin()
+        """Load what the first request would wait for; called after a front end's first frame.
+
+        The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
+        """
+        if self.trusted:
+            self._toolbox.sandbox.begin()
         await self._provider.warm_up()
 
     async def settled(self) -> Settled:
@@ -341,8 +349,8 @@ class Agent:
             self._provider,
             self._toolbox,
             self._bus,
-            settings=lambda: self._settings,
-            system=lambda: system_prompt(self.workspace, self._settings.mode),
+            settings=lambda: self.settings,
+            system=lambda: system_prompt(self.workspace, self.settings.mode),
             spending=self._spending,
             retry=self._retry,
         )

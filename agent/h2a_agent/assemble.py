@@ -67,9 +67,11 @@ def open_session(
 
 @asynccontextmanager
 async def running_agent(
-    settings: Settings, paths: Paths, session: Session, provider: Provider
+    settings: Settings, paths: Paths, session: Session, provider: Provider, *, trusted: bool = True
 ) -> AsyncGenerator[Agent, None]:
     """An agent on `session`, in its folder, with all tools; closed at the end, with session and provider.
+
+    `trusted` is false where nothing of the folder may be obeyed (`h2a_agent.trust`).
 
     The folder for long outputs is the session's own; it goes again when nothing came into it.
 
@@ -90,6 +92,7 @@ async def running_agent(
         spill_dir=spill_dir,
         own_folders=own,
         sandbox=SessionSandbox(settings.sandbox, session.workspace, own=own, shown=(spill_dir,)),
+        trusted=trusted,
     ) as agent:
         yield agent
     try:

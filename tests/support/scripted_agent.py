@@ -15,6 +15,7 @@ from h2a_agent.content import TextBlock, UserBlock
 from h2a_agent.events import AnyEvent, ApprovalAnswered, Decision, InputRestored, Kind, QueueChanged
 from h2a_agent.inbox import Inbox
 from h2a_agent.safe_text import safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -27,6 +28,7 @@ class ScriptedAgent:
     provider_name = "scripted"
     model = "scripted-1"
     mode = "ask"
+    sandbox: Sandbox | None = None
 
     def __init__(
         self,

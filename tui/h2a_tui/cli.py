@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from h2a_tui import environment
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from h2a_agent.agent import Agent
     from h2a_agent.config import Settings
     from h2a_agent.paths import Paths
@@ -27,6 +29,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 
+_FLAGS: Final = ("provider", "model", "base_url", "mode", "theme", "sandbox_level")
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
 
 _EXAMPLES: Final = """\
@@ -38,6 +41,7 @@ examples:
   git diff | h2a-chat -p -                  the prompt from a pipe
   h2a-chat --demo                           try every key without a model
   h2a-chat --base-url http://localhost:11434 --model NAME     a local server
+  h2a-chat doctor                           what this machine has, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -118,6 +122,17 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         choices=("plan", "ask", "edits", "full"),
         help="what runs unasked: nothing that changes (plan), reading (ask), edits here (edits), all (full)",
     )
+    how.add_argument(
+        "--sandbox",
+        choices=("auto", "off"),
+        dest="sandbox_level",
+        help="hold commands in (auto), or not (off)",
+    )
+    how.add_argument(
+        "--trust",
+        action="store_true",
+        help="vouch for this folder: what it wants obeyed is obeyed from now on",
+    )
     how.add_argument("--theme", metavar="NAME", help="the colours")
     result.add_argument("--version", action="store_true", help="show the version and exit")
     return result
@@ -180,9 +195,13 @@ def _main(argv: Sequence[str] | None) -> int:
         return OK
     if args.resume == "":
         return _list_sessions(paths)
-    flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
+    flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, os.environ)
 
+    if args.prompt == "doctor" and args.print_prompt is None:
+        from h2a_tui.doctor import report
+
+        return asyncio.run(report(settings, paths, Path.cwd()))
     if args.print_prompt is not None:
         return _print_answer(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -207,17 +226,28 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     async def run() -> int:
         from h2a_agent.assemble import make_provider, running_agent
         from h2a_tui.app import H2AApp
+        from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
         session = _session(args, paths)
-        async with running_agent(settings, paths, session, make_provider(settings)) as agent:
-            notice = _FELL_BACK if settings.fell_back else ""
+        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
+        if trusted is None:
+            question = question_about(session.workspace, screen.keymap(), settings.theme)
+            await _run_app(question, mouse=False)
+            trusted = keep_answer(paths, session.workspace, question.return_value)
+            if trusted is None:
+                session.close()
+                return question.return_code or OK
+        provider = make_provider(settings)
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
+            notices = (
+                _FELL_BACK if settings.fell_back else "",
+                "" if trusted else not_trusted(session.workspace),
+            )
+            notice = "\n\n".join(filter(None, notices))
             app = H2AApp(agent, screen, settings.theme, notice=notice)
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                # The app leaves by its own door, so that the terminal is as it was.
-                asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
-            await app.run_async(mouse=settings.mouse)
+            await _run_app(app, mouse=settings.mouse)
             _say_where_it_is(agent)
             return app.return_code or OK
 
@@ -241,9 +271,14 @@ def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) ->
     async def run() -> int:
         from h2a_agent.assemble import make_provider, running_agent
         from h2a_tui.plain import answer_once
+        from h2a_tui.vouching import is_vouched_for, not_trusted
 
+        session = _session(args, paths)
+        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
+        if not trusted:
+            print(not_trusted(session.workspace), file=sys.stderr)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, _session(args, paths), provider) as agent:
+        async with running_agent(settings, paths, session, provider, trusted=bool(trusted)) as agent:
             return await answer_once(agent, prompt)
 
     return asyncio.run(run())
@@ -263,14 +298,23 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
         from h2a_agent.config import Settings
         from h2a_agent.run_settings import RunSettings
         from h2a_tui.plain import play_demo
+        from h2a_tui.vouching import is_vouched_for
 
         settings = Settings("demo", RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, session, provider) as agent:
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             return await play_demo(agent)
 
     return asyncio.run(run())
+
+
+async def _run_app(app: App[Any], *, mouse: bool) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # The app leaves by its own door, so that the terminal is as it was.
+        asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
+    await app.run_async(mouse=mouse)
 
 
 def _list_sessions(paths: Paths) -> int:

@@ -85,6 +85,12 @@ def _resume(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _sandbox(chat: Chat, _argument: str) -> bool:
+    sandbox = chat.client.sandbox
+    chat.notice(sandbox.summary if sandbox else "sandbox: not tried yet, nothing has run")
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -99,6 +105,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "", "Go on", _resume),
+    Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

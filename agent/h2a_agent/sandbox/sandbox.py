@@ -19,6 +19,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from h2a_agent.paths import home_folder
 from h2a_agent.sandbox.settings import SandboxSettings
 
 __all__ = ["OFF", "Level", "Needs", "Sandbox", "must_ask"]
@@ -66,7 +67,7 @@ class Sandbox:
     tmp: Path = Path("/nonexistent")
     program: str = ""
     python: str = sys.executable
-    home: Path = field(default_factory=Path.home)
+    home: Path = field(default_factory=home_folder)
 
     @property
     def confines(self) -> bool:

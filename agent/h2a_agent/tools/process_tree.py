@@ -27,6 +27,7 @@ __all__ = ["MARK", "ProcessTree", "end_leftovers", "new_mark"]
 MARK: Final = "H2A_CALL_ID"  # the environment variable that carries the mark
 
 _PROC: Final = Path("/proc")
+_WRAPPER: Final = b"bwrap"  # ends by itself with what it wraps, and takes that along when it is ended first
 
 
 @cache
@@ -46,6 +47,7 @@ class _Process:
     parent: int
     session: int
     started: int  # clock ticks since boot: with the pid, what tells one process from another
+    name: bytes = b""
 
 
 @dataclass(slots=True)
@@ -68,14 +70,14 @@ class ProcessTree:
         """Send `number` to every living process of the tree and return how many there are.
 
         SIGKILL goes to all each time; another signal goes once to each process, since a program may take
-        the second one as an order to hurry.
+        the second one as an order to hurry, and never to a sandbox, whose end would be its command's at once.
         """
         if not _PROC.joinpath("self/stat").exists():
             return self._signal_group(number)
         living = self._living()
         for process in living:
             key = (process.pid, process.started)
-            if number is signal.SIGKILL or key not in self._told:
+            if number is signal.SIGKILL or (key not in self._told and process.name != _WRAPPER):
                 self._told.add(key)
                 _deliver(process, number)
         return len(living)
@@ -135,10 +137,11 @@ def _processes() -> Iterator[_Process]:
 def _look_at(pid: int) -> _Process | None:
     stat = _slurp(f"/proc/{pid}/stat")
     # The name, in parentheses, may hold anything, also parentheses; the fields after it are plain.
-    state, parent, _group, session, *rest = stat[stat.rfind(b")") + 2 :].split() or (b"Z", 0, 0, 0)
+    end = stat.rfind(b")")
+    state, parent, _group, session, *rest = stat[end + 2 :].split() or (b"Z", 0, 0, 0)
     if state in (b"Z", b"X") or len(rest) < 16:
         return None
-    return _Process(pid, int(parent), int(session), int(rest[15]))
+    return _Process(pid, int(parent), int(session), int(rest[15]), stat[stat.find(b"(") + 1 : end])
 
 
 def _environment(pid: int) -> bytes:
