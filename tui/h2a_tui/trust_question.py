@@ -34,7 +34,7 @@ TYPING_PAUSE_S: Final = 1.0
 class Answer(Enum):
     """What a person can answer."""
 
-    LOOK = "Look only: nothing in it is obeyed, every change and command is asked about"
+    LOOK = "Look only: nothing in it is obeyed, changes and commands are asked about"
     TRUST = "Trust it: what is in it is obeyed, here and in the folders below"
     QUIT = "Quit"
 
@@ -73,7 +73,7 @@ class TrustQuestion(App[Answer], inherit_bindings=False):
         self.theme = theme.name
         self._folder = one_line(str(folder))
         self._things = one_line(", ".join(things))
-        self._keymap = keymap
+        self._bound = keymap
         self._clock = clock
         self._chosen = Answer.LOOK
         self._readable_at = clock() + READABLE_S
@@ -95,14 +95,14 @@ class TrustQuestion(App[Answer], inherit_bindings=False):
         """Move, answer, or leave; any other key was meant for somebody else."""
         event.stop()
         event.prevent_default()
-        match self._keymap.action(event.key, Context.TRUST):
+        match self._bound.action(event.key, Context.TRUST):
             case Action.TRUST_QUIT:
                 self.exit(Answer.QUIT)
-            case Action.TRUST_PREVIOUS:
+            case Action.TRUST_PREVIOUS if self._is_readable():
                 self._move(-1)
-            case Action.TRUST_NEXT:
+            case Action.TRUST_NEXT if self._is_readable():
                 self._move(1)
-            case Action.TRUST_ANSWER if self._may_answer():
+            case Action.TRUST_ANSWER if self._is_readable() and self._nobody_types():
                 self.exit(self._chosen)
             case _:
                 self._typed_at = self._clock()
@@ -116,9 +116,11 @@ class TrustQuestion(App[Answer], inherit_bindings=False):
         self._chosen = _ORDER[(_ORDER.index(self._chosen) + step) % len(_ORDER)]
         self._show()
 
-    def _may_answer(self) -> bool:
-        now = self._clock()
-        return now >= self._readable_at and now >= self._typed_at + TYPING_PAUSE_S
+    def _is_readable(self) -> bool:
+        return self._clock() >= self._readable_at
+
+    def _nobody_types(self) -> bool:
+        return self._clock() >= self._typed_at + TYPING_PAUSE_S
 
     def _show(self) -> None:
         text = Text.assemble(
@@ -129,6 +131,6 @@ class TrustQuestion(App[Answer], inherit_bindings=False):
         for one in _ORDER:
             chosen = one is self._chosen
             text.append(f"{'›' if chosen else ' '} {one.value}\n", "bold" if chosen else "")
-        up, down, answer, leave = (self._keymap.label(action) for action in _KEYS)
+        up, down, answer, leave = (self._bound.label(action) for action in _KEYS)
         text.append(f"\n{up} {down} choose · {answer} answers · {leave} quits", "dim")
         self.query_one("#question", Static).update(text)
