@@ -15,14 +15,22 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.sandbox import landlock
-from h2a_agent.sandbox.bubblewrap import find_bubblewrap
 from h2a_agent.sandbox.landlock_launcher import landlock_abi
 from h2a_agent.sandbox.sandbox import Level, Sandbox
-from support.escapes import ESCAPES, NOBODY, OF_GIT, OF_MODE, Escape, Scene, scene
+from support.escapes import (
+    BUBBLEWRAP,
+    ESCAPES,
+    NOBODY,
+    OF_GIT,
+    OF_MODE,
+    Escape,
+    Scene,
+    levels_of,
+    scene,
+)
 
 # One that every user may run: the tests' own may lie in somebody's home.
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
-BUBBLEWRAP = find_bubblewrap(Path("/nonexistent"))
 USERS = [os.geteuid(), NOBODY] if os.geteuid() == 0 and shutil.which("setpriv") else [os.geteuid()]
 # Landlock has no rights for these, and says so in its gaps; nor for signals, before Linux 6.12.
 LANDLOCK_GAPS = {escape.name for escape in (*OF_GIT, OF_MODE)}
@@ -30,20 +38,7 @@ if not landlock.why_not() and landlock_abi(ctypes.CDLL(None, use_errno=True)) < 
     LANDLOCK_GAPS.add("a signal to another process")
 
 
-def bubblewrap_works(user: int) -> bool:
-    """Does it at all, with nothing of ours?"""
-    if not BUBBLEWRAP:
-        return False
-    plain = [BUBBLEWRAP, "--ro-bind", "/", "/", "--unshare-pid", "--unshare-net", "--proc", "/proc", "true"]
-    with scene(user) as place:
-        return subprocess.run(place.become(plain), capture_output=True).returncode == 0
-
-
-def levels() -> list[tuple[Level, int]]:
-    found = [(Level.NONE, user) for user in USERS]
-    if not landlock.why_not():
-        found += [(Level.LANDLOCK, user) for user in USERS]
-    return found + [(Level.BUBBLEWRAP, user) for user in USERS if bubblewrap_works(user)]
+LEVELS = [(level, user) for user in USERS for level in (Level.NONE, *levels_of(user))]
 
 
 def run(place: Scene, level: Level, argv: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -70,9 +65,7 @@ def run(place: Scene, level: Level, argv: list[str], monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("escape", ESCAPES, ids=lambda escape: escape.name)
-@pytest.mark.parametrize(
-    ("level", "user"), levels(), ids=lambda value: getattr(value, "name", f"user {value}")
-)
+@pytest.mark.parametrize(("level", "user"), LEVELS, ids=lambda value: getattr(value, "name", f"user {value}"))
 def test_escape(escape: Escape, level: Level, user: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with scene(user) as place:
         run(place, level, escape.argv(PYTHON, place), monkeypatch)
@@ -83,9 +76,7 @@ def test_escape(escape: Escape, level: Level, user: int, monkeypatch: pytest.Mon
     assert is_out == (level is Level.NONE or escape.name in gaps), place.got
 
 
-@pytest.mark.parametrize(
-    ("level", "user"), levels(), ids=lambda value: getattr(value, "name", f"user {value}")
-)
+@pytest.mark.parametrize(("level", "user"), LEVELS, ids=lambda value: getattr(value, "name", f"user {value}"))
 def test_ordinary_work_is_not_held_back(level: Level, user: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files, temporary files, pipes, processes, semaphores, git: what a build does."""
     work = """

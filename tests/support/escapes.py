@@ -21,8 +21,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ESCAPES", "KEY", "OF_GIT", "Escape", "Scene", "scene"]
+from h2a_agent.sandbox import landlock
+from h2a_agent.sandbox.bubblewrap import find_bubblewrap
+from h2a_agent.sandbox.sandbox import Level
 
+__all__ = [
+    "BUBBLEWRAP",
+    "ESCAPES",
+    "KEY",
+    "NOBODY",
+    "OF_GIT",
+    "OF_MODE",
+    "Escape",
+    "Scene",
+    "levels_of",
+    "scene",
+]
+
+BUBBLEWRAP: Final = find_bubblewrap(Path("/nonexistent"))
 KEY: Final = "canary-4711"
 NOBODY: Final = 65534
 KEPT: Final = "kept as it was"
@@ -115,6 +131,29 @@ def scene(uid: int) -> Iterator[Scene]:
         yield made
     finally:
         made.close()
+
+
+def levels_of(user: int) -> list[Level]:
+    """The levels that `user` can have on this machine, judged without anything of ours."""
+    found = []
+    if not landlock.why_not():
+        found.append(Level.LANDLOCK)
+    if BUBBLEWRAP:
+        plain = [
+            BUBBLEWRAP,
+            "--ro-bind",
+            "/",
+            "/",
+            "--unshare-pid",
+            "--unshare-net",
+            "--proc",
+            "/proc",
+            "true",
+        ]
+        with scene(user) as place:
+            if subprocess.run(place.become(plain), capture_output=True).returncode == 0:
+                found.append(Level.BUBBLEWRAP)
+    return found
 
 
 @dataclass(frozen=True)
