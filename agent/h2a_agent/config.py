@@ -131,13 +131,14 @@ def _read_file(path: Path) -> dict[str, Any]:
 
     from pydantic import ValidationError
 
-    from h2a_agent.config_schema import ConfigFile
+    from h2a_agent.config_schema import ConfigFile, SandboxTable
 
     try:
         checked = ConfigFile.model_validate(table)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise ConfigError(f"{path}: {_explain(problem, tuple(ConfigFile.model_fields))}.") from error
+        schema = SandboxTable if problem["loc"][0] == "sandbox" and len(problem["loc"]) > 1 else ConfigFile
+        raise ConfigError(f"{path}: {_explain(problem, tuple(schema.model_fields))}.") from error
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
@@ -149,10 +150,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _explain(problem: ErrorDetails, known: tuple[str, ...]) -> str:
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, known, n=1)
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"unknown key {key!r}; {hint}known are: {', '.join(known)}"
-    wanted = re.sub("^(?:Input|String) should", "must", problem["msg"]).replace("valid dictionary", "table")
+    wanted = re.sub("^(?:Input|String) should", "must", problem["msg"])
+    wanted = re.sub(r"valid dictionary(?: or instance of \w+)?", "table", wanted)
     return f"{key} {wanted}, not {one_line(repr(problem['input']), 60)}"
 
 

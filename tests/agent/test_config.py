@@ -257,4 +257,7 @@ def test_the_sandbox_has_a_table_of_its_own_and_a_flag_for_its_level(paths: Path
 def test_a_wrong_key_or_level_of_the_sandbox_is_named(paths: Paths) -> None:
     assert refused(paths, '[sandbox]\nlevel = "on"\n').startswith("sandbox.level must be 'auto' or 'off'")
     assert refused(paths, "[sandbox]\nnetwork = 1\n").startswith("sandbox.network must be a valid boolean")
-    assert "'sandbox.levle'" in refused(paths, '[sandbox]\nlevle = "off"\n')
+    assert refused(paths, '[sandbox]\nlevle = "off"\n') == (
+        "unknown key 'sandbox.levle'; did you mean 'level'? known are: level, network, writable."
+    )
+    assert refused(paths, 'sandbox = "off"\n') == "sandbox must be a table, not 'off'."

@@ -94,3 +94,25 @@ def test_ordinary_work_is_not_held_back(level: Level, user: int, monkeypatch: py
         assert run(place, level, ["/bin/bash", "-c", work], monkeypatch) == 0, place.got
         assert place.got.endswith("[1]\ndone\n")
         assert (place.workspace / "moved").exists()
+
+
+@pytest.mark.parametrize(("level", "user"), LEVELS, ids=lambda value: getattr(value, "name", f"user {value}"))
+def test_a_hidden_folder_says_no_instead_of_losing_what_is_written(
+    level: Level, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scene(user) as place:
+        failed = run(place, level, ["/bin/sh", "-c", "echo x > ~/.ssh/config"], monkeypatch) != 0
+    assert failed == (level is not Level.NONE)
+
+
+@pytest.mark.parametrize(("level", "user"), LEVELS, ids=lambda value: getattr(value, "name", f"user {value}"))
+def test_root_keeps_power_over_files_and_none_over_the_machine(
+    level: Level, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scene(user) as place:
+        run(place, level, ["/bin/cat", "/proc/self/status"], monkeypatch)
+    powers = {line.split()[0]: int(line.split()[1], 16) for line in place.got.splitlines() if "Cap" in line}
+    if level is not Level.NONE:
+        # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID and SETUID are the first bits, without DAC_READ_SEARCH.
+        assert powers["CapEff:"] & ~0b11111011 == 0
+        assert "NoNewPrivs:\t1" in place.got

@@ -226,7 +226,7 @@ async def test_the_sandbox_is_tried_ahead_only_where_somebody_vouches(
 ) -> None:
     """The trial starts programs, and in a folder nobody vouches for nothing is started that nobody has asked for."""
     begun: list[SessionSandbox] = []
-    monkeypatch.setattr(SessionSandbox, "begin", begun.append)
+    monkeypatch.setattr(SessionSandbox, "begin", lambda sandbox: begun.append(sandbox))
     session = Session.unsaved(tmp_path)
     async with Agent(
         ScriptedProvider(), session=session, settings=RunSettings("scripted-1"), trusted=trusted

@@ -75,6 +75,16 @@ async def test_what_was_typed_ahead_is_no_answer(clock: Clock) -> None:
     assert question.return_value is Answer.LOOK, "the arrow key came before there was anything to read"
 
 
+async def test_pressing_enter_again_and_again_gets_through(clock: Clock) -> None:
+    question = ask(clock)
+    async with question.run_test() as pilot:
+        for _ in range(4):
+            await pilot.press("enter")
+            clock.now += READABLE_S / 2
+        await pilot.pause()
+    assert question.return_value is Answer.LOOK
+
+
 async def test_names_of_a_hostile_folder_cannot_draw(clock: Clock) -> None:
     question = ask(clock, "/tmp/\x1b[2Jevil\u202e", ("AGENTS.md", "git hooks"))
     async with question.run_test() as pilot:

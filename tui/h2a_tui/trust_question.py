@@ -98,14 +98,16 @@ class TrustQuestion(App[Answer], inherit_bindings=False):
         match self._bound.action(event.key, Context.TRUST):
             case Action.TRUST_QUIT:
                 self.exit(Answer.QUIT)
-            case Action.TRUST_PREVIOUS if self._is_readable():
-                self._move(-1)
-            case Action.TRUST_NEXT if self._is_readable():
-                self._move(1)
-            case Action.TRUST_ANSWER if self._is_readable() and self._nobody_types():
-                self.exit(self._chosen)
-            case _:
+            case None:
                 self._typed_at = self._clock()
+            case _ if not self._is_readable():
+                pass
+            case Action.TRUST_PREVIOUS:
+                self._move(-1)
+            case Action.TRUST_NEXT:
+                self._move(1)
+            case Action.TRUST_ANSWER if self._nobody_types():
+                self.exit(self._chosen)
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste is text."""
