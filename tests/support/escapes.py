@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import tty
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ class Scene:
         self.settings.write_text(KEPT + KEY)
         self.git_config.write_text(KEPT)
         self.master, slave = pty.openpty()
+        tty.setraw(slave)  # nothing typed is echoed, so what the terminal shows has been written
+        os.write(self.master, f"{KEY}\n".encode())
         self.terminal = os.ttyname(slave)
         self._slave = slave
         for path in (self.root, *self.root.rglob("*"), Path(self.terminal)):
@@ -279,6 +282,11 @@ ESCAPES: Final = (
         "the user's terminal",
         "os.write(os.open(terminal, os.O_WRONLY | os.O_NOCTTY), b'x')",
         _heard("master"),
+    ),
+    Escape(
+        "what is typed at the user's terminal",
+        "print(os.read(os.open(terminal, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), 99))",
+        _told,
     ),
     OF_MODE,
     *OF_GIT,
