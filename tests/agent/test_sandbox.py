@@ -26,6 +26,7 @@ from h2a_agent.sandbox.trial import SessionSandbox, choose
 from h2a_agent.session import Session
 from h2a_agent.tools.base import ToolContext, ToolOutcome
 from h2a_agent.tools.bash import BashParams, BashTool
+from support.children import is_running
 from support.escapes import levels_of
 from support.scripted_provider import ScriptedProvider, call, stop
 
@@ -105,19 +106,45 @@ def test_a_bubblewrap_that_does_not_start_is_told_in_its_own_words(
     assert f"bubblewrap {told}" in chosen().why
 
 
+@pytest.mark.parametrize("hole", [{"writable": [Path("/")]}, {"network": True}], ids=["writing", "network"])
+@pytest.mark.parametrize("level", levels_of(os.geteuid()), ids=lambda level: level.name)
 def test_a_hole_in_the_rules_lowers_the_level(
-    chosen: Callable[[], Sandbox], monkeypatch: pytest.MonkeyPatch
+    level: Level, hole: dict[str, Any], chosen: Callable[[], Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever we get wrong in the prefix, the trial finds it: here every folder is writable."""
+    """Whatever we get wrong in the prefix, the trial finds it."""
     plain = Sandbox.wrap
 
-    def with_a_hole(self: Sandbox, argv: list[str], *, workspace: Path, **more: Any) -> list[str]:
-        return plain(self, argv, workspace=workspace, writable=[Path("/")], **more)
+    def with_a_hole(self: Sandbox, argv: list[str], *, workspace: Path) -> list[str]:
+        return plain(self, argv, workspace=workspace, **hole)
 
     monkeypatch.setattr(Sandbox, "wrap", with_a_hole)
     sandbox = chosen()
     assert sandbox.level is Level.NONE
-    assert "let through" in sandbox.why or sandbox.why == "bubblewrap is not installed; " + landlock.why_not()
+    assert f"{level.title} let through: " in sandbox.why
+
+
+def test_what_the_user_allows_is_no_hole(tmp_path: Path) -> None:
+    settings = SandboxSettings(network=True, writable=["/var/tmp", "data"])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "work").mkdir()
+    best = choose(AUTO, tmp_path / "work")
+    sandbox = choose(settings, tmp_path / "work")
+    assert (sandbox.level, sandbox.gaps) == (best.level, best.gaps)
+
+
+def test_landlock_counts_for_nothing_where_keys_lie_in_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot take ~/.ssh out of a home folder that may be written, so it does not say it does."""
+    without_bubblewrap(monkeypatch)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "work").mkdir()
+    elsewhere = choose(AUTO, tmp_path / "work").level
+    (tmp_path / ".ssh").mkdir()
+    assert choose(AUTO, tmp_path / "work").level is elsewhere
+    sandbox = choose(AUTO, tmp_path)
+    assert sandbox.level is Level.NONE
+    assert ("Landlock let through: reading secrets" in sandbox.why) == (elsewhere is Level.LANDLOCK)
 
 
 def test_the_trial_leaves_nothing_behind(
@@ -126,6 +153,7 @@ def test_the_trial_leaves_nothing_behind(
     tmp = tmp_path / "tmp"
     tmp.mkdir()
     monkeypatch.setattr(trial.tempfile, "tempdir", str(tmp))
+    monkeypatch.setattr(trial, "_STAGES", tmp)
     sandbox = chosen()
     assert list(tmp.iterdir()) == [sandbox.tmp]
     assert list(sandbox.tmp.iterdir()) == [] or sandbox.level is Level.BUBBLEWRAP
@@ -336,6 +364,17 @@ async def test_a_cut_command_may_clean_up_and_nothing_of_it_is_left(confined: To
     assert outcome.stopped
     assert outcome.text.endswith("cleaned up")
     assert "could not be ended" not in outcome.text
+
+
+async def test_what_a_command_leaves_in_the_background_ends_with_bubblewrap(confined: ToolContext) -> None:
+    if confined.sandbox.level is not Level.BUBBLEWRAP:
+        return
+    sleep = f"sleep 300.{secrets.randbelow(10**9)}"
+    outcome = await bash(confined, f"{sleep} & echo started")
+    assert outcome.text == "started"
+    async with asyncio.timeout(10):
+        while is_running(sleep):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_sandbox_that_fails_later_runs_nothing_and_says_so(confined: ToolContext) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.children import is_running
 from support.messages_api import Answer, MessagesServer, Recorded, gate, status, text, tool
 from support.pty_rig import Terminal
 
@@ -150,16 +150,6 @@ async def test_escape_stops_the_answer_and_gives_the_waiting_message_back(
     await shows(terminal, "› waiting")
 
 
-def running(command: str) -> bool:
-    """Is there a process with this command line?"""
-    words = command.replace(" ", "\0").encode() + b"\0"
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if process.read_bytes() == words:
-                return True
-    return False
-
-
 async def test_a_running_command_is_steered_away_and_its_process_is_gone(
     server: MessagesServer, desk: Desk
 ) -> None:
@@ -173,13 +163,13 @@ async def test_a_running_command_is_steered_away_and_its_process_is_gone(
     await send(terminal, "run it", "enter")
     await shows(terminal, "│ begun")
     await shows(terminal, "tools")
-    assert running(sleep)
+    assert is_running(sleep)
     await send(terminal, "not that", "enter")
     second = await server.request(2)
     result = next(b for b in blocks(second, "user") if b["type"] == "tool_result")
     assert "Stopped after" in str(result["content"])
     await shows(terminal, "Stopped then.")
-    assert not running(sleep)
+    assert not is_running(sleep)
 
 
 async def test_kill_9_with_a_steer_and_a_follow_up_waiting_loses_neither(

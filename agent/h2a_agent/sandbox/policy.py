@@ -99,6 +99,15 @@ class Policy:
         """What the nearest named folder says of `path`."""
         return next(self.access[one] for one in (path, *path.parents) if one in self.access)
 
+    @property
+    def exposed(self) -> list[Path]:
+        """What is to be hidden though a folder above it may be written: beyond a kernel that only allows whole folders."""
+        return [
+            path
+            for path, what in self.access.items()
+            if what is Access.HIDDEN and self.at(path.parent) is Access.WRITE and path.exists()
+        ]
+
     def environ(self, tmp: str) -> dict[str, str]:
         """What goes on top of a command's environment, where `tmp` is its folder for temporary files."""
         return {"TMPDIR": tmp, **{name: f"{tmp}/cache/{name.lower()}" for name in self.moved}}

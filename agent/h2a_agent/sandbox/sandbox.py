@@ -17,10 +17,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from h2a_agent.paths import home_folder
 from h2a_agent.sandbox.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from h2a_agent.sandbox.policy import Policy
 
 __all__ = ["OFF", "Level", "Needs", "Sandbox", "must_ask"]
 
@@ -102,20 +105,25 @@ class Sandbox:
         if not self.confines:
             return list(argv)
         from h2a_agent.sandbox import bubblewrap, landlock
+
+        policy = self.policy(workspace, writable=writable, network=network)
+        if self.level is Level.BUBBLEWRAP:
+            return [*bubblewrap.prefix(self.program, policy), *argv]
+        return [*landlock.prefix(self.python, policy), *argv]
+
+    def policy(self, workspace: Path, *, writable: Iterable[Path] = (), network: bool = False) -> Policy:
+        """What commands in `workspace` may reach."""
         from h2a_agent.sandbox.policy import policy_for
 
-        policy = policy_for(
+        return policy_for(
             workspace,
             tmp=self.tmp,
             home=self.home,
             own=self.own,
             shown=self.shown,
-            writable=(*(Path(path).expanduser() for path in self.settings.writable), *writable),
+            writable=(*(workspace / Path(path).expanduser() for path in self.settings.writable), *writable),
             network=network or self.settings.network,
         )
-        if self.level is Level.BUBBLEWRAP:
-            return [*bubblewrap.prefix(self.program, policy), *argv]
-        return [*landlock.prefix(self.python, policy), *argv]
 
 
 OFF: Final = Sandbox(Level.OFF)

@@ -32,6 +32,7 @@ from h2a_agent.tools.child_env import child_env
 __all__ = ["SessionSandbox", "choose"]
 
 _TRIAL_S: Final = 5.0  # a busy machine; usually it takes 50 ms
+_STAGES: Final = Path("/var/tmp")
 _PROBES: Final = Path(__file__).with_name("probes.py")
 _MUST_HOLD: Final = {
     Level.BUBBLEWRAP: frozenset(PROBES),
@@ -58,6 +59,8 @@ def choose(
     reasons: list[str] = []
     for candidate in _candidates(base, workspace, reasons):
         held, trouble = _try(candidate)
+        if candidate.level is Level.LANDLOCK and candidate.policy(workspace).exposed:
+            held -= {"reading secrets"}  # the stage has none in its workspace, this one has
         if _MUST_HOLD[candidate.level] <= held:
             gaps = tuple(name for name in PROBES if name not in held)
             return replace(candidate, why="; ".join(reasons), gaps=gaps)
@@ -86,9 +89,7 @@ def _candidates(base: Sandbox, workspace: Path, reasons: list[str]) -> Iterator[
 def _try(sandbox: Sandbox) -> tuple[frozenset[str], str]:
     """What `sandbox` held back, and what went wrong when nothing could be tried."""
     with _stage() as root, socket.create_server(("127.0.0.1", 0)) as server:
-        on_stage = replace(
-            sandbox, own=(root / "secret",), shown=(), settings=replace(sandbox.settings, network=False)
-        )
+        on_stage = replace(sandbox, own=(root / "secret",), shown=(), settings=SandboxSettings())
         probes = [sandbox.python, "-I", "-S", str(_PROBES), str(root), str(server.getsockname()[1])]
         argv = on_stage.wrap([*probes, str(os.getpid()), _started()], workspace=root / "work")
         try:
@@ -103,7 +104,9 @@ def _try(sandbox: Sandbox) -> tuple[frozenset[str], str]:
 
 @contextmanager
 def _stage() -> Iterator[Path]:
-    root = Path(tempfile.mkdtemp(prefix="h2a-trial-"))
+    # Not in /tmp: a command's own /tmp would hide the stage, and then writing there fails whatever the rules say.
+    elsewhere = str(_STAGES) if os.access(_STAGES, os.W_OK) else None
+    root = Path(tempfile.mkdtemp(prefix="h2a-trial-", dir=elsewhere))
     try:
         for name in ("work/.git/hooks", "secret", "outside"):
             (root / name).mkdir(parents=True)
