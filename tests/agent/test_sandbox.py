@@ -274,6 +274,16 @@ async def test_allowed_for_the_session_it_is_not_asked_about_again(tmp_path: Pat
     assert len(played.questions) == 2
 
 
+async def test_in_full_mode_what_leaves_the_sandbox_is_asked_about(tmp_path: Path) -> None:
+    played = await play(HELD, tmp_path, {"command": "echo ran", "needs": "no_sandbox"})
+    assert played.questions == ["runs a command outside the sandbox"]
+    assert played.results == ["ran"]
+    played = await play(
+        HELD, tmp_path, {"command": "echo ran", "needs": "no_sandbox"}, answer=Decision.REJECT
+    )
+    assert played.results == ["Not run: the user refused this call."]
+
+
 async def test_in_full_mode_nothing_is_asked_where_the_user_wants_no_sandbox(tmp_path: Path) -> None:
     played = await play(OFF, tmp_path, {"command": "echo ran"})
     assert (played.questions, played.results) == ([], ["ran"])

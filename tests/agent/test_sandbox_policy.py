@@ -84,6 +84,28 @@ def test_hooks_and_configuration_of_a_repository_stay_as_they_are(home: Path) ->
     assert found.access[dot_git] is WRITE, "a mount point of its own cannot be renamed"
 
 
+def test_submodules_keep_their_hooks_too(home: Path) -> None:
+    git(home, "init", "work")
+    modules = home / "work" / ".git" / "modules"
+    for name in ("one", "libs/two", "one/modules/three"):
+        git(home, "init", "--bare", str(modules / name))
+    found = policy(home / "work", home)
+    for name in ("one", "libs/two", "one/modules/three"):
+        assert found.at(modules / name / "config") is READ
+        assert found.at(modules / name / "hooks" / "pre-commit") is HIDDEN
+        assert found.at(modules / name / "objects") is WRITE
+
+
+def test_in_a_folder_of_a_repository_commits_work_and_nothing_else_above_it(home: Path) -> None:
+    git(home, "init", "project")
+    found = policy(home / "project" / "deep" / "down", home)
+    assert found.at(home / "project" / ".git" / "index") is WRITE
+    assert found.at(home / "project" / ".git" / "config") is READ
+    assert found.at(home / "project" / ".git" / "hooks" / "pre-commit") is HIDDEN
+    assert found.at(home / "project" / "deep" / "other") is READ
+    assert found.at(home / "project" / "deep" / "down" / "file") is WRITE
+
+
 def test_a_linked_working_tree_can_commit_and_its_hooks_are_those_of_the_main_one(home: Path) -> None:
     git(home, "init", "main")
     git(home / "main", "commit", "--allow-empty", "-m", "x")

@@ -11,13 +11,14 @@ does not exist is left out, except where a command could make it and somebody wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from h2a_agent.tools.secret_files import looks_secret
+from h2a_agent.trust import project_of
 
 __all__ = ["Access", "Policy", "policy_for"]
 
@@ -146,7 +147,7 @@ def policy_for(
     say(writable, Access.WRITE)
     access[workspace] = Access.WRITE
     say((home / name for name in _START_UP), Access.READ)
-    _say_of_git(workspace, access)
+    _say_of_git(project_of(workspace) / ".git", access)
     say(_secrets(home), Access.HIDDEN)
     say(own, Access.HIDDEN)
     say(shown, Access.READ)
@@ -172,21 +173,37 @@ def _secrets(home: Path) -> Iterable[Path]:
         return
 
 
-def _say_of_git(workspace: Path, access: dict[Path, Access]) -> None:
+def _say_of_git(git: Path, access: dict[Path, Access]) -> None:
     """Commits work; hooks and configuration, which run programs for whoever uses git next, stay as they are."""
-    git = workspace / ".git"
-    folder = _git_folder(git)
-    if folder is None:
+    top = _git_folder(git)
+    if top is None:
         return
-    access[folder] = Access.WRITE
+    access[top] = Access.WRITE
     if git.is_file():
         access[git] = Access.READ
-    for name in ("hooks", "config", "config.worktree", "info/attributes"):
-        path = folder / name
-        if path.exists() and not path.is_symlink():
-            access[path] = Access.READ
-        elif name == "hooks" and not path.is_symlink():
-            access[path] = Access.HIDDEN  # there is nothing to read, and nothing may come to be
+    for folder in (top, *_submodules(top)):
+        for name in ("hooks", "config", "config.worktree", "info/attributes"):
+            path = folder / name
+            if path.exists() and not path.is_symlink():
+                access[path] = Access.READ
+            elif name == "hooks" and not path.is_symlink():
+                access[path] = Access.HIDDEN  # there is nothing to read, and nothing may come to be
+
+
+def _submodules(git: Path) -> Iterator[Path]:
+    """The repositories of submodules, and of theirs, which are kept in the one they belong to."""
+    waiting = [git / "modules"]
+    while waiting:
+        try:
+            folders = [one for one in waiting.pop().iterdir() if one.is_dir() and not one.is_symlink()]
+        except OSError:
+            continue
+        for folder in folders:
+            if (folder / "HEAD").is_file():
+                yield folder
+                waiting.append(folder / "modules")
+            else:  # a name with a slash in it
+                waiting.append(folder)
 
 
 def _git_folder(git: Path) -> Path | None:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Final
 
 from h2a_agent.safe_text import one_line
-from h2a_agent.sandbox import landlock
 from h2a_agent.sandbox.bubblewrap import find_bubblewrap
 from h2a_agent.sandbox.probes import PROBES
 from h2a_agent.sandbox.sandbox import OFF, Level, Sandbox
@@ -73,6 +72,8 @@ def choose(
 
 def _candidates(base: Sandbox, workspace: Path, reasons: list[str]) -> Iterator[Sandbox]:
     """What there is to try, the best first; what there is not goes to `reasons`."""
+    from h2a_agent.sandbox import landlock  # ctypes, which a first frame does not need
+
     if program := find_bubblewrap(workspace):
         yield replace(base, level=Level.BUBBLEWRAP, program=program)
     else:
