@@ -137,6 +137,47 @@ def test_a_forged_git_file_opens_nothing(home: Path, content: str) -> None:
     ]
 
 
+def test_a_working_tree_forged_inside_the_workspace_opens_nothing_outside(home: Path) -> None:
+    """Whoever writes the workspace can make both ends of the link; where it leads is still not theirs to say."""
+    work = home / "worktrees" / "work"
+    for fake in (work, work / "worktrees" / "x"):
+        fake.mkdir(parents=True, exist_ok=True)
+        (fake / "gitdir").write_text(f"{work}/.git\n")
+        (fake / "commondir").write_text(str(home))
+        (work / ".git").write_text(f"gitdir: {fake}\n")
+        found = policy(work, home)
+        assert found.at(home / "file") is READ
+        assert found.at(home / "worktrees" / "file") is READ
+
+
+def test_a_folder_that_is_no_repository_is_not_opened_as_one(home: Path) -> None:
+    """A second writable folder, by an unlucky name: the link is whole, but nothing above it is a repository."""
+    work, other = home / "worktrees" / "work", home / "worktrees" / "other"
+    for folder in (work, other):
+        folder.mkdir(parents=True)
+    (other / "gitdir").write_text(f"{work}/.git\n")
+    (work / ".git").write_text(f"gitdir: {other}\n")
+    assert policy(work, home, writable=[other]).at(home / "file") is READ
+
+
+def test_another_working_tree_of_a_real_repository_is_not_this_one(home: Path) -> None:
+    git(home, "init", "main")
+    git(home / "main", "commit", "--allow-empty", "-m", "x")
+    git(home / "main", "worktree", "add", str(home / "theirs"))
+    (home / "work").mkdir()
+    (home / "work" / ".git").write_text((home / "theirs" / ".git").read_text())
+    assert policy(home / "work", home).at(home / "main" / ".git" / "index") is READ
+
+
+def test_a_repository_that_happens_to_be_two_folders_up_is_not_opened(home: Path) -> None:
+    git(home, "init", "--bare", "bare")
+    work = home / "bare" / "somewhere" / "work"
+    work.mkdir(parents=True)
+    (work / "gitdir").write_text(f"{work}/.git\n")
+    (work / ".git").write_text(f"gitdir: {work}\n")
+    assert policy(work, home).at(home / "bare" / "objects") is READ
+
+
 def test_who_works_in_the_home_folder_keeps_keys_and_start_up_files(home: Path) -> None:
     (home / ".config" / "git").mkdir(parents=True)
     found = policy(home, home, own=[home / ".config" / "h2a"])

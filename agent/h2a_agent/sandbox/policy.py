@@ -31,7 +31,7 @@ class Access(Enum):
     WRITE = "write"
 
 
-# Below the home folder, beside whatever `looks_secret` there: keys, tokens, cookies, mail.
+# Below the home folder, beside whatever `looks_secret` there: keys, tokens, cookies, mail, sockets of containers.
 _SECRET: Final = (
     ".config/anthropic",
     ".config/gcloud",
@@ -42,6 +42,11 @@ _SECRET: Final = (
     ".thunderbird",
     ".config/chromium",
     ".config/google-chrome",
+    ".1password",
+    ".colima",
+    ".lima",
+    ".orbstack",
+    ".rd",
 )
 # Sockets in there start programs outside any sandbox (containers, the user's service manager), or hold keys.
 _SOCKETS: Final = ("/run", "/var/run")
@@ -106,7 +111,7 @@ class Policy:
         return [
             path
             for path, what in self.access.items()
-            if what is Access.HIDDEN and self.at(path.parent) is Access.WRITE and path.exists()
+            if what is Access.HIDDEN and self.at(path.parent) is Access.WRITE and _exists(path)
         ]
 
     def environ(self, tmp: str) -> dict[str, str]:
@@ -151,9 +156,8 @@ def policy_for(
     say(_secrets(home), Access.HIDDEN)
     say(own, Access.HIDDEN)
     say(shown, Access.READ)
-    access[workspace] = (
-        Access.WRITE
-    )  # again: somebody may work in a folder of secrets, which is at stake then anyway
+    # Again, since somebody may work in a folder of secrets: what is in there is at stake then anyway.
+    access[workspace] = Access.WRITE
     _pin(access)
     return Policy(access, workspace, tmp.resolve(), network, tuple(moved))
 
@@ -209,8 +213,8 @@ def _submodules(git: Path) -> Iterator[Path]:
 def _git_folder(git: Path) -> Path | None:
     """The folder with hooks and configuration: `.git` itself, or what a linked working tree points to.
 
-    A `.git` file is the repository's own word. It counts only where the folder it names points back, which
-    nobody can arrange who wrote nothing but the repository.
+    A `.git` file is the repository's own word, and commands can write one. It counts only where the folder it
+    names is part of a repository elsewhere and points back, which nobody can arrange who writes only here.
     """
     if git.is_symlink():
         return None
@@ -221,9 +225,11 @@ def _git_folder(git: Path) -> Path | None:
         if not link.startswith("gitdir: "):
             return None
         linked = (git.parent / link.removeprefix("gitdir: ")).resolve()
-        if Path((linked / "gitdir").read_text("utf-8").strip()).resolve() != git.resolve():
-            return None
-        return (linked / (linked / "commondir").read_text("utf-8").strip()).resolve()
+        main = linked.parent.parent
+        is_worktree = linked.parent.name == "worktrees"
+        is_repository = (main / "HEAD").is_file() and (main / "objects").is_dir()
+        points_back = Path((linked / "gitdir").read_text("utf-8").strip()).resolve() == git.resolve()
+        return main if is_worktree and is_repository and points_back else None
     except (OSError, ValueError):
         return None
 
