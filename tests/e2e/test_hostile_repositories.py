@@ -27,6 +27,8 @@ ENTRY_POINTS = {
     "module": [sys.executable, "-m", "h2a_tui"],
     "script": [str(Path(sys.executable).with_name("h2a-chat"))],
 }
+# The program's own parts, started by the interpreter that runs them.
+OUR_OWN = re.compile(rf"{re.escape(sys.executable)}.*h2a_(?:guardian|tui)")
 STRACE = shutil.which("strace")
 
 
@@ -81,7 +83,7 @@ class Opened:
         found += self.log.read_text().splitlines() if self.log.exists() else ["nobody watched"]
         if STRACE is not None:
             found += _outside_view(self.trace.read_text())
-        return found
+        return [line for line in found if not OUR_OWN.search(line)]
 
 
 def _outside_view(trace: str) -> list[str]:

@@ -29,6 +29,7 @@ _SHADOWS: Final = (
     "platformdirs",
     "pydantic",
     "h2a_agent",
+    "h2a_guardian",
     "h2a_themes",
     "h2a_queue",
 )

