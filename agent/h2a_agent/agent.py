@@ -44,12 +44,16 @@ from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Approval, Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.sandbox.settings import SandboxSettings
+from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
+from h2a_agent.trust import at_most_ask
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -63,7 +67,9 @@ class Agent:
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
-    (settings, sessions) are asked about even where files may be edited.
+    (settings, sessions) are asked about even where files may be edited. `sandbox` holds commands in; without
+    one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
+    nobody vouches for it: then the mode is never above "ask".
     """
 
     def __init__(
@@ -77,12 +83,15 @@ class Agent:
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
         retry: RetryPolicy | None = None,
+        sandbox: SessionSandbox | None = None,
+        trusted: bool = True,
     ) -> None:
         self._provider = provider
         self._retired: list[Provider] = []  # no longer asked; perhaps still answering
         self._farewells: set[asyncio.Task[None]] = set()
         self._session = session
         self._settings = settings
+        self.trusted: Final = trusted
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
@@ -99,6 +108,7 @@ class Agent:
             permission=Permission(own=tuple(own_folders)),
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
+            sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
             specs=tuple(
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
@@ -250,7 +260,7 @@ class Agent:
     @property
     def settings(self) -> RunSettings:
         """How the agent runs."""
-        return self._settings
+        return self._settings if self.trusted else at_most_ask(self._settings)
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
@@ -289,12 +299,17 @@ class Agent:
     @property
     def model(self) -> str:
         """The model asked for."""
-        return self._settings.model
+        return self.settings.model
 
     @property
     def mode(self) -> str:
         """What runs without asking."""
-        return self._settings.mode
+        return self.settings.mode
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """What holds commands in; None as long as nothing has been tried."""
+        return self._toolbox.sandbox.known
 
     @property
     def provider_name(self) -> str:
@@ -304,7 +319,12 @@ class Agent:
     # ------------------------------------------------------------ its life
 
     async def warm_up(self) -> None:
-        """Load what the first request would wait for; called after a front end's first frame."""
+        """Load what the first request would wait for; called after a front end's first frame.
+
+        The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
+        """
+        if self.trusted:
+            self._toolbox.sandbox.begin()
         await self._provider.warm_up()
 
     async def settled(self) -> Settled:
@@ -332,6 +352,7 @@ class Agent:
             await asyncio.wait(self._errands)
         await asyncio.to_thread(self._toolbox.files.undo.forget)
         await self._toolbox.jobs.end()
+        await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
         self._close_retired()
@@ -375,8 +396,8 @@ class Agent:
             self._provider_of_step,
             self._toolbox,
             self._bus,
-            settings=lambda: self._settings,
-            system=lambda: system_prompt(self.workspace, self._settings.mode),
+            settings=lambda: self.settings,
+            system=lambda: system_prompt(self.workspace, self.settings.mode),
             spending=self._spending,
             retry=self._retry,
         )

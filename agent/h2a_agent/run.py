@@ -22,6 +22,7 @@ from h2a_agent.providers.base import Provider, ProviderEvent, Request, ToolSpec
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.run_state import check
+from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.scope import InterruptScope
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
@@ -51,6 +52,7 @@ class Toolbox:
     workspace: Path
     spill_dir: Path
     specs: tuple[ToolSpec, ...]
+    sandbox: SessionSandbox
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
     questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from h2a_agent.inbox import Inbox
 from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -36,6 +37,7 @@ class ScriptedAgent:
 
     session_id = "01SCRIPTED"
     mode = "ask"
+    sandbox: Sandbox | None = None
 
     def __init__(
         self,

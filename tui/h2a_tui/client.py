@@ -12,6 +12,7 @@ from typing import Protocol
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import AnyEvent, Decision, Kind
+from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.state import State
 
 __all__ = ["Client", "Subscription"]
@@ -51,6 +52,8 @@ class Client(Protocol):
     def provider_name(self) -> str: ...
     @property
     def mode(self) -> str: ...
+    @property
+    def sandbox(self) -> Sandbox | None: ...
 
     def prompt(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str: ...
     def steer(self, content: str | Sequence[UserBlock]) -> str: ...

@@ -125,6 +125,12 @@ def _todo(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _sandbox(chat: Chat, _argument: str) -> bool:
+    sandbox = chat.client.sandbox
+    chat.notice(sandbox.summary if sandbox else "sandbox: not tried yet, nothing has run")
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -145,6 +151,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )
