@@ -67,9 +67,11 @@ def open_session(
 
 @asynccontextmanager
 async def running_agent(
-    settings: Settings, paths: Paths, session: Session, provider: Provider
+    settings: Settings, paths: Paths, session: Session, provider: Provider, *, trusted: bool = False
 ) -> AsyncGenerator[Agent, None]:
     """An agent on `session`, in its folder, with all tools; closed at the end, with session and provider.
+
+    Only where the user trusts the folder is the model told what the project's own instruction files say.
 
     The folder for long outputs is the session's own; it goes again when nothing came into it.
 
@@ -77,6 +79,7 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
+    from h2a_agent.context.prompt import SystemPrompt
     from h2a_agent.tools import default_tools
     from h2a_agent.tools.undo import forget_stale
 
@@ -89,6 +92,7 @@ async def running_agent(
         tools=default_tools(),
         spill_dir=spill_dir,
         own_folders=(paths.config_dir, paths.sessions_dir),
+        system_prompt=SystemPrompt(session.workspace, own=paths.config_dir, trusted=trusted),
     ) as agent:
         yield agent
     try:
