@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.compaction import Order
 from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, ApprovalAnswered, Decision, InputRestored, Kind, QueueChanged
 from h2a_agent.inbox import Inbox
 from h2a_agent.safe_text import safe_text
@@ -38,6 +40,8 @@ class ScriptedAgent:
         self.workspace = workspace
         self.session_path: Path | None = None
         self.calls: list[tuple[Any, ...]] = []
+        self.has_summary = False
+        self.fills = Breakdown((), 0, counted=False)
         self.warmed_up = False
         self._past = list(past)
         self._on_call = on_call
@@ -84,6 +88,20 @@ class ScriptedAgent:
 
     def follow_up(self, content: str | Sequence[UserBlock]) -> str:
         return self._put(Kind.FOLLOW_UP, content)
+
+    def compact(self, instructions: str = "", *, preview: bool = False) -> str:
+        return self._put(Kind.COMPACT, Order("", instructions, preview).words)
+
+    def accept_summary(self) -> bool:
+        self._record("accept_summary")
+        return self.has_summary
+
+    def drop_summary(self) -> bool:
+        self._record("drop_summary")
+        return self.has_summary
+
+    async def context(self) -> Breakdown:
+        return self.fills
 
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)
