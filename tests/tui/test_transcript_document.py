@@ -16,6 +16,7 @@ from h2a_agent.events import (
     ApprovalRequested,
     CompactionEnded,
     CompactionStarted,
+    CompactionSwitched,
     Decision,
     Done,
     Error,
@@ -429,6 +430,7 @@ STORY: list[AnyEvent] = [
     RetryScheduled(1, 3, 1.0, "overloaded"),
     CompactionStarted("full"),
     CompactionEnded(True, 10, 5),
+    CompactionSwitched(False, 10),
     Error("x", "odd"),
     TokenStream(2, 0, "bye"),
     Done(2, "end_turn"),
@@ -455,6 +457,7 @@ def test_a_replay_without_numbers_shows_answers_messages_and_tools_once() -> Non
         TodoChanged,
         FileRestored,
     )
+    told_once = (RetryScheduled, CompactionStarted, CompactionEnded, CompactionSwitched, Error, Settled)
     events = [event for event in STORY if not isinstance(event, told_once)]
     assert shown(*events, *events) == shown(*events)
 
