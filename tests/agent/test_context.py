@@ -244,16 +244,16 @@ async def test_git_status_is_told_in_brief_and_runs_nothing_the_repository_wants
     (repository / "a").write_text("a")
     git("add", "a", cwd=repository)
     git("commit", "-qm", "a", cwd=repository)
-    assert await git_status(repository) == "nothing changed"
+    assert await git_status(repository, 30.0) == "nothing changed"
     trap = tmp_path / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
     trap.chmod(0o755)
     git("config", "core.fsmonitor", str(trap), cwd=repository)
     (repository / "a").write_text("b")
     (repository / "b").write_text("b")
-    assert await git_status(repository) == "1 changed and 1 untracked files"
+    assert await git_status(repository, 30.0) == "1 changed and 1 untracked files"
     assert not (tmp_path / "sprung").exists()
-    assert await git_status(tmp_path / "trap-less") == ""
+    assert await git_status(tmp_path / "nowhere", 30.0) == ""
 
 
 # ----------------------------------------------------------------- what fills it

@@ -89,14 +89,14 @@ def _branch(workspace: Path) -> str | None:
     return None
 
 
-async def git_status(workspace: Path) -> str:
-    """In a few words what `git status` says at this moment; "" where it says nothing within a second.
+async def git_status(workspace: Path, limit_s: float = _STATUS_S) -> str:
+    """In a few words what `git status` says at this moment; "" where it says nothing within `limit_s` seconds.
 
     Only for a folder the user trusts.
     """
     output = b""
     try:
-        async with asyncio.timeout(_STATUS_S), Child.start(_STATUS, workspace) as child:
+        async with asyncio.timeout(limit_s), await Child.start(_STATUS, workspace) as child:
             while len(output) < _STATUS_BYTES and (chunk := await child.read()):
                 output += chunk
             if child.exit_code:
