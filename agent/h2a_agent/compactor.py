@@ -130,8 +130,6 @@ async def _compact(run: Run, step: Step, order: Order) -> None:
     run.bus.publish(CompactionStarted(one_line(order.reason)))
     try:
         summary = await _summarise(run, step, order)
-        if item is not None and run.session.inbox.get(item.id) is None:
-            raise _Refused("it was withdrawn")
     except _Refused as refused:
         _refuse(run, step, order, item, refused)
     else:

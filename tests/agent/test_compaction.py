@@ -279,6 +279,29 @@ async def test_a_summary_that_fails_for_good_says_why_and_what_to_do(desk: Desk)
     assert not error.fatal
 
 
+async def test_what_a_summary_costs_is_in_the_sum_also_of_the_reopened_session(desk: Desk) -> None:
+    desk.agent.configure(model="claude-opus-4-5")
+    await desk.talk("first " * 400, "second")
+    before = desk.agent.state.usage
+    desk.server.script(SUMMARY)
+    desk.agent.compact()
+    await desk.settle()
+    after = desk.agent.state.usage
+    assert before is not None
+    assert after is not None
+    assert before.cost_usd is not None
+    assert after.cost_usd is not None
+    assert after.cost_usd > before.cost_usd
+    async with desk.start(desk.die_and_reopen()) as again:
+        again.configure(model="claude-opus-4-5")
+        desk.server.script(Answer(text("ok")))
+        again.prompt("more")
+        await again.settled()
+        assert again.state.usage is not None
+        assert again.state.usage.cost_usd is not None
+        assert again.state.usage.cost_usd > after.cost_usd
+
+
 async def test_what_a_summary_costs_is_counted_and_the_context_is_smaller_after_it(desk: Desk) -> None:
     await desk.talk("first " * 4000, "second")
     before = desk.agent.state.usage
@@ -583,6 +606,60 @@ async def test_before_the_window_is_full_also_between_two_tools(
     assert any(b["type"] == "tool_result" for m in last.messages for b in m["content"])
     [started] = await desk.seen(CompactionStarted)
     assert started.reason == "the context is nearly full"
+
+
+async def test_a_message_that_would_fill_the_window_is_counted_before_it_goes_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_window(monkeypatch, 24_000)
+    await desk.talk("first " * 2_000)
+    desk.server.script(SUMMARY, Answer(text("ok")))
+    desk.agent.prompt("long " * 6_000)
+    await desk.settle()
+    assert [asks_for_summary(r) for r in desk.server.requests[1:]] == [True, False]
+
+
+async def test_a_summary_that_leaves_too_much_is_not_followed_by_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_window(monkeypatch, 6_000)
+    await desk.talk("first " * 4_000)
+    desk.server.script(SUMMARY, Answer(text("ok")))
+    desk.agent.prompt("long " * 6_000)
+    await desk.settle()
+    assert [asks_for_summary(r) for r in desk.server.requests[1:]] == [True, False]
+    assert len(await desk.seen(CompactionStarted)) == 1
+
+
+async def test_a_steer_while_the_context_is_weighed_neither_stops_nor_skips_the_summary(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.talk("first " * 400, "second")
+    desk.server.script(SUMMARY)
+    desk.agent.compact()
+    await desk.settle()
+    desk.agent.drop_summary()  # nobody has counted what is told now, so it is weighed in a thread
+    await desk.talk("third " * 800)
+    small_window(monkeypatch, 2_000)
+    desk.agent.accept_summary()
+    loop, weighed = asyncio.get_running_loop(), []
+
+    def weigh(*_args: object) -> int:
+        if not weighed:
+            weighed.append(asyncio.run_coroutine_threadsafe(_steer(desk), loop).result(10))
+        return 9_000
+
+    monkeypatch.setattr(compactor, "context_tokens", weigh)
+    desk.server.script(SUMMARY, Answer(text("ok")))
+    desk.agent.prompt("go")
+    await desk.settle()
+    assert [asks_for_summary(r) for r in desk.server.requests[-2:]] == [True, False]
+    assert sorted(said(desk.server.requests[-1])[-2:]) == ["and this", "go"]
+    assert [event.ok for event in await desk.seen(CompactionEnded)] == [True, True]
+
+
+async def _steer(desk: Desk) -> str:
+    return desk.agent.steer("and this")
 
 
 async def test_no_summary_is_made_by_itself_where_that_is_switched_off(
