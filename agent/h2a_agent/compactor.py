@@ -69,7 +69,7 @@ class _Summary:
 
 
 async def compact_if_due(run: Run, step: Step) -> bool:
-    """Compact where that is due. True: something has happened meanwhile, so look again what is to be done next."""
+    """Compact where that is due. True: that has happened, or an interrupt, so look again what is to be done next."""
     order = await _due(run)
     if order is None or step.cause is not None:
         return step.cause is not None

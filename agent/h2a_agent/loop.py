@@ -74,7 +74,7 @@ async def run_until_settled(run: Run) -> Settled:
                 continue
             async with step.scope:
                 await run.refresh()  # 4
-            if step.cause is not None or await compact_if_due(run, step):
+            if await compact_if_due(run, step):
                 continue
             request = prepare(run, boundary)
             answer = await stream_answer(run, step, request)  # 5

@@ -312,8 +312,10 @@ async def test_what_a_summary_costs_is_counted_and_the_context_is_smaller_after_
     after = desk.agent.state.usage
     assert isinstance(after, Usage)
     assert after.input_tokens > 5_000, "what the summary itself used"
-    assert after.context_tokens < before.context_tokens // 2
-    assert desk.session.history.last.usage.input_tokens == after.input_tokens  # type: ignore[union-attr]
+    made = desk.session.history.last
+    assert isinstance(made, CompactionEntry)
+    assert after.context_tokens == made.tokens_after < before.context_tokens // 2
+    assert made.usage.input_tokens == after.input_tokens
 
 
 # ------------------------------------------------------------ steer and queue
