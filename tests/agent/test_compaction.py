@@ -38,6 +38,7 @@ from h2a_agent.history import AssistantEntry, CompactionEntry, UserEntry
 from h2a_agent.models import ModelInfo
 from h2a_agent.providers.anthropic import AnthropicProvider
 from h2a_agent.providers.base import TokenUsage
+from h2a_agent.providers.demo import DemoProvider
 from h2a_agent.request import SUMMARY_MARKER
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
@@ -468,10 +469,37 @@ async def test_a_compaction_asked_for_while_paused_waits_until_the_run_goes_on(d
         while desk.agent.state.phase is not Phase.PAUSED:
             await asyncio.sleep(0.005)
     desk.agent.compact()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert desk.agent.state.phase is Phase.PAUSED
     assert desk.queue() == [(Kind.COMPACT, "/compact")]
+    assert len(desk.server.requests) == 2
     desk.agent.resume()
     await desk.settle()
     assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [True, False]
+
+
+# --------------------------------------------------------------------- the demo
+
+
+async def test_the_demo_summarises_as_a_script_can_and_goes_on_from_it(tmp_path: Path) -> None:
+    session = Session.unsaved(tmp_path)
+    async with Agent(DemoProvider(None), session=session, settings=RunSettings("demo")) as agent:
+        agent.prompt("who are you")
+        await agent.settled()
+        agent.compact()
+        await agent.settled()
+        made = session.history.last
+        assert isinstance(made, CompactionEntry)
+        assert "a script and not a language model" in made.summary
+        assert "- who are you" in made.summary
+        agent.prompt("thanks")
+        await agent.settled()
+        answer = session.history.last
+        assert isinstance(answer, AssistantEntry)
+        words = " ".join(block.text for block in answer.content if isinstance(block, TextBlock))
+        assert "You are welcome" in words
+        assert "take the last" not in words, "the summary is no wish of the user's"
 
 
 # -------------------------------------------------------------------- abort

@@ -452,12 +452,12 @@ def test_a_replay_without_numbers_shows_answers_messages_and_tools_once() -> Non
         RetryScheduled,
         CompactionStarted,
         CompactionEnded,
+        CompactionSwitched,
         Error,
         Settled,
         TodoChanged,
         FileRestored,
     )
-    told_once = (RetryScheduled, CompactionStarted, CompactionEnded, CompactionSwitched, Error, Settled)
     events = [event for event in STORY if not isinstance(event, told_once)]
     assert shown(*events, *events) == shown(*events)
 
