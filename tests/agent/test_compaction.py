@@ -16,7 +16,7 @@ import pytest
 from h2a_agent import compactor
 from h2a_agent.agent import Agent
 from h2a_agent.compaction import compact_prompt
-from h2a_agent.content import TextBlock
+from h2a_agent.content import Message, TextBlock
 from h2a_agent.events import (
     AnyEvent,
     ApprovalRequested,
@@ -37,8 +37,9 @@ from h2a_agent.events import (
 from h2a_agent.history import AssistantEntry, CompactionEntry, UserEntry
 from h2a_agent.models import ModelInfo
 from h2a_agent.providers.anthropic import AnthropicProvider
-from h2a_agent.providers.base import TokenUsage
+from h2a_agent.providers.base import Request, TokenUsage
 from h2a_agent.providers.demo import DemoProvider
+from h2a_agent.providers.demo.moment import read_moment
 from h2a_agent.request import SUMMARY_MARKER
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
@@ -499,7 +500,9 @@ async def test_the_demo_summarises_as_a_script_can_and_goes_on_from_it(tmp_path:
         assert isinstance(answer, AssistantEntry)
         words = " ".join(block.text for block in answer.content if isinstance(block, TextBlock))
         assert "You are welcome" in words
-        assert "take the last" not in words, "the summary is no wish of the user's"
+    told = (TextBlock(f"{SUMMARY_MARKER}\n\n{made.summary}"), TextBlock("thanks"))
+    moment = read_moment(Request("demo", "", (Message("user", told),)))
+    assert (moment.words, moment.also) == ("thanks", ()), "the summary is no wish of the user's"
 
 
 # -------------------------------------------------------------------- abort
