@@ -140,12 +140,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
-    Command(
-        "compact",
-        "[preview] [WORDS] | accept | drop | undo",
-        "Summarise what is older, looking after WORDS",
-        _compact,
-    ),
+    Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
