@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
+from h2a_agent.compactor import switch_summary
 from h2a_agent.content import TextBlock, UserBlock
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
 from h2a_agent.context.prompt import Part, SystemPrompt
 from h2a_agent.events import (
     AnyEvent,
-    CompactionSwitched,
     Decision,
     Error,
     FileRestored,
@@ -35,12 +35,11 @@ from h2a_agent.events import (
     Settled,
     Status,
 )
-from h2a_agent.history import AssistantEntry, CompactionEntry, CompactionSwitchEntry
+from h2a_agent.history import AssistantEntry, CompactionEntry
 from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
-from h2a_agent.projection import may_switch, newest_compaction
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.replay import events_of
 from h2a_agent.retry import RetryPolicy
@@ -410,15 +409,12 @@ class Agent:
         return self._prompt.text(self._settings.mode, self._settings.model, tuple(self._toolbox.tools))
 
     def _switch_summary(self, *, counts: bool) -> bool:
-        history = self._session.history
-        newest = newest_compaction(history.entries)
-        if newest is None or not may_switch(history.entries, newest, counts=counts):
+        switched = switch_summary(self._session, Run.now(), counts=counts)
+        if switched is None:
             return False
-        self._session.append(CompactionSwitchEntry(newest.id, counts, Run.now()))
-        size = newest.tokens_after if counts else newest.tokens_before
-        self._bus.publish(CompactionSwitched(counts, size))
+        self._bus.publish(switched)
         if self._state.usage is not None:
-            self._bus.publish(replace(self._state.usage, context_tokens=size))
+            self._bus.publish(replace(self._state.usage, context_tokens=switched.context_tokens))
         return True
 
     async def _work(self, run: Run) -> None:

@@ -27,18 +27,26 @@ from h2a_agent.context.tokens import (
     told_tokens,
     tools_tokens,
 )
-from h2a_agent.events import CompactionEnded, CompactionStarted, Error, Phase, RetryScheduled
-from h2a_agent.history import AssistantEntry, CompactionEntry, Entry
+from h2a_agent.events import (
+    CompactionEnded,
+    CompactionStarted,
+    CompactionSwitched,
+    Error,
+    Phase,
+    RetryScheduled,
+)
+from h2a_agent.history import AssistantEntry, CompactionEntry, CompactionSwitchEntry, Entry
 from h2a_agent.inbox import Item, new_item_id
 from h2a_agent.models import model_info
-from h2a_agent.projection import newest_compaction
+from h2a_agent.projection import may_switch, newest_compaction
 from h2a_agent.providers.base import Failed, FailureKind, Request, TokenUsage
 from h2a_agent.replay import compaction_ended
 from h2a_agent.retry import ADVICE
 from h2a_agent.run import Run, Step
 from h2a_agent.safe_text import one_line
+from h2a_agent.session import Session
 
-__all__ = ["compact_if_due"]
+__all__ = ["compact_if_due", "switch_summary"]
 
 _OVERFLOW: Final = Order("the conversation no longer fits the model")
 _FULL: Final = Order("the context is nearly full")
@@ -260,6 +268,16 @@ def _accept(run: Run, order: Order, item: Item | None, summary: _Summary) -> Non
     run.bus.publish(compaction_ended(entry))
     size = summary.after if entry.counts else summary.before
     run.bus.publish(replace(run.spending.event(summary.model, summary.usage), context_tokens=size))
+
+
+def switch_summary(session: Session, now: float, *, counts: bool) -> CompactionSwitched | None:
+    """Let the newest summary count, or no longer, at a person's word; None when there is nothing to say."""
+    history = session.history.entries
+    newest = newest_compaction(history)
+    if newest is None or not may_switch(history, newest, counts=counts):
+        return None
+    session.append(CompactionSwitchEntry(newest.id, counts, now))
+    return CompactionSwitched(counts, newest.tokens_after if counts else newest.tokens_before)
 
 
 def _refuse(run: Run, step: Step, order: Order, item: Item | None, refused: _Refused) -> None:
