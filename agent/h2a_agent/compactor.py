@@ -207,7 +207,7 @@ async def _stream(run: Run, step: Step, request: Request) -> Answer:
     builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is not None:  # a request never leaves on a scope that is already cancelled
         return builder.answer()
-    async with step.scope, aclosing(run.provider.stream(request)) as events:
+    async with step.scope, aclosing(run.stream(request)) as events:
         count = 0
         async for event in events:
             builder.apply(event)
