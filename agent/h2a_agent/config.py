@@ -37,6 +37,9 @@ _RUN_KEYS: Final = (
     "on_abort",
     "running_tools",
     "mode",
+    "auto_compact",
+    "reserve_tokens",
+    "keep_tokens",
 )
 
 

@@ -102,6 +102,9 @@ class ConfigFile(BaseModel):
     follow_up_mode: Delivery | None = None
     on_abort: OnAbort | None = None
     running_tools: RunningTools | None = None
+    auto_compact: bool | None = None
+    reserve_tokens: Annotated[int, Field(ge=0)] | None = None
+    keep_tokens: Annotated[int, Field(ge=0)] | None = None
     theme: _Word | None = None
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None

@@ -122,6 +122,9 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         follow_up_mode = "all"
         on_abort = "keep"
         running_tools = "finish"
+        auto_compact = false
+        reserve_tokens = 3000
+        keep_tokens = 4000
         theme = "dusk"
         enter = "next-step"
         alt_enter = "newline"
@@ -137,6 +140,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     assert run.thinking == "high"
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
+    assert (run.auto_compact, run.reserve_tokens, run.keep_tokens) == (False, 3000, 4000)
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
     assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}

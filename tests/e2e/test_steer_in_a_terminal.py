@@ -245,3 +245,32 @@ async def test_an_unreachable_server_is_told_in_words_and_the_draft_comes_back(d
     await shows(terminal, "› my precious words", 40.0)
     await shows(terminal, "--base-url")
     assert "Traceback" not in terminal.screen_text()
+
+
+async def test_kill_9_in_compaction_loses_neither_the_order_nor_the_steer_behind_it(
+    server: MessagesServer, desk: Desk
+) -> None:
+    server.script(Answer(text("A long answer. " * 300)), Answer(gate("summary"), text("never")))
+    terminal = await desk.start()
+    await send(terminal, "my question", "enter")
+    await shows(terminal, "A long answer.")
+    await shows(terminal, "ready")
+    await send(terminal, "/compact the names", "enter")
+    await server.reached("summary")
+    await shows(terminal, "compacting")
+    await send(terminal, "steer me", "enter")
+    await shows(terminal, "↯ steer")
+    terminal.process.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(terminal.wait_exit)
+
+    again = await desk.start("-c")
+    await shows(again, "/compact the names")
+    await shows(again, "↯ steer")
+    assert len(server.requests) == 2, "nothing is sent before the user says so"
+    server.script(Answer(text("The gist.")), Answer(text("Steered.")))
+    again.press("f8")
+    await shows(again, "Steered.")
+    assert len(server.requests) == 4
+    told = texts(server.requests[3], "user")
+    assert told[0].endswith("The gist.")
+    assert told[-1] == "steer me"

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.compaction import Order
 from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -51,6 +53,8 @@ class ScriptedAgent:
         self.provider_name = "scripted"
         self.settings = RunSettings("scripted-1")
         self.calls: list[tuple[Any, ...]] = []
+        self.has_summary = False
+        self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
         self._past = list(past)
         self._on_call = on_call
@@ -112,6 +116,20 @@ class ScriptedAgent:
 
     def follow_up(self, content: str | Sequence[UserBlock]) -> str:
         return self._put(Kind.FOLLOW_UP, content)
+
+    def compact(self, instructions: str = "", *, preview: bool = False) -> str:
+        return self._put(Kind.COMPACT, Order("", instructions, preview).words)
+
+    def accept_summary(self) -> bool:
+        self._record("accept_summary")
+        return self.has_summary
+
+    def drop_summary(self) -> bool:
+        self._record("drop_summary")
+        return self.has_summary
+
+    async def context(self) -> Breakdown:
+        return self.fills
 
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)
