@@ -35,6 +35,7 @@ from h2a_agent.permission import Permission
 from h2a_agent.prompt import system_prompt
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.replay import events_of
+from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Approval, Run, Toolbox
 from h2a_agent.run_settings import RunSettings
@@ -80,6 +81,7 @@ class Agent:
         self._bus = EventBus()
         self._state = State()
         self._spending = Spending()
+        self._requests = RequestBuilder()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
@@ -332,6 +334,7 @@ class Agent:
             system=lambda: system_prompt(self.workspace, self._settings.mode),
             spending=self._spending,
             retry=self._retry,
+            requests=self._requests,
         )
 
     async def _work(self, run: Run) -> None:

@@ -19,7 +19,7 @@ from h2a_agent.content import (
     UserBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Cut, Entry, OmitEntry, RetractEntry, ToolEntry, UserEntry
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
 
@@ -109,6 +109,14 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case OmitEntry():
+            return {
+                "type": "omit",
+                "omissions": list(entry.omissions),
+                "model": entry.model,
+                "reason": entry.reason,
+                "time": entry.time,
+            }
 
 
 def _user_of(r: Record) -> UserEntry:
@@ -142,6 +150,9 @@ _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
+    "omit": lambda r: OmitEntry(
+        tuple(map(str, r["omissions"])), str(r["model"]), str(r["reason"]), float(r["time"])
+    ),
     "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
 }
 

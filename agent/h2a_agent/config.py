@@ -33,7 +33,7 @@ _URL_VARIABLE: Final = "ANTHROPIC_BASE_URL"
 _FROM_ENVIRONMENT: Final[Mapping[str, str]] = {"model": "H2A_MODEL", "base_url": _URL_VARIABLE}
 _RUN_KEYS: Final = (
     "max_tokens",
-    "thinking_tokens",
+    "thinking",
     "steering_mode",
     "follow_up_mode",
     "on_abort",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from h2a_agent.run_settings import Delivery, Mode, OnAbort, RunningTools
+from h2a_agent.run_settings import Delivery, Mode, OnAbort, RunningTools, ThinkingLevel
 
 __all__ = ["ConfigFile"]
 
@@ -23,7 +23,7 @@ class ConfigFile(BaseModel):
     base_url: _Word | None = None
     mode: Mode | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    thinking_tokens: Annotated[int, Field(ge=0)] | None = None
+    thinking: ThinkingLevel | None = None
     steering_mode: Delivery | None = None
     follow_up_mode: Delivery | None = None
     on_abort: OnAbort | None = None

@@ -15,7 +15,7 @@ from h2a_agent.content import AssistantBlock, ImageBlock, ToolUseBlock, UserBloc
 from h2a_agent.events import Kind, Outcome
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["AssistantEntry", "Cut", "Entry", "History", "RetractEntry", "ToolEntry", "UserEntry"]
+__all__ = ["AssistantEntry", "Cut", "Entry", "History", "OmitEntry", "RetractEntry", "ToolEntry", "UserEntry"]
 
 Cut: TypeAlias = Literal["", "steer", "abort", "connection", "crash"]
 
@@ -85,7 +85,21 @@ class RetractEntry:
     time: float
 
 
-Entry: TypeAlias = UserEntry | AssistantEntry | ToolEntry | RetractEntry
+@dataclass(frozen=True, slots=True)
+class OmitEntry:
+    """A server refused a request, and took it without `omissions` (see `omissions.py`); so do those to come.
+
+    What was said before is left out for every model, a setting or a tool only for `model`. `reason` is what
+    the server said.
+    """
+
+    omissions: tuple[str, ...]
+    model: str
+    reason: str
+    time: float
+
+
+Entry: TypeAlias = UserEntry | AssistantEntry | ToolEntry | RetractEntry | OmitEntry
 
 
 class History:
@@ -138,7 +152,7 @@ class History:
 
     def owes_answer(self) -> bool:
         """Is it the model's turn: a user message or tool results it has not answered, or an answer that broke off?"""
-        last = self.last
+        last = next((e for e in reversed(self._entries) if not isinstance(e, OmitEntry)), None)
         if isinstance(last, AssistantEntry):
             return last.cut == "connection" or last.stop_reason == "pause_turn"
         if isinstance(last, ToolEntry):

@@ -5,19 +5,19 @@
 3. A new step: a new number, a new cancel scope, never born cancelled.
 4. Prepare: claim what is due, commit it, build the request.
 5. Stream the answer; a steer or an abort cuts it, and what truly came is kept.
-6. Run its tools; every call gets one truthful result.
+6. Run its tools; every call gets one truthful result. What only looks began while the answer came.
 7. Nothing left: everything is on disk, `Settled` is the last event.
 
 An interrupt is a value, not a path: it ends the wait of the step's scope, each phase returns what is true,
-and the code above stays straight. A failure is one, too: it leaves a `Backoff` behind, and the next step
-begins by waiting for it. A real cancellation (shutdown) passes through everything.
+and the code above stays straight. A failure is one, too: by the table in `retry.py` it leaves a wait or an
+omission behind, and the next step begins with it. A real cancellation (shutdown) passes through everything.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
+from datetime import datetime
 from typing import Final
 
 from h2a_agent.answer import Answer, AnswerBuilder
@@ -33,8 +33,9 @@ from h2a_agent.events import (
     TokenStream,
     ToolCall,
 )
-from h2a_agent.history import AssistantEntry, Cut
+from h2a_agent.history import AssistantEntry, Cut, OmitEntry
 from h2a_agent.inbox import Boundary
+from h2a_agent.omissions import next_omissions
 from h2a_agent.providers.base import (
     ArgumentsDelta,
     BlockStarted,
@@ -47,16 +48,20 @@ from h2a_agent.providers.base import (
     ThinkingDelta,
 )
 from h2a_agent.replay import user_input
-from h2a_agent.request import build_request
-from h2a_agent.retry import ADVICE
-from h2a_agent.run import Backoff, Run, Step
+from h2a_agent.retry import TABLE, Reaction, now_s
+from h2a_agent.run import Backoff, Limit, Refused, Run, Step
 from h2a_agent.safe_text import one_line, safe_text, safe_value
-from h2a_agent.tool_runner import run_tools, title_of
+from h2a_agent.tool_calls import ToolCalls
+from h2a_agent.tool_runner import title_of
 
 __all__ = ["run_until_settled"]
 
 # A server may hand over hundreds of events in one packet; keys and frames get their turn between so many.
 _EVENTS_PER_TICK: Final = 32
+
+# After these the model goes on when it is asked again, which is done so often in a row.
+_IN_MID_TURN: Final = frozenset({"pause_turn", "max_tokens"})
+_MOST_UNFINISHED: Final = 8
 
 
 async def run_until_settled(run: Run) -> Settled:
@@ -68,12 +73,15 @@ async def run_until_settled(run: Run) -> Settled:
                 continue
             boundary = run.boundary()
             step = run.new_step()  # 3
-            if not await wait_for_backoff(run, step):
+            if not await wait_for_backoff(run, step) or run.paused:
+                continue
+            if not await make_room(run):
                 continue
             request = prepare(run, boundary)  # 4
-            answer = await stream_answer(run, step, request)  # 5
-            commit_answer(run, step, answer)
-            await run_tools(run, step, answer)  # 6
+            async with ToolCalls(run, step) as calls:
+                answer = await stream_answer(run, step, request, calls)  # 5
+                commit_answer(run, step, request, answer)
+                await calls.finish(answer)  # 6
         run.enter(Phase.SETTLING)
         await run.session.flushed()
         if not run.has_work():
@@ -88,52 +96,79 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
 
     A steer shortens it to what the server itself asked for (Retry-After); an abort ends it.
     """
-    backoff = run.backoff
-    if backoff is None:
-        return True
-    wait_s = backoff.until - time.monotonic()
-    if wait_s > 0:
-        run.enter(Phase.RETRYING, backoff.reason)
-        run.bus.publish(RetryScheduled(backoff.attempt, backoff.limit, wait_s, backoff.reason))
-        async with step.scope:
-            await asyncio.sleep(wait_s)
+    backoff, run.backoff = run.backoff, None
+    match backoff:
+        case Limit(until, note):
+            run.enter(Phase.PAUSED, note)
+            async with step.scope:
+                await run.told_to_go_on(until)
+        case Backoff(until, held, attempt, limit, reason) if (wait_s := until - now_s()) > 0:
+            run.enter(Phase.RETRYING, reason)
+            run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason))
+            async with step.scope:
+                await asyncio.sleep(wait_s)
+            if step.cause == "steer":
+                run.backoff = Backoff(held, held, attempt, limit, reason)
     if step.cause == "steer":
-        held = backoff.server_until
-        run.backoff = Backoff(held, held, backoff.attempt, backoff.limit, backoff.reason)
         run.failures = 0  # the person wants it tried again: a fresh budget
-        return False
-    run.backoff = None
     return step.cause is None
+
+
+async def make_room(run: Run) -> bool:
+    """Shorten what the next request carries when the last did not fit the model; False when nothing helped.
+
+    Here and nowhere else, once for each refusal. What says the same in fewer words belongs in front of
+    leaving out.
+    """
+    refused, run.refused = run.refused, None
+    if refused is not None:
+        repair(run, refused)
+    return run.ending == "completed"
 
 
 def prepare(run: Run, boundary: Boundary) -> Request:
     """Claim what is due at this boundary, commit it, and build the request. No wait lies between."""
     run.enter(Phase.PREPARING)
     session, settings = run.session, run.settings
-    claimed = session.inbox.claim(boundary, settings.steering_mode, settings.follow_up_mode)
-    for entry in session.deliver(claimed, run.now()):
+    with session.one_queue_change():
+        claimed = session.inbox.claim(boundary, settings.steering_mode, settings.follow_up_mode)
+        delivered = session.deliver(claimed, run.now())
+    for entry in delivered:
         run.unanswered.append(entry)
         run.bus.publish(user_input(entry, cut=run.cut_answer))
         run.cut_answer = False
+    return request_now(run, run.omit)
+
+
+def request_now(run: Run, omit: OmitEntry | None) -> Request:
+    """The request that continues the history, without what `omit` leaves out."""
+    settings = run.settings
     base = Request(
         model=settings.model,
         system=run.system(),
         messages=(),
         tools=run.toolbox.specs,
         max_tokens=settings.max_tokens,
-        thinking_tokens=settings.thinking_tokens,
+        thinking=settings.thinking,
     )
-    return build_request(session.history.entries, base).request
+    entries = run.session.history.entries
+    return run.requests.build((*entries, omit) if omit else entries, base).request
 
 
-async def stream_answer(run: Run, step: Step, request: Request) -> Answer:
-    """The answer to `request`: whole, or as far as it came before it was cut or failed."""
+async def stream_answer(run: Run, step: Step, request: Request, calls: ToolCalls) -> Answer:
+    """The answer to `request`: whole, or as far as it came before it was cut or failed.
+
+    Calls that only look begin as soon as they are whole.
+    """
     builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is None:  # a request never leaves on a scope that is already cancelled
         async with step.scope, aclosing(run.provider.stream(request)) as events:
             count = 0
             async for event in events:
-                announce(run, step, builder, builder.apply(event))
+                taken = builder.apply(event)
+                announce(run, step, builder, taken)
+                if isinstance(taken, BlockStopped) and (call := builder.call(taken.index)) is not None:
+                    calls.begin_early(call, builder.invalid)
                 await run.bus.room()
                 count += 1
                 if count % _EVENTS_PER_TICK == 0:
@@ -150,7 +185,7 @@ def announce(run: Run, step: Step, builder: AnswerBuilder, event: ProviderEvent)
     match event:
         case TextDelta(index, text):
             run.enter(Phase.STREAMING)
-            run.session.stream_text(number, index, run.settings.model, text)
+            run.session.stream_text(number, index, builder.model, text)
             run.bus.publish(TokenStream(number, index, safe_text(text)))
         case ThinkingDelta(index, text):
             run.enter(Phase.STREAMING)
@@ -172,10 +207,12 @@ def announce(run: Run, step: Step, builder: AnswerBuilder, event: ProviderEvent)
             pass
 
 
-def commit_answer(run: Run, step: Step, answer: Answer) -> None:
-    """Put what truly came into the history, and note what follows from a failure."""
+def commit_answer(run: Run, step: Step, request: Request, answer: Answer) -> None:
+    """Put what truly came into the history, and note what follows from how it ended."""
     cut: Cut = "" if answer.whole else step.cause or "connection"
     run.cut_answer = False
+    if run.omit is not None and (answer.whole or answer.blocks):
+        remember_omission(run, run.omit)
     if answer.whole or _worth_keeping(answer):
         run.session.append(
             AssistantEntry(
@@ -186,12 +223,12 @@ def commit_answer(run: Run, step: Step, answer: Answer) -> None:
         run.cut_answer = cut == "steer"
     run.bus.publish(Done(step.number, answer.stop_reason, cut))
     if answer.usage.context_tokens:
-        run.spending.add(answer.model, answer.usage)
-        run.bus.publish(run.spending.event(answer.model, answer.usage))
+        run.bus.publish(run.spending.add(answer.model, answer.usage))
     if answer.whole:
         run.failures = 0
+        follow_ending(run, answer)
     elif step.cause is None:
-        follow_failure(run, answer)
+        follow_failure(run, request, answer)
 
 
 def _worth_keeping(answer: Answer) -> bool:
@@ -202,21 +239,81 @@ def _worth_keeping(answer: Answer) -> bool:
     )
 
 
-def follow_failure(run: Run, answer: Answer) -> None:
-    """A stream failed by itself: schedule the next attempt, or end the run with a reason and advice."""
+def follow_ending(run: Run, answer: Answer) -> None:
+    """An answer ended by itself: say what a person should know of how, and see that mid-turns come to an end."""
+    reason = answer.stop_reason
+    run.unfinished = run.unfinished + 1 if reason in _IN_MID_TURN else 0
+    if run.unfinished > _MOST_UNFINISHED:
+        what = f"The model broke off {run.unfinished} times in a row ({reason})."
+        give_up(run, reason, what, "Send “go on”, or raise max_tokens.")
+    elif reason == "refusal" and answer.detail:
+        run.bus.publish(Error(reason, f"The model refused to answer: {answer.detail}."))
+    elif reason == "model_context_window_exceeded":
+        advice = "Send “go on”; the conversation is shortened where it does not fit."
+        run.bus.publish(Error(reason, "The conversation fills the model's context window.", advice))
+
+
+def follow_failure(run: Run, request: Request, answer: Answer) -> None:
+    """A stream failed by itself: see to the next attempt, or end the run with a reason and advice."""
     failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
     run.failures += 1
-    limit = run.retry.limit(failure)
     reason = one_line(failure.message, 200)
-    if run.failures > limit:
-        run.end("failed")
-        tried = f" ({run.failures} attempts)" if run.failures > 1 else ""
-        run.bus.publish(Error(failure.kind.value, reason + tried, ADVICE[failure.kind], fatal=True))
-        return
-    now = time.monotonic()
-    until = now + run.retry.delay_s(failure, run.failures)
-    server_until = now + (failure.retry_after_s or 0.0)
-    run.backoff = Backoff(until, server_until, run.failures, limit, reason)
+    rule = TABLE[failure.kind]
+    match run.retry.reaction(failure, run.failures):
+        case Reaction.RETRY:
+            until = now_s() + run.retry.delay_s(failure, run.failures)
+            server_until = now_s() + (failure.retry_after_s or 0.0)
+            run.backoff = Backoff(until, server_until, run.failures, rule.attempts, reason)
+        case Reaction.ASK:
+            wait_s = failure.retry_after_s
+            until_text = "" if wait_s is None else f" until {_hour(run.now() + wait_s)}"
+            run.backoff = Limit(None if wait_s is None else now_s() + wait_s, until_text.strip())
+            advice = f"Paused{until_text}; what waits is kept. /resume or a message tries again at once."
+            run.bus.publish(Error(failure.kind.value, reason, advice))
+        case Reaction.MAKE_ROOM:
+            run.refused = Refused(failure, request)
+        case Reaction.REPAIR:
+            repair(run, Refused(failure, request))
+        case Reaction.FATAL:
+            give_up_on(run, failure)
+
+
+def repair(run: Run, refused: Refused) -> None:
+    """Leave out of the next request what it was refused for; give up when nothing is left to leave out."""
+    failure, request, omit = refused.failure, refused.request, run.omit
+    while omissions := next_omissions(failure, request, omit.omissions if omit else ()):
+        omit = OmitEntry(omissions, request.model, one_line(failure.message, 200), run.now())
+        if request_now(run, omit) != request:
+            run.omit = omit
+            return
+    give_up_on(run, failure)
+
+
+def remember_omission(run: Run, omit: OmitEntry) -> None:
+    """A server took a request without what `omit` leaves out: so do all to come, and the user hears of it."""
+    run.session.append(omit)
+    run.omit = None
+    advice = f"Left out from here on: {', '.join(omit.omissions)}."
+    run.bus.publish(Error("repair", f"The server refused a request: {omit.reason}", advice))
+
+
+def give_up_on(run: Run, failure: Failed) -> None:
+    """End the run, because nothing more can be done about `failure`."""
+    tried = f" ({run.failures} attempts)" if run.failures > 1 else ""
+    give_up(run, failure.kind.value, one_line(failure.message, 200) + tried, TABLE[failure.kind].advice)
+
+
+def give_up(run: Run, kind: str, message: str, advice: str) -> None:
+    """End the run and say why."""
+    run.end("failed")
+    run.omit = None
+    run.bus.publish(Error(kind, message, advice, fatal=True))
+
+
+def _hour(moment: float) -> str:
+    """`moment` (seconds since the epoch) as a clock on the wall shows it, with the day when it is not today."""
+    then, today = datetime.fromtimestamp(moment).astimezone(), datetime.now().astimezone()
+    return then.strftime("%H:%M" if then.date() == today.date() else "%d %b %H:%M")
 
 
 def settle(run: Run) -> Settled:
@@ -240,7 +337,8 @@ def _give_back(run: Run) -> None:
     texts = [entry.content for entry in run.unanswered]
     session.retract(run.unanswered, run.now())
     if run.ending == "aborted" and setting == "restore":
-        texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
+        with session.one_queue_change():
+            texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
     elif run.ending == "failed" or setting == "keep":
         session.inbox.hold(run.end_mark)
         session.on_queue_changed()

@@ -1,4 +1,4 @@
-"""What is known of a model before it is asked: its limits and its price.
+"""What is known of a model before it is asked: its limits, its price, and how it is told to think.
 
 The facts are a dated table (`data/models.toml`); a model that is not in it has an unknown window and no
 price, and callers say "unknown" instead of guessing.
@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any, Final, Literal
 
 from h2a_agent.providers.base import TokenUsage
+from h2a_agent.run_settings import ThinkingLevel
 
-__all__ = ["ModelInfo", "Price", "cost_usd", "model_info"]
+__all__ = ["ModelInfo", "Price", "ThinkingControl", "cost_usd", "model_info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,33 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingControl:
+    """How a model is told how hard to think.
+
+    By an `effort`: `words` are the API's for our levels, `off` what turns thinking off. Or by a `budget` of
+    tokens, which fits every level below `max_tokens`.
+    """
+
+    by: Literal["effort", "budget"]
+    words: Mapping[ThinkingLevel, str]
+    off: Literal["", "disabled", "between_tools", "low"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model's limits in tokens (0: unknown) and its price (None: unknown, or not one number)."""
+    """A model's limits in tokens (0: unknown) and its price (None: unknown, or not one number).
+
+    `thinking` is None where nothing is known of it: then nothing is said about it.
+    """
 
     context_window: int
     max_output: int
     price: Price | None
+    thinking: ThinkingControl | None = None
 
 
-_UNKNOWN = ModelInfo(context_window=0, max_output=0, price=None)
+_LEVELS: Final[tuple[ThinkingLevel, ...]] = ("low", "medium", "high", "max")
+_UNKNOWN: Final = ModelInfo(context_window=0, max_output=0, price=None)
 
 
 @cache
@@ -47,9 +67,15 @@ def _table() -> Mapping[str, ModelInfo]:
             context_window=entry["context_window"],
             max_output=entry["max_output"],
             price=Price(**entry["price"]) if "price" in entry else None,
+            thinking=_thinking(entry) if "thinking" in entry else None,
         )
         for model, entry in tomllib.loads(text)["models"].items()
     }
+
+
+def _thinking(entry: Mapping[str, Any]) -> ThinkingControl:
+    words = dict(zip(_LEVELS, entry.get("efforts", _LEVELS), strict=True))
+    return ThinkingControl(entry["thinking"], words, entry.get("off", ""))
 
 
 def model_info(model: str) -> ModelInfo:

@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from h2a_agent.bus import EventBus
 from h2a_agent.events import Decision, Interrupt, Phase, Status
-from h2a_agent.history import UserEntry
+from h2a_agent.history import OmitEntry, UserEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.permission import Permission
-from h2a_agent.providers.base import Provider, ToolSpec
-from h2a_agent.retry import RetryPolicy
+from h2a_agent.providers.base import Failed, Provider, Request, ToolSpec
+from h2a_agent.request import RequestBuilder
+from h2a_agent.retry import RetryPolicy, now_s
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.run_state import check
 from h2a_agent.scope import InterruptScope
@@ -27,7 +28,10 @@ from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.tools.base import Files, Tool
 
-__all__ = ["Approval", "Backoff", "Cause", "Ending", "Run", "Step", "Toolbox"]
+__all__ = ["Approval", "Backoff", "Cause", "Ending", "Limit", "Refused", "Run", "Step", "Toolbox"]
+
+# How soon a wait for an hour of the day notices that the machine was asleep.
+_LOOK_AGAIN_S: Final = 15.0
 
 Cause: TypeAlias = Literal["steer", "abort"]
 Ending: TypeAlias = Literal["completed", "aborted", "failed"]
@@ -52,13 +56,14 @@ class Toolbox:
     specs: tuple[ToolSpec, ...]
     files: Files = field(default_factory=Files)
     questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)
+    given_up: set[asyncio.Task[None]] = field(default_factory=set)  # calls that did not end when stopped
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """A wait before the next request. A steer ends it down to `server_until`, the server's own wish.
 
-    Times are of the monotonic clock, in seconds.
+    Times are of `retry.now_s`, in seconds.
     """
 
     until: float
@@ -66,6 +71,22 @@ class Backoff:
     attempt: int
     limit: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What was bought is used up: nothing is sent until the user says so, or until `until` (None: unknown)."""
+
+    until: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request a server did not take, and why."""
+
+    failure: Failed
+    request: Request
 
 
 class Step:
@@ -107,6 +128,7 @@ class Run:
         system: Callable[[], str],
         spending: Spending,
         retry: RetryPolicy,
+        requests: RequestBuilder,
     ) -> None:
         self.session = session
         self.provider = provider
@@ -115,13 +137,17 @@ class Run:
         self.retry = retry
         self.system = system
         self.spending = spending
+        self.requests = requests
         self._settings = settings
         self.phase = Phase.IDLE
         self.step: Step | None = None
         self.steps = 0
         self.number = session.last_step
         self.failures = 0
-        self.backoff: Backoff | None = None
+        self.backoff: Backoff | Limit | None = None
+        self.refused: Refused | None = None  # a request that did not fit the model
+        self.omit: OmitEntry | None = None  # what the next request leaves out, until a server has taken it
+        self.unfinished = 0  # answers in a row that ended in mid-turn
         self.ending: Ending = "completed"
         self.end_mark = 0  # what was accepted later is not concerned by how the run ended
         self.closing = False  # the program ends: what waits stays in the session
@@ -129,6 +155,7 @@ class Run:
         self.unanswered: list[UserEntry] = []  # delivered, and nothing has been shown in answer yet
         self._open_gate = asyncio.Event()
         self._open_gate.set()
+        self._go_on = asyncio.Event()
 
     @property
     def settings(self) -> RunSettings:
@@ -199,6 +226,7 @@ class Run:
 
     def resume(self) -> None:
         """Go on, or take back a pause that has not begun."""
+        self._go_on.set()
         if self.paused:
             self._open_gate.set()
             if self.phase is not Phase.PAUSED:
@@ -214,6 +242,16 @@ class Run:
         if self.paused:
             self.enter(Phase.PAUSED)
             await self._open_gate.wait()
+
+    async def told_to_go_on(self, until: float | None) -> None:
+        """Wait until the user says so, at longest until `until` (of `now_s`)."""
+        self._go_on.clear()
+        while not self._go_on.is_set() and (until is None or now_s() < until):
+            try:
+                async with asyncio.timeout(None if until is None else min(until - now_s(), _LOOK_AGAIN_S)):
+                    await self._go_on.wait()
+            except TimeoutError:
+                pass
 
     @staticmethod
     def now() -> float:

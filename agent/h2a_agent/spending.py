@@ -15,16 +15,11 @@ class Spending:
     def __init__(self) -> None:
         self.total_usd: float | None = 0.0
 
-    def add(self, model: str, usage: TokenUsage) -> None:
-        """Count one request. `model` is who answered it."""
-        price = model_info(model).price
-        if price is None:
-            self.total_usd = None
-        elif self.total_usd is not None:
-            self.total_usd += cost_usd(price, usage)
-
-    def event(self, model: str, usage: TokenUsage) -> Usage:
-        """The usage event after the request that used `usage`."""
+    def add(self, model: str, usage: TokenUsage) -> Usage:
+        """Count one request, which `model` answered; returns the event that tells of it."""
+        info = model_info(model)
+        cost = None if info.price is None else cost_usd(info.price, usage)
+        self.total_usd = None if cost is None or self.total_usd is None else self.total_usd + cost
         return Usage(
             model,
             usage.input_tokens,
@@ -32,6 +27,7 @@ class Spending:
             usage.cache_read_tokens,
             usage.cache_write_tokens,
             usage.context_tokens,
-            model_info(model).context_window,
+            info.context_window,
             self.total_usd,
+            cost,
         )

@@ -28,7 +28,7 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_agent.providers.base import BlockStarted, Failed, FailureKind, ProviderEvent, TextDelta
-from h2a_agent.retry import ATTEMPTS, RetryPolicy
+from h2a_agent.retry import TABLE, RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
@@ -84,8 +84,8 @@ async def test_a_failure_before_anything_came_repeats_the_same_request(tmp_path:
         assert len({r.messages for r in w.provider.requests}) == 1
         retries = [e for e in w.all(RetryScheduled) if isinstance(e, RetryScheduled)]
         assert [(e.attempt, e.limit, e.reason) for e in retries] == [
-            (1, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
-            (2, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
+            (1, TABLE[FailureKind.OVERLOADED].attempts, "the service is overloaded"),
+            (2, TABLE[FailureKind.OVERLOADED].attempts, "the service is overloaded"),
         ]
         assert len(w.all(UserInput)) == 1
 
@@ -99,7 +99,7 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
         settled = await w.until(Settled)
         assert isinstance(settled, Settled)
         assert settled.reason == "failed"
-        assert len(w.provider.requests) == ATTEMPTS[FailureKind.OVERLOADED] + 1
+        assert len(w.provider.requests) == TABLE[FailureKind.OVERLOADED].attempts + 1
         [error] = w.all(Error)
         assert isinstance(error, Error)
         assert error.fatal
@@ -116,7 +116,7 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
 
 async def test_the_run_after_one_that_failed_gives_its_answers_numbers_of_their_own(tmp_path: Path) -> None:
     """Screens tell answers apart by step: a number used again would be taken for an answer that is over."""
-    answers = [[OVERLOADED]] * (ATTEMPTS[FailureKind.OVERLOADED] + 1)
+    answers = [[OVERLOADED]] * (TABLE[FailureKind.OVERLOADED].attempts + 1)
     async with agent(tmp_path, *answers, [*say(0, "at last"), *stop()]) as w:
         w.agent.prompt("go")
         await w.until(Settled)
@@ -155,8 +155,6 @@ async def test_what_is_sent_while_a_failed_run_settles_goes_out_with_the_next(
         FailureKind.AUTHENTICATION,
         FailureKind.PERMISSION,
         FailureKind.NOT_FOUND,
-        FailureKind.INVALID_REQUEST,
-        FailureKind.TOO_LARGE,
         FailureKind.CONFIGURATION,
     ],
 )

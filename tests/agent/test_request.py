@@ -19,7 +19,7 @@ from h2a_agent.content import (
 from h2a_agent.events import Kind, Outcome
 from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ToolEntry, UserEntry
 from h2a_agent.providers.base import Request, TokenUsage, ToolSpec
-from h2a_agent.providers.messages_api import payload
+from h2a_agent.providers.messages_request import payload
 from h2a_agent.request import CUT_MARKERS, Built, build_request
 from support.api_rules import validate
 

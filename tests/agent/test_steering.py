@@ -55,7 +55,7 @@ class WaitTool:
     name = "wait"
     description = "Waits."
     params = WaitParams
-    effect = Effect.READ
+    effect = Effect.EXECUTE
     when_steered = WhenSteered.CANCEL
 
     def __init__(self) -> None:

@@ -15,11 +15,13 @@ import ipaddress
 import json
 import math
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -31,7 +33,9 @@ from h2a_agent.providers.base import (
     ProviderEvent,
     Request,
 )
-from h2a_agent.providers.messages_api import MessageStream, ProtocolError, failure_kind, payload
+from h2a_agent.providers.messages_api import MessageStream, ProtocolError, failure_kind
+from h2a_agent.providers.messages_request import counted, frame
+from h2a_agent.providers.request_body import BodyWriter
 from h2a_agent.providers.sse import EventTooLarge, SseDecoder
 from h2a_agent.safe_text import one_line
 
@@ -44,6 +48,7 @@ __all__ = ["AnthropicProvider"]
 _API: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "local"  # what a server that wants no key is sent, since the SDK must send something
 _CONNECT_S: Final = 10.0
+_COUNT_S: Final = 10.0
 _FIRST_BYTE_S: Final = 60.0
 _IDLE_S: Final = 90.0
 # A model on one's own machine may read a long prompt for minutes before it says a word.
@@ -84,6 +89,7 @@ class AnthropicProvider:
         self._first_byte_s = first_byte_timeout_s or (_LOCAL_S if local else _FIRST_BYTE_S)
         self._idle_s = idle_timeout_s or (_LOCAL_S if local else _IDLE_S)
         self._client: asyncio.Future[anthropic.AsyncAnthropic] | None = None
+        self._body = BodyWriter()
 
     def __repr__(self) -> str:
         where = self._endpoint.url if isinstance(self._endpoint, _Endpoint) else "not configured"
@@ -100,9 +106,10 @@ class AnthropicProvider:
         waited_s, patience_s = 0.0, self._first_byte_s
         try:
             client = await self._load(self._endpoint)
+            body = await self._body.write(frame(request), request)
             before = time.monotonic()
             async with asyncio.timeout(patience_s):
-                response = await _send(client, request)
+                response = await _send(client, body)
             waited_s = time.monotonic() - before
             chunks = aiter(response.aiter_bytes())
             decoder = SseDecoder()
@@ -132,6 +139,20 @@ class AnthropicProvider:
         if failed is not None and not answer.ended:
             yield failed
 
+    async def count_tokens(self, request: Request) -> int | None:
+        """Ask the server; None when it does not count, or not in time."""
+        if isinstance(self._endpoint, Failed):
+            return None
+        try:
+            client = await self._load(self._endpoint)
+            body = await self._body.write(counted(request), replace(request, caching=False))
+            async with asyncio.timeout(_COUNT_S):
+                answer = await client.post("/v1/messages/count_tokens", cast_to=object, content=body)
+            tokens = answer.get("input_tokens") if isinstance(answer, dict) else None
+        except Exception:  # noqa: BLE001  # whatever it was, the number is not known
+            return None
+        return tokens if isinstance(tokens, int) else None
+
     async def warm_up(self) -> None:
         """Import the SDK and build its client, so that the first request finds both."""
         if isinstance(self._endpoint, _Endpoint):
@@ -158,14 +179,9 @@ class AnthropicProvider:
 
     def _redacted(self, failed: Failed) -> Failed:
         assert isinstance(self._endpoint, _Endpoint)
-        return Failed(
-            failed.kind,
-            failed.message.replace(self._endpoint.key, "[API key]")
-            if self._endpoint.secret
-            else failed.message,
-            failed.status,
-            failed.retry_after_s,
-        )
+        if not self._endpoint.secret:
+            return failed
+        return replace(failed, message=failed.message.replace(self._endpoint.key, "[API key]"))
 
 
 # ---------------------------------------------------------------------- configuration
@@ -269,15 +285,14 @@ def _new_client(endpoint: _Endpoint) -> anthropic.AsyncAnthropic:
     )
 
 
-async def _send(client: anthropic.AsyncAnthropic, request: Request) -> httpx2.Response:
-    """Send `request`; the response with its head read and its body still to come."""
+async def _send(client: anthropic.AsyncAnthropic, body: bytes) -> httpx2.Response:
+    """Send `body`; the response with its head read and its body still to come."""
     import anthropic
 
-    body = json.dumps(payload(request), ensure_ascii=False, separators=(",", ":"), default=dict)
     stream = await client.post(
         "/v1/messages",
         cast_to=object,
-        content=body.encode("utf-8", "replace"),
+        content=body,
         stream=True,
         stream_cls=anthropic.AsyncStream[Any],
     )
@@ -321,11 +336,14 @@ def _failure(exc: Exception, endpoint: _Endpoint) -> Failed:
     match exc:
         case anthropic.APIStatusError():
             words = exc.api_message or f"{exc.response.reason_phrase or 'no reason given'} from {host}"
+            headers = exc.response.headers
+            wait_s = _retry_after_s(headers)
             return Failed(
                 failure_kind(exc.status_code, exc.type or "", words),
                 one_line(f"HTTP {exc.status_code}: {words}", 300),
                 exc.status_code,
-                _retry_after_s(exc.response.headers),
+                _access_again_s(words) if wait_s is None else wait_s,
+                final=headers.get("x-should-retry", "").strip().lower() == "false",
             )
         case TimeoutError() | anthropic.APITimeoutError() | httpx2.TimeoutException():
             return Failed(FailureKind.TIMEOUT, f"{host} did not answer in time.")
@@ -359,6 +377,20 @@ def _retry_after_s(headers: httpx2.Headers) -> float | None:
         except (KeyError, ValueError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+_ACCESS_AGAIN: Final = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
+
+
+def _access_again_s(words: str) -> float | None:
+    """The seconds until the day on which a used up limit begins anew, when `words` name it."""
+    if (told := _ACCESS_AGAIN.search(words)) is None:
+        return None
+    try:
+        then = datetime.fromisoformat(f"{told[1]}T{told[2]}+00:00")
+    except ValueError:
+        return None
+    return max(0.0, then.timestamp() - time.time())
 
 
 if TYPE_CHECKING:
