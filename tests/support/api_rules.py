@@ -94,7 +94,31 @@ def _request(payload: Mapping[str, Any], signatures: Signatures | None) -> Itera
     yield from _tools(payload.get("tools", []))
     yield from _thinking_config(payload)
     yield from _messages(payload.get("messages"), signatures)
+    yield from _cache_marks(payload)
     yield from (f"{path}: lone surrogate in a string" for path in _surrogates(dict(payload), ""))
+
+
+def _cache_marks(payload: Mapping[str, Any]) -> Iterator[str]:
+    marks = 0
+    for block in _blocks_of(payload):
+        if "cache_control" in block:
+            marks += 1
+            if block["cache_control"] not in ({"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}):
+                yield "cache_control: must be ephemeral"
+            if block.get("type") in ("thinking", "redacted_thinking"):
+                yield "cache_control: cannot be set for thinking blocks"
+    if marks > 4:
+        yield f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
+
+
+def _blocks_of(payload: Mapping[str, Any]) -> Iterator[Json]:
+    messages = payload.get("messages")
+    contents = (
+        [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    )
+    for content in (payload.get("system"), payload.get("tools"), *contents):
+        if isinstance(content, list):
+            yield from (block for block in content if isinstance(block, dict))
 
 
 def _system(system: object) -> Iterator[str]:
