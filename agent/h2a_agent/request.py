@@ -15,6 +15,7 @@ forget the work or blame themselves for breaking off.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,7 @@ CUT_MARKERS: Final[Mapping[Cut, str]] = {
 _NO_RESULT: Final = (
     "Outcome unknown: the session ended before this call reported back. Verify before you rely on it."
 )
+_PIECE: Final = 200  # entries; what takes a few milliseconds
 _OPENING: Final = "(The conversation's beginning is not available.)"
 _CONTINUE: Final = "Continue."
 _NO_OUTPUT: Final = "(no output)"
@@ -73,9 +75,18 @@ def build_request(entries: Iterable[Entry], base: Request) -> Built:
 def project(entries: Iterable[Entry]) -> list[Entry]:
     """What requests carry of a history: no item the user took back, nothing a server refused."""
     entries = tuple(entries)
-    gone = {item for entry in entries if isinstance(entry, RetractEntry) for item in entry.item_ids}
+    gone = _retracted(entries)
     kept = (e for e in entries if not (isinstance(e, UserEntry) and e.item_id in gone))
     return without(entry for entry in kept if not isinstance(entry, RetractEntry))
+
+
+def _retracted(entries: Iterable[Entry]) -> set[str]:
+    return {item for entry in entries if isinstance(entry, RetractEntry) for item in entry.item_ids}
+
+
+def _before_omission(entries: Sequence[Entry]) -> set[str]:
+    last = max((i for i, entry in enumerate(entries) if isinstance(entry, OmitEntry)), default=0)
+    return {entry.item_id for entry in entries[:last] if isinstance(entry, UserEntry)}
 
 
 class RequestBuilder:
@@ -93,9 +104,10 @@ class RequestBuilder:
         base = settings_without(base, entries)
         kept = self._kept
         if kept.continued_by(entries, base.model):
-            kept.open += entries[kept.seen :]
+            kept.take(entries[kept.seen :])
         else:
-            kept = self._kept = _Kept(base.model, open=project(entries))
+            kept = self._kept = _Kept(base.model, open=project(entries), retracted=_retracted(entries))
+            kept.items = _before_omission(entries)
         kept.seen, kept.last = len(entries), entries[-1] if entries else None
         repairs: list[str] = []
         turns = _merged(_turns(kept.open, base.model, set(kept.used), repairs))
@@ -109,19 +121,30 @@ class RequestBuilder:
             messages += (Message("user", (TextBlock(_CONTINUE),)),)
         return Built(replace(base, messages=messages), all_repairs)
 
+    async def catch_up(self, entries: Sequence[Entry], base: Request) -> None:
+        """Build what is new in pieces, so that the loop breathes; a `build` behind it has little left to do."""
+        settled = settings_without(base, entries)
+        seen = self._kept.seen if self._kept.continued_by(entries, settled.model) else 0
+        for end in range(seen + _PIECE, len(entries), _PIECE):
+            self.build(entries[:end], base)
+            await asyncio.sleep(0)
+
 
 @dataclass(slots=True)
 class _Kept:
     """The part of a conversation that is done, for `model`, and where it ends in the history.
 
     `done` are messages nothing can change any more, `open` the entries behind them, `used` the ids of the calls
-    in `done`, `repairs` what was repaired there. `seen` entries of the history are in here; `last` is the last.
+    and `items` those of the user's items that `done` or an omission was made with, `repairs` what was repaired,
+    `retracted` what was taken back. `seen` entries of the history are in here; `last` is the last.
     """
 
     model: str
     done: list[Message] = field(default_factory=list)
     open: list[Entry] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
+    retracted: set[str] = field(default_factory=set)
     repairs: list[str] = field(default_factory=list)
     seen: int = 0
     last: Entry | None = None
@@ -132,11 +155,28 @@ class _Kept:
             return False
         if self.seen and entries[self.seen - 1] is not self.last:
             return False
-        return all(
-            isinstance(entry, UserEntry | AssistantEntry)
-            or (isinstance(entry, ToolEntry) and entry.call_id not in self.used)
-            for entry in entries[self.seen :]
-        )
+        return all(map(self._only_adds, entries[self.seen :]))
+
+    def _only_adds(self, entry: Entry) -> bool:
+        """Does it leave `done` as it is?"""
+        match entry:
+            case UserEntry(item_id):
+                return item_id not in self.retracted
+            case AssistantEntry():
+                return True
+            case ToolEntry(call_id):
+                return call_id not in self.used
+            case RetractEntry(item_ids):
+                return self.items.isdisjoint(item_ids)
+            case OmitEntry():
+                return False
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Add what `continued_by` has let pass."""
+        for entry in entries:
+            if isinstance(entry, RetractEntry):
+                self.retracted.update(entry.item_ids)
+        self.open = project([*self.open, *entries])
 
     def put_aside(self, turns: list[_Turn], messages: list[Message], repairs: list[str]) -> None:
         """Add to `done` what no later entry can change: all before the last answer."""
@@ -149,6 +189,8 @@ class _Kept:
         for entry in self.open[:behind]:
             if isinstance(entry, AssistantEntry):
                 self.used.update(call.id for call in entry.tool_uses)
+            elif isinstance(entry, UserEntry):
+                self.items.add(entry.item_id)
         self.open = self.open[behind:]
 
 

@@ -38,9 +38,9 @@ class BodyWriter:
             entry = known.get(id(message))
             if entry is None:
                 entry = (message, _json(said(message)))
-                if time.monotonic() - began > _SLICE_S:
-                    await asyncio.sleep(0)
-                    began = time.monotonic()
+            if time.monotonic() - began > _SLICE_S:
+                await asyncio.sleep(0)
+                began = time.monotonic()
             parts[id(message)] = entry
             written.append(_json(said(message, keep=True)) if index in marked else entry[1])
         self._known = parts
