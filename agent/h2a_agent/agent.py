@@ -31,9 +31,10 @@ from h2a_agent.events import (
 from h2a_agent.history import AssistantEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.loop import run_until_settled
+from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.prompt import system_prompt
-from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.providers.base import Provider, Request, ToolSpec
 from h2a_agent.replay import events_of
 from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
@@ -43,6 +44,7 @@ from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
+from h2a_agent.tokens import Context, measured
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
 from h2a_agent.tools.process_tree import end_leftovers
@@ -230,6 +232,14 @@ class Agent:
         """Change settings; they hold from the next step on."""
         self._settings = replace(self._settings, **changes)
 
+    async def context(self) -> Context:
+        """What the next request would weigh, counted by the provider where it counts."""
+        entries, base = self._session.history.entries, self._base_request()
+        await self._requests.catch_up(entries, base)
+        request = self._requests.build(entries, base).request
+        counted = await self._provider.count_tokens(request)
+        return measured(request, counted, model_info(request.model).context_window)
+
     @property
     def session_id(self) -> str:
         """The session's id, for resuming it."""
@@ -331,10 +341,22 @@ class Agent:
             self._toolbox,
             self._bus,
             settings=lambda: self._settings,
-            system=lambda: system_prompt(self.workspace, self._settings.mode),
+            base_request=self._base_request,
             spending=self._spending,
             retry=self._retry,
             requests=self._requests,
+        )
+
+    def _base_request(self) -> Request:
+        """What a request says besides the conversation, by the settings as they are now."""
+        settings = self._settings
+        return Request(
+            model=settings.model,
+            system=system_prompt(self.workspace, settings.mode),
+            messages=(),
+            tools=self._toolbox.specs,
+            max_tokens=settings.max_tokens,
+            thinking=settings.thinking,
         )
 
     async def _work(self, run: Run) -> None:

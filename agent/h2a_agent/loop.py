@@ -77,7 +77,7 @@ async def run_until_settled(run: Run) -> Settled:
                 continue
             if not await make_room(run):
                 continue
-            await run.requests.catch_up(run.session.history.entries, base_request(run))
+            await run.requests.catch_up(run.session.history.entries, run.base_request())
             request = prepare(run, boundary)  # 4
             async with ToolCalls(run, step) as calls:
                 answer = await stream_answer(run, step, request, calls)  # 5
@@ -144,20 +144,7 @@ def prepare(run: Run, boundary: Boundary) -> Request:
 def request_now(run: Run, omit: OmitEntry | None) -> Request:
     """The request that continues the history, without what `omit` leaves out."""
     entries = run.session.history.entries
-    return run.requests.build((*entries, omit) if omit else entries, base_request(run)).request
-
-
-def base_request(run: Run) -> Request:
-    """What a request says besides the conversation, by the settings as they are now."""
-    settings = run.settings
-    return Request(
-        model=settings.model,
-        system=run.system(),
-        messages=(),
-        tools=run.toolbox.specs,
-        max_tokens=settings.max_tokens,
-        thinking=settings.thinking,
-    )
+    return run.requests.build((*entries, omit) if omit else entries, run.base_request()).request
 
 
 async def stream_answer(run: Run, step: Step, request: Request, calls: ToolCalls) -> Answer:

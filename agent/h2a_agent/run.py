@@ -125,7 +125,7 @@ class Run:
         toolbox: Toolbox,
         bus: EventBus,
         settings: Callable[[], RunSettings],
-        system: Callable[[], str],
+        base_request: Callable[[], Request],
         spending: Spending,
         retry: RetryPolicy,
         requests: RequestBuilder,
@@ -135,7 +135,7 @@ class Run:
         self.toolbox = toolbox
         self.bus = bus
         self.retry = retry
-        self.system = system
+        self.base_request = base_request  # what a request says besides the conversation, as it is set now
         self.spending = spending
         self.requests = requests
         self._settings = settings
