@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from datetime import datetime
 from typing import Final
 
 from h2a_agent.answer import Answer, AnswerBuilder
 from h2a_agent.content import TextBlock, ToolUseBlock, plain_text
 from h2a_agent.events import (
     Done,
-    Error,
     InputRestored,
     Phase,
     RetryScheduled,
@@ -33,23 +31,21 @@ from h2a_agent.events import (
     TokenStream,
     ToolCall,
 )
-from h2a_agent.history import AssistantEntry, Cut, OmitEntry
+from h2a_agent.history import AssistantEntry, Cut
 from h2a_agent.inbox import Boundary
-from h2a_agent.omissions import next_omissions
 from h2a_agent.providers.base import (
     ArgumentsDelta,
     BlockStarted,
     BlockStopped,
-    Failed,
-    FailureKind,
     ProviderEvent,
     Request,
     TextDelta,
     ThinkingDelta,
 )
+from h2a_agent.recovery import follow_ending, follow_failure, remember_omission, repair
 from h2a_agent.replay import user_input
-from h2a_agent.retry import TABLE, Reaction, now_s
-from h2a_agent.run import Backoff, Limit, Refused, Run, Step
+from h2a_agent.retry import now_s
+from h2a_agent.run import Backoff, Limit, Run, Step
 from h2a_agent.safe_text import one_line, safe_text, safe_value
 from h2a_agent.tool_calls import ToolCalls
 from h2a_agent.tool_runner import title_of
@@ -58,10 +54,6 @@ __all__ = ["run_until_settled"]
 
 # A server may hand over hundreds of events in one packet; keys and frames get their turn between so many.
 _EVENTS_PER_TICK: Final = 32
-
-# After these the model goes on when it is asked again, which is done so often in a row.
-_IN_MID_TURN: Final = frozenset({"pause_turn", "max_tokens"})
-_MOST_UNFINISHED: Final = 8
 
 
 async def run_until_settled(run: Run) -> Settled:
@@ -138,13 +130,7 @@ def prepare(run: Run, boundary: Boundary) -> Request:
         run.unanswered.append(entry)
         run.bus.publish(user_input(entry, cut=run.cut_answer))
         run.cut_answer = False
-    return request_now(run, run.omit)
-
-
-def request_now(run: Run, omit: OmitEntry | None) -> Request:
-    """The request that continues the history, without what `omit` leaves out."""
-    entries = run.session.history.entries
-    return run.requests.build((*entries, omit) if omit else entries, run.base_request()).request
+    return run.request(run.omit)
 
 
 async def stream_answer(run: Run, step: Step, request: Request, calls: ToolCalls) -> Answer:
@@ -229,83 +215,6 @@ def _worth_keeping(answer: Answer) -> bool:
         isinstance(block, ToolUseBlock) or (isinstance(block, TextBlock) and bool(block.text.strip()))
         for block in answer.blocks
     )
-
-
-def follow_ending(run: Run, answer: Answer) -> None:
-    """An answer ended by itself: say what a person should know of how, and see that mid-turns come to an end."""
-    reason = answer.stop_reason
-    run.unfinished = run.unfinished + 1 if reason in _IN_MID_TURN else 0
-    if run.unfinished > _MOST_UNFINISHED:
-        what = f"The model broke off {run.unfinished} times in a row ({reason})."
-        give_up(run, reason, what, "Send “go on”, or raise max_tokens.")
-    elif reason == "refusal" and answer.detail:
-        run.bus.publish(Error(reason, f"The model refused to answer: {answer.detail}."))
-    elif reason == "model_context_window_exceeded":
-        advice = "Send “go on”; the conversation is shortened where it does not fit."
-        run.bus.publish(Error(reason, "The conversation fills the model's context window.", advice))
-
-
-def follow_failure(run: Run, request: Request, answer: Answer) -> None:
-    """A stream failed by itself: see to the next attempt, or end the run with a reason and advice."""
-    failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
-    run.failures += 1
-    reason = one_line(failure.message, 200)
-    rule = TABLE[failure.kind]
-    match run.retry.reaction(failure, run.failures):
-        case Reaction.RETRY:
-            until = now_s() + run.retry.delay_s(failure, run.failures)
-            server_until = now_s() + (failure.retry_after_s or 0.0)
-            run.backoff = Backoff(until, server_until, run.failures, rule.attempts, reason)
-        case Reaction.ASK:
-            wait_s = failure.retry_after_s
-            until_text = "" if wait_s is None else f" until {_hour(run.now() + wait_s)}"
-            run.backoff = Limit(None if wait_s is None else now_s() + wait_s, until_text.strip())
-            advice = f"Paused{until_text}; what waits is kept. /resume or a message tries again at once."
-            run.bus.publish(Error(failure.kind.value, reason, advice))
-        case Reaction.MAKE_ROOM:
-            run.refused = Refused(failure, request)
-        case Reaction.REPAIR:
-            repair(run, Refused(failure, request))
-        case Reaction.FATAL:
-            give_up_on(run, failure)
-
-
-def repair(run: Run, refused: Refused) -> None:
-    """Leave out of the next request what it was refused for; give up when nothing is left to leave out."""
-    failure, request, omit = refused.failure, refused.request, run.omit
-    while omissions := next_omissions(failure, request, omit.omissions if omit else ()):
-        omit = OmitEntry(omissions, request.model, one_line(failure.message, 200), run.now())
-        if request_now(run, omit) != request:
-            run.omit = omit
-            return
-    give_up_on(run, failure)
-
-
-def remember_omission(run: Run, omit: OmitEntry) -> None:
-    """A server took a request without what `omit` leaves out: so do all to come, and the user hears of it."""
-    run.session.append(omit)
-    run.omit = None
-    advice = f"Left out from here on: {', '.join(omit.omissions)}."
-    run.bus.publish(Error("repair", f"The server refused a request: {omit.reason}", advice))
-
-
-def give_up_on(run: Run, failure: Failed) -> None:
-    """End the run, because nothing more can be done about `failure`."""
-    tried = f" ({run.failures} attempts)" if run.failures > 1 else ""
-    give_up(run, failure.kind.value, one_line(failure.message, 200) + tried, TABLE[failure.kind].advice)
-
-
-def give_up(run: Run, kind: str, message: str, advice: str) -> None:
-    """End the run and say why."""
-    run.end("failed")
-    run.omit = None
-    run.bus.publish(Error(kind, message, advice, fatal=True))
-
-
-def _hour(moment: float) -> str:
-    """`moment` (seconds since the epoch) as a clock on the wall shows it, with the day when it is not today."""
-    then, today = datetime.fromtimestamp(moment).astimezone(), datetime.now().astimezone()
-    return then.strftime("%H:%M" if then.date() == today.date() else "%d %b %H:%M")
 
 
 def settle(run: Run) -> Settled:

@@ -188,6 +188,11 @@ class Run:
         self.step = Step(self.number)
         return self.step
 
+    def request(self, omit: OmitEntry | None = None) -> Request:
+        """The request that continues the history, without what `omit` leaves out."""
+        entries = self.session.history.entries
+        return self.requests.build((*entries, omit) if omit else entries, self.base_request()).request
+
     def has_work(self) -> bool:
         """Is a request due: an answer is owed, or an item is to be delivered?"""
         if self.ending != "completed":

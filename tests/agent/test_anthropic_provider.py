@@ -613,6 +613,7 @@ async def test_conversation_that_does_not_fit_is_too_large(
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e300"}, 366 * 86_400.0),
         ({"retry-after-ms": "x"}, None),
     ],
 )

@@ -33,8 +33,10 @@ from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
 from h2a_agent.tools import default_tools
+from h2a_agent.tools.base import Effect
 from support.answers import Status
-from support.messages_api import Answer, MessagesServer, refusal, text
+from support.messages_api import Answer, MessagesServer, refusal, text, thinking, tool
+from support.wait_tool import WaitTool
 
 Json = dict[str, Any]
 Refuses = Callable[[Json], Status | None]
@@ -387,3 +389,37 @@ async def test_what_was_left_out_is_still_in_the_session(server: MessagesServer,
     [omit] = [entry for entry in again.history.entries if isinstance(entry, OmitEntry)]
     assert omit.omissions == ("pictures",)
     again.close()
+
+
+async def test_thinking_of_another_model_never_goes_back_after_a_switch_in_mid_run(
+    server: MessagesServer, tmp_path: Path
+) -> None:
+    """The switch holds from the next step on, between a call and its result."""
+    look = WaitTool(Effect.READ)
+    server.script(
+        Answer(thinking("hm"), text("I look."), tool("wait", {"name": "a"})),
+        Answer(thinking("ah"), text("Seen.")),
+    )
+    agent = Agent(
+        AnthropicProvider(MODEL, api_key="sk-test", base_url=server.url),
+        session=Session.unsaved(tmp_path),
+        settings=RunSettings(MODEL, mode="full", thinking="low"),
+        tools=[look],
+    )
+    async with agent:
+        agent.prompt("go")
+        await look.running("a")
+        agent.configure(model="claude-opus-4-6", thinking="max")
+        look.let_go("a")
+        await agent.settled()
+        await ask(agent, "and on")
+    first, second, third = server.requests
+    assert (first.payload["model"], second.payload["model"]) == (MODEL, "claude-opus-4-6")
+    assert (first.payload["output_config"], second.payload["output_config"]) == (
+        {"effort": "low"},
+        {"effort": "max"},
+    )
+    assert not holds("thinking")(second.payload), "it is the other model's"
+    assert says("I look.")(second.payload)
+    assert says('"ah"')(third.payload), "its own goes back"
+    assert not says('"hm"')(third.payload)

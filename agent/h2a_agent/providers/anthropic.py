@@ -49,6 +49,7 @@ _API: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "local"  # what a server that wants no key is sent, since the SDK must send something
 _CONNECT_S: Final = 10.0
 _COUNT_S: Final = 10.0
+_LONGEST_WISH_S: Final = 366 * 86_400.0  # a server may ask for any number of seconds; clocks end somewhere
 _FIRST_BYTE_S: Final = 60.0
 _IDLE_S: Final = 90.0
 # A model on one's own machine may read a long prompt for minutes before it says a word.
@@ -376,7 +377,7 @@ def _retry_after_s(headers: httpx2.Headers) -> float | None:
             seconds = parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time()
         except (KeyError, ValueError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), _LONGEST_WISH_S) if math.isfinite(seconds) else None
 
 
 _ACCESS_AGAIN: Final = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
