@@ -93,7 +93,6 @@ def give_up_on(run: Run, failure: Failed) -> None:
 def give_up(run: Run, kind: str, message: str, advice: str) -> None:
     """End the run and say why."""
     run.end("failed")
-    run.omit = None
     run.bus.publish(Error(kind, message, advice, fatal=True))
 
 

@@ -309,6 +309,7 @@ async def test_the_next_message_works_and_what_it_cost_is_paid_once(
     told = " ".join(event.advice for event in events if isinstance(event, Error))
     for words in poison.left_out:
         assert words in told
+    assert ("the beginning" in told) == any("beginning" in words for words in poison.left_out)
     if not poison.left_out:
         assert told == ""
 
@@ -328,6 +329,14 @@ async def test_what_a_server_refuses_for_ever_ends_the_run_and_leaves_the_sessio
     assert error.fatal
     assert "Your request was blocked" in error.message
     assert [event.reason for event in events if isinstance(event, Settled)] == ["failed", "completed"]
+
+
+async def test_leaving_out_what_is_not_there_is_not_tried(server: MessagesServer, tmp_path: Path) -> None:
+    """The error names pictures, but there are none: the next request already does without all that may be it."""
+    server.refusals.append(invalid("Could not process image", holds("tool_use")))
+    async with agent_on(server, Session.open(poisoned(tmp_path, LOOKED)), []) as agent:
+        assert await ask(agent, "hello?") == "completed"
+    assert len(server.requests) == 2
 
 
 async def test_an_error_about_a_setting_of_the_users_is_told_at_once(

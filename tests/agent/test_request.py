@@ -18,7 +18,7 @@ from h2a_agent.content import (
     ToolUseBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Entry, OmitEntry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Entry, History, OmitEntry, RetractEntry, ToolEntry, UserEntry
 from h2a_agent.omissions import Omission
 from h2a_agent.providers.base import Request, TokenUsage, ToolSpec
 from h2a_agent.providers.messages_request import payload
@@ -101,6 +101,26 @@ def test_a_builder_that_knew_another_history_or_model_starts_over(history: list[
     builder.build(tuple(history), BASE)
     assert builder.build(tuple(history), base).request == build_request(history, base).request
     assert builder.build(tuple(history[1:]), BASE).request == build_request(history[1:], BASE).request
+
+
+def test_a_result_that_comes_late_is_used_although_its_call_was_done_with() -> None:
+    history: list[Entry] = [
+        user("go"),
+        said(ToolUseBlock("c1", "read", {})),
+        user("and?"),
+        said(TextBlock("a")),
+    ]
+    builder = RequestBuilder()
+    builder.build(tuple(history), BASE)
+    history += [user("well?"), said(TextBlock("b")), result("c1", "at last")]
+    assert builder.build(tuple(history), BASE).request == build_request(history, BASE).request
+    assert "at last" in str(builder.build(tuple(history), BASE).request.messages)
+
+
+def test_an_answer_is_owed_although_something_was_left_out_after_the_question() -> None:
+    omit = OmitEntry(("pictures",), "model-a", "refused", 1.0)
+    assert History((user("go"), omit)).owes_answer()
+    assert not History((user("go"), omit, said(TextBlock("a")))).owes_answer()
 
 
 async def test_a_step_of_a_long_conversation_builds_only_what_is_new() -> None:
