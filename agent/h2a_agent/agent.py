@@ -21,7 +21,10 @@ from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
+    FileRestored,
     InputRestored,
+    JobItem,
+    JobsChanged,
     Kind,
     Phase,
     QueueChanged,
@@ -44,10 +47,10 @@ from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
+from h2a_agent.todos import todos_of
 from h2a_agent.tokens import Context, measured
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
-from h2a_agent.tools.process_tree import end_leftovers
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -81,12 +84,13 @@ class Agent:
         self._settings = settings
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
-        self._state = State()
+        self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
         self._requests = RequestBuilder()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
+        self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
         self.workspace: Final = workspace or session.workspace
         by_name = {tool.name: tool for tool in tools}
@@ -103,6 +107,7 @@ class Agent:
             if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
+        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -194,6 +199,25 @@ class Agent:
         if question is None or question.done() or decision is Decision.WITHDRAWN:
             return False
         question.set_result(Approval(decision, note))
+        return True
+
+    def undo(self) -> None:
+        """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
+
+        Again for the change before that. A file that has changed since is left alone. Works at any time.
+        """
+        self._restore(redo=False)
+
+    def redo(self) -> None:
+        """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
+        self._restore(redo=True)
+
+    async def stop_job(self, number: int) -> bool:
+        """End the background command `number`; False when it has ended already, or there is none."""
+        job = self._toolbox.jobs.get(number)
+        if job is None or job.over.is_set():
+            return False
+        await self._toolbox.jobs.stop(job)
         return True
 
     # ------------------------------------------------------------ looking
@@ -297,7 +321,10 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
+        if self._errands:
+            await asyncio.wait(self._errands)
+        await asyncio.to_thread(self._toolbox.files.undo.forget)
+        await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
         await self._provider.aclose()
@@ -387,8 +414,37 @@ class Agent:
         finally:
             self._run = self._task = None
 
+    def _restore(self, *, redo: bool) -> None:
+        if self._closing:
+            return
+        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _restored(self, redo: bool) -> None:
+        from h2a_agent.tools.change import restore
+        from h2a_agent.tools.disk import FileProblem
+
+        toolbox = self._toolbox
+        try:
+            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
+        except FileProblem as problem:
+            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
+        else:
+            diff = done.diff
+            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
+            self._bus.publish(event)
+
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+    def _jobs_changed(self) -> None:
+        running = self._toolbox.jobs.running
+        items = (
+            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
+            for job in self._toolbox.jobs.all
+        )
+        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

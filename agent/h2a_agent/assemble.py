@@ -78,8 +78,10 @@ async def running_agent(
     """
     from h2a_agent.agent import Agent
     from h2a_agent.tools import default_tools
+    from h2a_agent.tools.undo import forget_stale
 
     spill_dir = private_folder(paths.spill_dir / session.id)
+    forget_stale(spill_dir)
     async with Agent(
         provider,
         session=session,

@@ -5,6 +5,7 @@ allowed before. Paths are judged both as written and with every symbolic link fo
 cannot be judged is asked about: this fails closed.
 
                         plan      ask       edits     full
+    note something      allow     allow     allow     allow
     look, inside        allow     allow     allow     allow
     look, elsewhere     ask       ask       ask       allow
     edit, inside        deny      ask       allow     allow
@@ -111,7 +112,7 @@ class Permission:
         """Whether the call may run in `mode`, with the reason: for the user when asked, for the model when denied."""
         if mode not in Mode.__members__.values():
             return Verdict.DENY, f"There is no permission mode {mode!r}."
-        if mode == Mode.FULL:
+        if mode == Mode.FULL or tool.effect is Effect.NOTE:
             return Verdict.ALLOW, ""
         if tool.effect is Effect.READ:
             return self._decide_read(tool.paths(params, ctx), ctx)
@@ -129,7 +130,7 @@ class Permission:
             self._commands.add((tool.name, _arguments(params)))
             return
         for path in tool.paths(params, ctx):
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 continue
             if tool.effect is Effect.EDIT:
@@ -149,7 +150,7 @@ class Permission:
 
     def _decide_read(self, paths: tuple[Path, ...], ctx: ToolContext) -> tuple[Verdict, str]:
         for path in paths:
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 return Verdict.ASK, f"looks at {path}, which cannot be resolved"
             if real in self._files:
@@ -165,7 +166,7 @@ class Permission:
         self, mode: Mode | str, paths: tuple[Path, ...], ctx: ToolContext
     ) -> tuple[Verdict, str]:
         for path in paths:
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 return Verdict.ASK, f"changes {path}, which cannot be resolved"
             if real in self._edits:
@@ -197,6 +198,11 @@ class Permission:
 
 def _arguments(params: BaseModel) -> str:
     return params.model_dump_json(exclude=set(_NO_EFFECT))
+
+
+def _judged(path: Path, ctx: ToolContext) -> Path | None:
+    """`path` as the tool will open it, whatever its links become; None where that cannot be told for certain."""
+    return ctx.real(path) if _real(path) is not None else None
 
 
 def _real(path: Path) -> Path | None:

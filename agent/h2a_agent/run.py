@@ -27,6 +27,7 @@ from h2a_agent.scope import InterruptScope
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.tools.base import Files, Tool
+from h2a_agent.tools.jobs import Jobs
 
 __all__ = ["Approval", "Backoff", "Cause", "Ending", "Limit", "Refused", "Run", "Step", "Toolbox"]
 
@@ -55,6 +56,7 @@ class Toolbox:
     spill_dir: Path
     specs: tuple[ToolSpec, ...]
     files: Files = field(default_factory=Files)
+    jobs: Jobs = field(default_factory=Jobs)
     questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)
     given_up: set[asyncio.Task[None]] = field(default_factory=set)  # calls that did not end when stopped
 

@@ -10,7 +10,7 @@ __all__ = ["Delivery", "Mode", "OnAbort", "RunSettings", "RunningTools", "Thinki
 Delivery: TypeAlias = Literal["all", "one-at-a-time"]
 Mode: TypeAlias = Literal["plan", "ask", "edits", "full"]
 OnAbort: TypeAlias = Literal["restore", "send-next", "keep"]
-RunningTools: TypeAlias = Literal["cancel", "finish"]
+RunningTools: TypeAlias = Literal["cancel", "finish", "background"]
 ThinkingLevel: TypeAlias = Literal["off", "low", "medium", "high", "max"]
 
 

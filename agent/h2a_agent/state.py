@@ -20,8 +20,11 @@ from h2a_agent.events import (
     CompactionStarted,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
+    JobItem,
+    JobsChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -29,6 +32,8 @@ from h2a_agent.events import (
     Settled,
     Status,
     Thinking,
+    TodoChanged,
+    TodoItem,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -78,7 +83,9 @@ class State:
     queue_paused: bool = False
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
+    todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
+    jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
@@ -151,12 +158,15 @@ def reduce(state: State, event: AnyEvent) -> State:
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()
+            | FileRestored()
         ):
             return state
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
             return replace(state, tools=_without_tool(state, event.call_id))
+        case TodoChanged():
+            return replace(state, todos=event.items)
         case QueueChanged():
             return replace(state, queue=event.items, queue_paused=event.paused)
         case ApprovalRequested():
@@ -166,6 +176,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case JobsChanged():
+            return replace(state, jobs=event.jobs)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from h2a_agent.arguments import ArgumentsDoNotFit, fitted
 from h2a_agent.content import ToolUseBlock
 from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Outcome, Phase, ToolOutput
 from h2a_agent.history import ToolEntry
@@ -23,6 +22,7 @@ from h2a_agent.permission import Verdict
 from h2a_agent.replay import tool_result
 from h2a_agent.run import Approval, Cause, Run
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.todos import todo_changed
 from h2a_agent.tools.base import Effect, Tool, ToolContext, ToolOutcome, WhenSteered
 
 __all__ = ["BY", "Call", "title_of"]
@@ -42,7 +42,7 @@ def title_of(tools: Mapping[str, Tool[Any]], name: str, arguments: Mapping[str, 
     if tool is None:
         return ""
     try:
-        return str(tool.title(fitted(tool.params, arguments)))
+        return str(tool.title(tool.params.model_validate(arguments)))
     except Exception:  # noqa: BLE001  arguments that do not fit, or a tool's bug: a title is worth no run
         return ""
 
@@ -71,7 +71,7 @@ class Call:
             return False
         toolbox, mode = self._run.toolbox, self._run.settings.mode
         try:
-            params = fitted(tool.params, self.block.arguments)
+            params = tool.params.model_validate(dict(self.block.arguments))
             verdict, _ = toolbox.permission.decide(mode, tool, params, self._context())
         except Exception:  # noqa: BLE001  arguments that do not fit, or a tool's bug: told when its turn comes
             return False
@@ -133,6 +133,8 @@ class Call:
         if self._answer_is_recorded:
             self.record()
         self._run.bus.publish(tool_result(entry))
+        if (changed := todo_changed(self.block, entry)) is not None:
+            self._run.bus.publish(changed)
 
     def record(self) -> None:
         """The answer is in the history: so is the result now, or as soon as there is one."""
@@ -191,9 +193,9 @@ class Call:
                 "no such tool",
             )
         try:
-            params = fitted(tool.params, self.block.arguments)
-        except ArgumentsDoNotFit as error:
-            return self.entry(Outcome.FAILED, str(error), "arguments do not fit")
+            params: BaseModel = tool.params.model_validate(dict(self.block.arguments))
+        except ValidationError as error:
+            return self.entry(Outcome.FAILED, _explain(error), "arguments do not fit")
         ctx = self._context()
         if (refusal := await self._permit(tool, params, ctx)) is not None:
             return refusal
@@ -208,6 +210,8 @@ class Call:
             call_id=self.block.id,
             emit=self._emit,
             files=toolbox.files,
+            jobs=toolbox.jobs,
+            goes_on=self._goes_on,
         )
 
     async def _permit(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext) -> ToolEntry | None:
@@ -275,9 +279,22 @@ class Call:
             outcome.diff,
         )
 
+    def _goes_on(self) -> bool:
+        """Cut, does the command go on as a background job?"""
+        return self._cause == "steer" and self._run.settings.running_tools == "background"
+
     def _emit(self, text: str) -> None:
         if not self._closed:
             self._run.bus.publish(ToolOutput(self.block.id, safe_text(text)))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started if self._started else 0.0
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong with the arguments, one line per field, for a model to act on."""
+    lines = [
+        f"- {'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return "The arguments do not fit the tool's schema. Send the call again with:\n" + "\n".join(lines)

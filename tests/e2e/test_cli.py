@@ -245,7 +245,9 @@ def test_a_home_that_is_a_file_is_one_line(shell: Shell) -> None:
 def test_version_and_help_go_to_stdout(shell: Shell) -> None:
     assert re.fullmatch(r"h2a-chat \d+\.\d+\.\d+\n", shell.run("--version").stdout)
     shown = shell.run("--help").stdout
-    assert "exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted" in shown
+    assert (
+        "exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process was killed" in shown
+    )
     assert str(shell.home / "config.toml") in shown
 
 

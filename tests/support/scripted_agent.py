@@ -118,6 +118,12 @@ class ScriptedAgent:
         self._queue_changed()
         self._record("resume")
 
+    def undo(self) -> None:
+        self._record("undo")
+
+    def redo(self) -> None:
+        self._record("redo")
+
     def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
         was_open = any(a.call_id == call_id for a in self._state.approvals)
         if was_open:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from h2a_tui import environment
+from h2a_tui.log import open_log
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
@@ -25,6 +26,7 @@ __all__ = ["main"]
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+UNGUARDED: Final = 70  # EX_SOFTWARE: the guardian process was killed, so the program has saved and left
 INTERRUPTED: Final = 130
 
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
@@ -51,7 +53,8 @@ environment:
 
 settings: {config}
 
-exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted"""
+exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process was killed,
+  128 + n ended by signal n (130 interrupted)"""
 
 
 class UsageError(Exception):
@@ -170,8 +173,10 @@ def _message(error: Exception) -> str:
 def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.config import load
     from h2a_agent.paths import find_paths
+    from h2a_agent.tools.supervisor import guardian
 
-    paths = find_paths(os.environ)
+    environ = {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
+    paths = find_paths(environ)
     args = parser(paths.config_file).parse_args(argv)
     if args.version:
         from h2a_agent import __version__
@@ -181,7 +186,7 @@ def _main(argv: Sequence[str] | None) -> int:
     if args.resume == "":
         return _list_sessions(paths)
     flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
-    settings = load(paths, flags, os.environ)
+    settings = load(paths, flags, environ)
 
     if args.print_prompt is not None:
         return _print_answer(args, settings, paths)
@@ -202,26 +207,40 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             "what your terminal is, such as xterm-256color."
         )
     environment.prepare(os.environ)
+    # Whoever takes the terminal from us while we leave does not stop us by that.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     screen = _screen_settings(settings, paths)
 
     async def run() -> int:
+        from functools import partial
+
         from h2a_agent.assemble import make_provider, running_agent
+        from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
 
         session = _session(args, paths)
         async with running_agent(settings, paths, session, make_provider(settings)) as agent:
             notice = _FELL_BACK if settings.fell_back else ""
             app = H2AApp(agent, screen, settings.theme, notice=notice)
+            if (ours := guardian()) is not None:
+                session_file = os.fspath(session.path or "")
+                ours.remember(
+                    resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
+                )
+                ours.watch(partial(app.exit, None, UNGUARDED))
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 # The app leaves by its own door, so that the terminal is as it was.
                 asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
             await app.run_async(mouse=settings.mouse)
+            if app.return_code == UNGUARDED:
+                print(_UNGUARDED, file=sys.stderr)
             _say_where_it_is(agent)
             return app.return_code or OK
 
-    return asyncio.run(run())
+    with open_log(paths.logs_dir) as log:
+        return asyncio.run(run())
 
 
 def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
@@ -292,6 +311,7 @@ def _list_sessions(paths: Paths) -> int:
 
 # --------------------------------------------------------------------- helpers
 
+_UNGUARDED: Final = "h2a-chat has left because its guardian process was killed, and without it a crash could leave commands running."
 _FELL_BACK: Final = (
     "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
     "ANTHROPIC_API_KEY or give --base-url."

@@ -32,6 +32,7 @@ class Chat(Protocol):
         ...
 
     def show_help(self) -> None: ...
+    def show_todos(self) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -85,6 +86,21 @@ def _resume(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _undo(chat: Chat, _argument: str) -> bool:
+    chat.client.undo()
+    return True
+
+
+def _redo(chat: Chat, _argument: str) -> bool:
+    chat.client.redo()
+    return True
+
+
+def _todo(chat: Chat, _argument: str) -> bool:
+    chat.show_todos()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -99,6 +115,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "", "Go on", _resume),
+    Command("undo", "", "Take back the agent's last edit of a file", _undo),
+    Command("redo", "", "Make that edit again", _redo),
+    Command("todo", "", "Show the list of what is to be done", _todo),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

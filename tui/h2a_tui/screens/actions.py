@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
-from h2a_agent.events import Kind, Phase, QueueItem
+from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
 from h2a_tui.client import Client
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.keymap import Action, Keymap
@@ -116,6 +116,13 @@ class ChatActions:
     def show_help(self) -> None:
         """Show keys and commands."""
         _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+
+    def show_todos(self) -> None:
+        """Show the list of what is to be done, at the end of the conversation."""
+        if todos := self._chat.state.todos:
+            self._chat.transcript.apply(TodoChanged(todos))
+        else:
+            self.notice("There is no list of what is to be done")
 
     def quit(self) -> None:
         """Leave; the session stays on disk."""
