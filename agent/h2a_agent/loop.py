@@ -95,12 +95,13 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
             run.enter(Phase.PAUSED, note)
             async with step.scope:
                 await run.told_to_go_on(until)
-        case Backoff(until, held, attempt, limit, reason) if (wait_s := until - now_s()) > 0:
+        case Backoff(until, held, attempt, limit, reason):
+            wait_s = max(0.0, until - now_s())
             run.enter(Phase.RETRYING, reason)
             run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason))
             async with step.scope:
                 await asyncio.sleep(wait_s)
-            if step.cause == "steer":
+            if step.cause == "steer" and held > now_s():
                 run.backoff = Backoff(held, held, attempt, limit, reason)
     if step.cause == "steer":
         run.failures = 0  # the person wants it tried again: a fresh budget

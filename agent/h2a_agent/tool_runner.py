@@ -65,10 +65,12 @@ class Call:
         self._unrecorded: ToolEntry | None = None
 
     def only_looks(self) -> bool:
-        """Does it change nothing, and may it run unasked?"""
+        """Does it change nothing, so that it may be cut at any moment, and may it run unasked?"""
         tool = self._tool
         if tool is None or self._invalid or tool.effect is not Effect.READ:
             return False
+        if tool.when_steered is not WhenSteered.CANCEL:
+            return False  # what must not be cut in the middle does something: the end of a job
         toolbox, mode = self._run.toolbox, self._run.settings.mode
         try:
             params = tool.params.model_validate(dict(self.block.arguments))

@@ -16,7 +16,7 @@ from h2a_agent.providers.anthropic import AnthropicProvider
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
-from h2a_agent.tools.base import Effect, ToolContext, ToolOutcome
+from h2a_agent.tools.base import Effect, ToolContext, ToolOutcome, WhenSteered
 from support.messages_api import Answer, MessagesServer, Recorded, cut, gate, stop, text, tool
 from support.wait_tool import WaitParams, WaitTool
 
@@ -118,6 +118,21 @@ async def test_what_needs_leave_is_not_begun_early(desk: Desk) -> None:
     desk.server.open("mid")
     await desk.until(ApprovalRequested)
     desk.agent.abort()
+    await desk.agent.settled()
+
+
+async def test_what_must_not_be_cut_is_not_begun_early_although_it_needs_no_leave(desk: Desk) -> None:
+    """Ending a background job is such a call."""
+    desk.look.when_steered = WhenSteered.FINISH
+    desk.look.let_go("a")
+    desk.server.script(Answer(looks("a"), MORE))
+    desk.agent.prompt("go")
+    await desk.server.reached("mid")
+    while not desk.agent.state.writing:
+        desk.events += await desk._live.batch()
+    assert desk.look.started == {}
+    desk.server.open("mid")
+    assert results(await desk.server.request(2)) == {"call_a": "a is done"}
     await desk.agent.settled()
 
 
