@@ -26,6 +26,7 @@ from h2a_agent.events import (
     JobItem,
     JobsChanged,
     Kind,
+    ModelChanged,
     Phase,
     QueueChanged,
     Settled,
@@ -38,6 +39,7 @@ from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.prompt import system_prompt
 from h2a_agent.providers.base import Provider, Request, ToolSpec
+from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
@@ -80,6 +82,8 @@ class Agent:
         retry: RetryPolicy | None = None,
     ) -> None:
         self._provider = provider
+        self._retired: list[Provider] = []  # no longer asked; perhaps still answering
+        self._farewells: set[asyncio.Task[None]] = set()
         self._session = session
         self._settings = settings
         self._retry = retry or RetryPolicy()
@@ -254,7 +258,22 @@ class Agent:
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
-        self._settings = replace(self._settings, **changes)
+        before, self._settings = self._settings, replace(self._settings, **changes)
+        if (before.model, before.thinking) != (self._settings.model, self._settings.thinking):
+            self._say_model()
+
+    def use(self, provider: Provider, model: str) -> None:
+        """Let `provider` answer with `model` from the next step on. The agent closes the one before.
+
+        That one is closed when its last stream has ended: at once, or before the next step's begins.
+        """
+        if provider is not self._provider:
+            self._retired.append(self._provider)
+            self._provider = provider
+        self._settings = replace(self._settings, model=model)
+        self._say_model()
+        if self._run is None:
+            self._close_retired()
 
     async def context(self) -> Context:
         """What the next request would weigh, counted by the provider where it counts."""
@@ -327,7 +346,8 @@ class Agent:
         await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
-        await self._provider.aclose()
+        self._close_retired()
+        await asyncio.gather(self._provider.aclose(), *self._farewells)
 
     async def __aenter__(self) -> Agent:
         return self
@@ -364,7 +384,7 @@ class Agent:
     def _new_run(self) -> Run:
         return Run(
             self._session,
-            self._provider,
+            self._provider_of_step,
             self._toolbox,
             self._bus,
             settings=lambda: self._settings,
@@ -403,7 +423,7 @@ class Agent:
             self._bus.publish(
                 Error(
                     "internal",
-                    one_line(f"{error!r}", 300),
+                    one_line(redact(f"{error!r}"), 300),
                     "The session is safe; send again to go on.",
                     fatal=True,
                 )
@@ -413,6 +433,22 @@ class Agent:
             self._bus.publish(self._last)
         finally:
             self._run = self._task = None
+            self._close_retired()
+
+    def _provider_of_step(self) -> Provider:
+        """Who answers the step that begins; nobody else is answering any more."""
+        self._close_retired()
+        return self._provider
+
+    def _close_retired(self) -> None:
+        while self._retired:
+            task = asyncio.get_running_loop().create_task(self._retired.pop().aclose())
+            self._farewells.add(task)
+            task.add_done_callback(self._farewells.discard)
+
+    def _say_model(self) -> None:
+        settings = self._settings
+        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
 
     def _restore(self, *, redo: bool) -> None:
         if self._closing:

@@ -38,6 +38,7 @@ __all__ = [
     "JobItem",
     "JobsChanged",
     "Kind",
+    "ModelChanged",
     "Outcome",
     "Phase",
     "QueueChanged",
@@ -363,6 +364,15 @@ class Status(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChanged(Event):
+    """Another model, provider or thinking level was chosen; it holds from the next request on."""
+
+    provider: str
+    model: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobItem:
     """A command in the background as a screen shows it. `started_at` is seconds since the epoch.
 
@@ -444,6 +454,7 @@ AnyEvent: TypeAlias = (
     | ApprovalAnswered
     | Interrupt
     | Status
+    | ModelChanged
     | JobsChanged
     | RetryScheduled
     | CompactionStarted

@@ -141,7 +141,7 @@ async def stream_answer(run: Run, step: Step, request: Request, calls: ToolCalls
     """
     builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is None:  # a request never leaves on a scope that is already cancelled
-        async with step.scope, aclosing(run.provider.stream(request)) as events:
+        async with step.scope, aclosing(run.stream(request)) as events:
             count = 0
             async for event in events:
                 taken = builder.apply(event)

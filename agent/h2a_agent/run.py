@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ from h2a_agent.events import Decision, Interrupt, Phase, Status
 from h2a_agent.history import OmitEntry, UserEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.permission import Permission
-from h2a_agent.providers.base import Failed, Provider, Request, ToolSpec
+from h2a_agent.providers.base import Failed, Provider, ProviderEvent, Request, ToolSpec
 from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy, now_s
 from h2a_agent.run_settings import RunSettings
@@ -123,7 +123,7 @@ class Run:
     def __init__(
         self,
         session: Session,
-        provider: Provider,
+        provider: Callable[[], Provider],
         toolbox: Toolbox,
         bus: EventBus,
         settings: Callable[[], RunSettings],
@@ -133,7 +133,7 @@ class Run:
         requests: RequestBuilder,
     ) -> None:
         self.session = session
-        self.provider = provider
+        self._provider = provider
         self.toolbox = toolbox
         self.bus = bus
         self.retry = retry
@@ -163,6 +163,10 @@ class Run:
     def settings(self) -> RunSettings:
         """The settings as they are now."""
         return self._settings()
+
+    def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
+        """The answer to `request` by the provider as it is now: one may have changed it since the last step."""
+        return self._provider().stream(request)
 
     def enter(self, phase: Phase, note: str = "") -> None:
         """Go on to `phase` and say so; staying where one is says nothing.

@@ -25,6 +25,7 @@ from h2a_agent.events import (
     Interrupt,
     JobItem,
     JobsChanged,
+    ModelChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -89,6 +90,7 @@ class State:
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
+    chosen: ModelChanged | None = None
 
     @property
     def word(self) -> str:
@@ -176,6 +178,8 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case ModelChanged():
+            return replace(state, chosen=event)
         case JobsChanged():
             return replace(state, jobs=event.jobs)
         case RetryScheduled():

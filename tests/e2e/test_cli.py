@@ -288,7 +288,7 @@ def test_p_with_a_server_that_refuses_exits_1_and_keeps_the_prompt(shell: Shell,
     )
     assert done.stdout == ""
     assert "invalid x-api-key" in done.stderr
-    assert "ANTHROPIC_API_KEY" in done.stderr
+    assert "(the key is from ANTHROPIC_API_KEY)" in done.stderr
     (session,) = shell.sessions()
     assert f"h2a-chat -r {session.stem}" in done.stderr
     assert "precious words" in session.read_text("utf-8")

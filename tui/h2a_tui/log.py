@@ -15,8 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from h2a_agent.paths import private_folder
+from h2a_agent.redact import redact
 
 __all__ = ["open_log"]
+
+
+class _WithoutKeys(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with its traceback, no API key in it."""
+        return redact(super().format(record))
 
 
 @contextmanager
@@ -30,7 +37,7 @@ def open_log(folder: Path) -> Iterator[Path | None]:
         yield None
         return
     handler = logging.StreamHandler(file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutKeys("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     faulthandler.enable(file)

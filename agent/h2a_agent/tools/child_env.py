@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from h2a_agent.redact import redact
 from h2a_guardian.vault import is_secret
 
 __all__ = ["child_env"]
@@ -35,7 +36,11 @@ _QUIET: Final[Mapping[str, str]] = {
 
 def child_env(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment for a child process, with `extra` on top."""
-    kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _is_ours(name) and redact(value) == value  # a key may stand under any name
+    }
     return {**kept, **_QUIET, **extra}
 
 

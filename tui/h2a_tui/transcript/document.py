@@ -23,6 +23,7 @@ from h2a_agent.events import (
     InputRestored,
     Interrupt,
     JobsChanged,
+    ModelChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -145,7 +146,7 @@ class Document:
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status() | JobsChanged():
+            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
                 pass  # the queue panel, the status line and /jobs show them
             case _:
                 assert_never(event)
