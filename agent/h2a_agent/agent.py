@@ -41,9 +41,10 @@ from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
-from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.providers.base import Provider, Request, ToolSpec
 from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
+from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Approval, Run, Toolbox
 from h2a_agent.run_settings import RunSettings
@@ -102,6 +103,7 @@ class Agent:
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
+        self._requests = RequestBuilder()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
@@ -214,13 +216,14 @@ class Agent:
         return self._switch_summary(counts=False)
 
     async def context(self) -> Breakdown:
-        """What the next request consists of, in tokens."""
+        """What the next request consists of, in tokens, counted by the provider where it counts."""
+        entries, base = self._session.history.entries, self._base_request()
+        await self._requests.catch_up(entries, base)
+        request = self._requests.build(entries, base).request
+        counted = await self._provider.count_tokens(request)
+        window = model_info(request.model).context_window
         return await asyncio.to_thread(
-            context_breakdown,
-            self._prompt_parts(),
-            self._toolbox.specs,
-            self._session.history.entries,
-            model_info(self._settings.model).context_window,
+            context_breakdown, self._prompt_parts(), request.tools, entries, window, counted
         )
 
     # ------------------------------------------------------------ the run
@@ -438,17 +441,33 @@ class Agent:
             self._toolbox,
             self._bus,
             settings=lambda: self.settings,
-            system=self._system_text,
-            refresh=self._prompt.refresh,
+            base_request=self._base_request,
+            refresh=self._refresh_prompt,
             spending=self._spending,
             retry=self._retry,
+            requests=self._requests,
+        )
+
+    def _base_request(self) -> Request:
+        """What a request says besides the conversation, by the settings as they are now."""
+        settings = self.settings
+        return Request(
+            model=settings.model,
+            system="\n\n".join(part.text for part in self._prompt_parts()),
+            messages=(),
+            tools=self._toolbox.specs,
+            max_tokens=settings.max_tokens,
+            thinking=settings.thinking,
         )
 
     def _prompt_parts(self) -> tuple[Part, ...]:
         return self._prompt.parts(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
 
-    def _system_text(self) -> str:
-        return self._prompt.text(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
+    async def _refresh_prompt(self) -> None:
+        await self._prompt.refresh()
+        known = self._toolbox.sandbox.known
+        summary = known.summary.removeprefix("sandbox: ") if known else "unknown until a command runs"
+        self._prompt.tell_sandbox(summary)
 
     def _switch_summary(self, *, counts: bool) -> bool:
         switched = switch_summary(self._session, Run.now(), counts=counts)

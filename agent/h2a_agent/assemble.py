@@ -47,6 +47,9 @@ def connect(
         name=info.name,
         key_header=info.auth,
         key_source=key.source if key else "",
+        thinks=info.thinking is not False,
+        caches=info.cache_control is not False,
+        counts=info.count_tokens is not False,
     )
 
 

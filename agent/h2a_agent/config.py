@@ -30,7 +30,6 @@ _ANY_KEY: Final = "H2A_API_KEY"
 _FROM_ENVIRONMENT: Final[Mapping[str, str]] = {"model": "H2A_MODEL", "base_url": _URL_VARIABLE}
 _RUN_KEYS: Final = (
     "max_tokens",
-    "thinking_tokens",
     "thinking",
     "steering_mode",
     "follow_up_mode",

@@ -96,7 +96,6 @@ class ConfigFile(BaseModel):
     base_url: _Word | None = None
     mode: Mode | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    thinking_tokens: Annotated[int, Field(ge=0)] | None = None
     thinking: ThinkingLevel | None = None
     steering_mode: Delivery | None = None
     follow_up_mode: Delivery | None = None

@@ -225,7 +225,7 @@ class Usage(Event):
 
     Tokens as the provider counts them; `context_tokens` is the size of the last request with its answer,
     `context_window` the model's limit (0: unknown). `cost_usd` is the session's total, None where a price
-    is unknown. `model` is the model that answered.
+    is unknown, `request_usd` what this request cost. `model` is the model that answered.
     """
 
     model: str
@@ -236,6 +236,13 @@ class Usage(Event):
     context_tokens: int
     context_window: int
     cost_usd: float | None
+    request_usd: float | None = None
+
+    @property
+    def hit_rate(self) -> float:
+        """Which part of the prompt came from the provider's cache, from 0 to 1."""
+        prompt = self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+        return self.cache_read_tokens / prompt if prompt else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = [
     "Cut",
     "Entry",
     "History",
+    "OmitEntry",
     "RetractEntry",
     "ToolEntry",
     "UserEntry",
@@ -100,6 +101,20 @@ class RetractEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OmitEntry:
+    """A server refused a request, and took it without `omissions` (see `omissions.py`); so do those to come.
+
+    What was said before is left out for every model, a setting or a tool only for `model`. `reason` is what
+    the server said.
+    """
+
+    omissions: tuple[str, ...]
+    model: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class CompactionEntry:
     """A summary that stands for everything before the `kept` entries in front of it, while it counts.
 
@@ -129,7 +144,13 @@ class CompactionSwitchEntry:
 
 
 Entry: TypeAlias = (
-    UserEntry | AssistantEntry | ToolEntry | RetractEntry | CompactionEntry | CompactionSwitchEntry
+    UserEntry
+    | AssistantEntry
+    | ToolEntry
+    | RetractEntry
+    | OmitEntry
+    | CompactionEntry
+    | CompactionSwitchEntry
 )
 
 
@@ -186,15 +207,18 @@ class History:
 
         An answer that ended with the context window is gone on with once a summary has made room.
         """
-        said = (
-            e for e in reversed(self._entries) if not isinstance(e, CompactionEntry | CompactionSwitchEntry)
-        )
-        last = next(said, None)
+        told: list[Entry] = []  # how the conversation is told since; it says nothing itself
+        last = None
+        for entry in reversed(self._entries):
+            if not isinstance(entry, OmitEntry | CompactionEntry | CompactionSwitchEntry):
+                last = entry
+                break
+            told.append(entry)
         if not isinstance(last, AssistantEntry | ToolEntry):
             return isinstance(last, UserEntry)
         answer = next((e for e in reversed(self._entries) if isinstance(e, AssistantEntry)), None)
         if answer is not None and answer.stop_reason == WINDOW_FULL:
-            return isinstance(self.last, CompactionEntry) and self.last.counts
+            return any(isinstance(entry, CompactionEntry) and entry.counts for entry in told)
         if isinstance(last, ToolEntry):
             return answer is None or answer.stop_reason in _GOES_ON
         return last.cut == "connection" or last.stop_reason == "pause_turn"

@@ -262,6 +262,31 @@ async def play(
     return played
 
 
+async def test_the_model_is_told_once_what_holds_commands_in(tmp_path: Path) -> None:
+    provider = ScriptedProvider()
+    sandbox = SessionSandbox(AUTO, tmp_path)
+    async with Agent(
+        provider, session=Session.unsaved(tmp_path), settings=RunSettings("scripted-1"), sandbox=sandbox
+    ) as agent:
+        agent.prompt("go")
+        await agent.settled()
+        sandbox._off = NONE_HERE
+        agent.prompt("and on")
+        await agent.settled()
+    first, second = (request.system for request in provider.requests)
+    assert "Sandbox: unknown until a command runs" in first
+    assert first == second, "a prompt that changes is not found in the provider's cache"
+
+
+async def test_the_model_is_told_what_the_trial_showed_before_the_first_request(tmp_path: Path) -> None:
+    async with agent_with(NONE_HERE, tmp_path) as agent:
+        agent.prompt("go")
+        await agent.settled()
+        assert isinstance(agent._provider, ScriptedProvider)
+        [request] = agent._provider.requests
+    assert "Sandbox: none (bubblewrap is not installed)" in request.system
+
+
 async def test_in_full_mode_a_command_is_asked_about_where_nothing_holds_it(tmp_path: Path) -> None:
     played = await play(NONE_HERE, tmp_path, {"command": "echo ran"})
     assert played.questions == ["runs a command without a sandbox: bubblewrap is not installed"]

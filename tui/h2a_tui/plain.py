@@ -29,8 +29,10 @@ from h2a_agent.events import (
     Interrupt,
     Kind,
     Outcome,
+    Phase,
     RetryScheduled,
     Settled,
+    Status,
     TokenStream,
     ToolCall,
     ToolResult,
@@ -251,6 +253,8 @@ async def answer_once(agent: Agent, prompt: str) -> int:
                 match event:
                     case ApprovalRequested(call_id=call_id):
                         agent.answer(call_id, Decision.REJECT, _NOBODY)
+                    case Status(phase=Phase.PAUSED):
+                        agent.abort()  # a limit, and nobody is there to wait for its end
                     case Settled():
                         ended = event
                     case _:
