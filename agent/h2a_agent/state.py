@@ -22,6 +22,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    PathChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -148,6 +149,7 @@ def reduce(state: State, event: AnyEvent) -> State:
             ToolOutput()
             | UserInput()
             | InputRestored()
+            | PathChanged()
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()

@@ -21,6 +21,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Interrupt,
+    PathChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -139,6 +140,8 @@ class Document:
                 self._settled(event)
             case QueueChanged() | Usage() | Interrupt() | Status():
                 pass  # the queue panel and the status line show them
+            case PathChanged():
+                pass  # whoever shows a document begins a new one with the event's past
             case _:
                 assert_never(event)
 
