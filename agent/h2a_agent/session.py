@@ -37,7 +37,7 @@ from h2a_agent.journal import Journal
 from h2a_agent.record_lines import JournalRead, read_journal
 from h2a_agent.session_loading import FORMAT_VERSION, Loaded, SessionError, load_records
 
-__all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError", "session_header"]
+__all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError", "session_header", "summary_record"]
 
 STREAM_FLUSH_S: Final = 0.25  # at most so much of a stream is lost to `kill -9`
 
@@ -63,6 +63,20 @@ def session_header(session_id: str, workspace: Path | str, **more: str) -> Mappi
         "program": f"h2a-chat {__version__}",
         **more,
     }
+
+
+def summary_record(history: History, name: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
+    """What a list of sessions shows of one without reading all of it; the last record of a closed session."""
+    from h2a_agent.spending import Spending
+
+    spending, messages = Spending(), 0
+    for entry in (node.entry for node in history.nodes):
+        messages += isinstance(entry, UserEntry | AssistantEntry)
+        if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
+            spending.add(entry.model, entry.usage)
+    marks = sorted(set(labels.values()))
+    cost = spending.total_usd
+    return {"type": "summary", "messages": messages, "cost_usd": cost, "name": name, "labels": marks}
 
 
 class Session:
@@ -274,7 +288,7 @@ class Session:
         if self._journal is not None:
             if self._changed:
                 self._changed = False
-                self._journal.append(self._summary())
+                self._journal.append(summary_record(self.history, self.name, self.labels))
             self.lost = self._journal.unsaved
             self._journal.close()
 
@@ -355,23 +369,6 @@ class Session:
             backup = _backup(self.path)
             self.notes = (*self.notes, f"The file as it was found: {backup}" if backup else _NO_BACKUP)
             yield {"type": "repair", "damaged": loaded.repaired + damaged, "backup": backup}
-
-    def _summary(self) -> Mapping[str, Any]:
-        """What a list of sessions shows of this one without reading all of it."""
-        from h2a_agent.spending import Spending
-
-        spending, messages = Spending(), 0
-        for node in self.history.nodes:
-            messages += isinstance(node.entry, UserEntry | AssistantEntry)
-            if isinstance(node.entry, AssistantEntry) and node.entry.usage.context_tokens:
-                spending.add(node.entry.model, node.entry.usage)
-        return {
-            "type": "summary",
-            "messages": messages,
-            "cost_usd": spending.total_usd,
-            "name": self.name,
-            "labels": sorted(set(self.labels.values())),
-        }
 
 
 _NO_BACKUP: Final = "No copy of the damaged file could be made; nothing in it is overwritten."

@@ -18,7 +18,7 @@ from h2a_agent.events import Outcome
 from h2a_agent.history import History, Node, ToolEntry
 from h2a_agent.inbox import new_item_id
 from h2a_agent.record_lines import encode_record, read_journal
-from h2a_agent.session import session_header
+from h2a_agent.session import session_header, summary_record
 from h2a_agent.session_loading import Loaded, SessionError, load_records
 
 __all__ = ["clone_session", "fork_session", "write_records"]
@@ -98,11 +98,9 @@ def _write(
     for call in copy.open_calls():
         result = ToolEntry(call.id, Outcome.UNKNOWN, _UNDER_WAY, "outcome unknown", 0.0, time.time())
         copied.append(node_record(copy.append(result)))
-    copied += [
-        {"type": "label", "entry": entry_id, "label": label}
-        for entry_id, label in loaded.labels.items()
-        if copy.node(entry_id) is not None
-    ]
+    labels = {entry_id: label for entry_id, label in loaded.labels.items() if copy.node(entry_id) is not None}
+    copied += [{"type": "label", "entry": entry_id, "label": label} for entry_id, label in labels.items()]
     if loaded.name:
         copied.append({"type": "name", "name": loaded.name})
+    copied.append(summary_record(copy, loaded.name, labels))
     return write_records(folder, session_id, copied)
