@@ -35,7 +35,10 @@ class JournalLocked(RuntimeError):
     """Another process has this session open for writing."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is open in another h2a-chat")
+        super().__init__(
+            f"Session {path.stem} is open in another h2a-chat. Look at it with: h2a-chat -r {path.stem} --read-only; "
+            f"go on in a copy with: h2a-chat --fork {path.stem}"
+        )
         self.path = path
 
 

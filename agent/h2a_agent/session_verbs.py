@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2a_agent.content import plain_text
+from h2a_agent.history import UserEntry
 from h2a_agent.session import Session
 from h2a_agent.session_loading import SessionError
 from h2a_agent.session_tree import TreeRow, tree_rows
@@ -54,6 +56,11 @@ class SessionVerbs:
         """The id of the entry that `entry` begins or labels; of the newest for ""."""
         return self._session.find_node(entry or self._session.history.head).id
 
+    def text_of(self, entry: str) -> str:
+        """What the user said in an entry; "" when it is not theirs."""
+        node = self._session.find_node(entry)
+        return plain_text(node.entry.content) if isinstance(node.entry, UserEntry) else ""
+
     async def fork(self, entry: str = "") -> str:
         """A new session up to an entry ("": the newest), beside this one; returns its id.
 
@@ -75,6 +82,10 @@ class SessionVerbs:
         made = await asyncio.to_thread(clone_session, path, path.parent, self._session.workspace)
         return made.stem
 
+    async def locate(self, wanted: str) -> str:
+        """The id of the one other session that is called so, or whose id begins so, and that nobody has open."""
+        return await asyncio.to_thread(self._locate, wanted)
+
     async def find(self, wanted: str = "", *, limit: int = 20) -> Sequence[Found]:
         """The newest sessions of all folders in which `wanted` occurs; all of them for ""."""
         return await asyncio.to_thread(self._find, wanted, limit)
@@ -84,6 +95,19 @@ class SessionVerbs:
         from h2a_agent.export import export_session
 
         return await asyncio.to_thread(export_session, self._path(), target, secrets=secrets)
+
+    def _locate(self, wanted: str) -> str:
+        from h2a_agent.journal import Journal, JournalLocked
+        from h2a_agent.session_files import find_session
+
+        path = find_session(self._path().parent.parent, wanted)
+        if path == self._session.path:
+            raise SessionError("That is this session.")
+        try:
+            Journal(path, must_exist=True).close()
+        except JournalLocked as locked:
+            raise SessionError(str(locked)) from None
+        return path.stem
 
     def _find(self, wanted: str, limit: int) -> Sequence[Found]:
         from itertools import islice

@@ -6,19 +6,21 @@ in the keymap. A method that finds nothing to do returns False, and the key keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind, Phase, QueueItem
-from h2a_tui.client import Client
+from h2a_agent.session_loading import SessionError
+from h2a_tui.client import Client, Switch
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.screens.help import HelpScreen
+from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
@@ -99,7 +101,10 @@ class ChatActions:
             return
         line = parse_command(composer.message)
         if line is None:
-            self.send(composer.take(), action)
+            if self.client.sessions.read_only:
+                self.notice("This session is only being looked at: /fork goes on in a copy")
+            else:
+                self.send(composer.take(), action)
             return
         command = find_command(line.name)
         if command is None:
@@ -112,6 +117,35 @@ class ChatActions:
     def notice(self, text: str) -> None:
         """Say something short."""
         self._chat.notice(text)
+
+    def pick(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
+    ) -> None:
+        """Show a list; a `SessionError` of what is done with the choice is said."""
+
+        def take(chosen_id: str | None) -> None:
+            if chosen_id is not None:
+                try:
+                    chosen_is(chosen_id)
+                except SessionError as error:
+                    self.notice(str(error))
+
+        _ = self._chat.app.push_screen(PickerScreen(title, choices, self._keymap, chosen=chosen), take)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes a while."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except (SessionError, OSError) as error:
+                self.notice(str(error))
+
+        self._chat.run_worker(guarded())
+
+    def switch(self, session_id: str, draft: str = "") -> None:
+        """Leave for another session."""
+        self._chat.app.exit(Switch(session_id, draft))
 
     def show_help(self) -> None:
         """Show keys and commands."""
