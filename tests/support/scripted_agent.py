@@ -15,6 +15,8 @@ from h2a_agent.content import TextBlock, UserBlock
 from h2a_agent.events import AnyEvent, ApprovalAnswered, Decision, InputRestored, Kind, QueueChanged
 from h2a_agent.inbox import Inbox
 from h2a_agent.safe_text import safe_text
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -39,6 +41,7 @@ class ScriptedAgent:
         self.session_path: Path | None = None
         self.calls: list[tuple[Any, ...]] = []
         self.warmed_up = False
+        self.sessions = SessionVerbs(Session.unsaved(workspace))
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -109,6 +112,9 @@ class ScriptedAgent:
 
     def abort(self) -> None:
         self._record("abort")
+
+    def branch(self, entry_id: str) -> None:
+        self._record("branch", entry_id)
 
     def pause(self) -> None:
         self._record("pause")

@@ -1,11 +1,12 @@
-"""The slash commands about sessions: go back in this one, or on to another."""
+"""The slash commands about sessions: go back in this one, or on to another.
+
+They raise `SessionError` with what to do when they cannot; the line then stays in the editor.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,69 +15,50 @@ from h2a_tui.format import age, folder
 from h2a_tui.screens.picker import Choice
 
 if TYPE_CHECKING:
+    from h2a_agent.session_search import Found
     from h2a_agent.session_tree import TreeRow
     from h2a_tui.commands import Chat
 
 __all__ = ["branch", "clone", "export", "fork", "label", "name", "resume", "sessions", "taken_out", "tree"]
 
-_CUT: Final = 90
+_ROW: Final = 90  # characters
 
 
-def _told(verb: Callable[[Chat, str], None]) -> Callable[[Chat, str], bool]:
-    """`verb` as a command: when it cannot, it says why and the line stays in the editor."""
-
-    @wraps(verb)
-    def command(chat: Chat, argument: str) -> bool:
-        try:
-            verb(chat, argument)
-        except SessionError as error:
-            chat.notice(str(error))
-            return False
-        return True
-
-    return command
-
-
-@_told
-def tree(chat: Chat, _argument: str) -> None:
+def tree(chat: Chat, _argument: str) -> bool:
     """Show every entry of every branch, and go back to the one that is chosen."""
     rows = chat.client.sessions.tree()
     if not rows:
         raise SessionError("Nothing has been said yet.")
     here = next((n for n, row in enumerate(rows) if row.is_head), 0)
-    chat.pick("Go back to", [_tree_choice(row) for row in rows], chat.client.branch, chosen=here)
+    chat.pick("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
+    return True
 
 
-@_told
-def branch(chat: Chat, argument: str) -> None:
+def branch(chat: Chat, argument: str) -> bool:
     """Go back to the entry named, or chosen."""
-    if argument:
-        chat.client.branch(argument)
-    else:
-        tree(chat, "")
+    if not argument:
+        return tree(chat, "")
+    chat.client.branch(argument)
+    return True
 
 
-@_told
-def label(chat: Chat, argument: str) -> None:
+def label(chat: Chat, argument: str) -> bool:
     """Label the newest entry; without a text, take its label off."""
     chat.client.sessions.label("", argument)
-    chat.notice(
-        f"Labelled “{argument}”: /branch {argument} comes back here" if argument else "Label taken off"
-    )
+    chat.notice(f"Labelled: /branch {argument} comes back here" if argument else "Label taken off")
+    return True
 
 
-@_told
-def name(chat: Chat, argument: str) -> None:
-    """Name the session."""
+def name(chat: Chat, argument: str) -> bool:
+    """Name the session, or say how it is called."""
     if argument:
         chat.client.sessions.rename(argument)
-    chat.notice(
-        f"This session is called “{chat.client.sessions.name}”" if chat.client.sessions.name else _NO_NAME
-    )
+    called = chat.client.sessions.name
+    chat.notice(f"This session is called “{called}”" if called else "No name yet: /name TEXT gives it one")
+    return True
 
 
-@_told
-def fork(chat: Chat, argument: str) -> None:
+def fork(chat: Chat, argument: str) -> bool:
     """Go on in a new session that holds this one up to an entry."""
 
     async def work() -> None:
@@ -84,74 +66,59 @@ def fork(chat: Chat, argument: str) -> None:
         chat.switch(await chat.client.sessions.fork(argument), draft)
 
     chat.start(work())
+    return True
 
 
-@_told
-def clone(chat: Chat, _argument: str) -> None:
+def clone(chat: Chat, _argument: str) -> bool:
     """Go on in a copy of this session, branches and all."""
 
     async def work() -> None:
         chat.switch(await chat.client.sessions.clone())
 
     chat.start(work())
+    return True
 
 
-@_told
-def sessions(chat: Chat, argument: str) -> None:
+def resume(chat: Chat, argument: str) -> bool:
+    """Go on after a pause, or with another session."""
+    if not argument:
+        chat.client.resume()
+        return True
+
+    async def work() -> None:
+        chat.switch(await chat.client.sessions.locate(argument))
+
+    chat.start(work())
+    return True
+
+
+def sessions(chat: Chat, argument: str) -> bool:
     """Show the newest sessions, or those in which something was said, and go to the one that is chosen."""
 
     async def work() -> None:
         found = await chat.client.sessions.find(argument)
         if not found:
             raise SessionError(f"No session says {argument!r}." if argument else "There are no sessions yet.")
-        now = time.time()
-        choices = []
-        for one in found:
-            info = one.info
-            hit = one.hits[0].snippet if one.hits else ""
-            facts = [age(now - info.modified), folder(info.workspace)]
-            if info.messages is not None:
-                facts.append(f"{info.messages} messages")
-            choices.append(
-                Choice(
-                    info.id,
-                    info.title[:_CUT] or "(nothing said)",
-                    " · ".join([*facts, hit] if hit else facts),
-                )
-            )
-        chat.pick(
-            f"Sessions that say {argument}" if argument else "Sessions", choices, lambda id: resume(chat, id)
-        )
+        title = f"Sessions that say {argument}" if argument else "Sessions"
+        chat.pick(title, [_session_choice(one) for one in found], lambda chosen: resume(chat, chosen))
 
     chat.start(work())
+    return True
 
 
-@_told
-def resume(chat: Chat, argument: str) -> None:
-    """Go on after a pause, or with another session."""
-    if not argument:
-        chat.client.resume()
-        return
-
-    async def work() -> None:
-        chat.switch(await chat.client.sessions.locate(argument))
-
-    chat.start(work())
-
-
-@_told
-def export(chat: Chat, argument: str) -> None:
+def export(chat: Chat, argument: str) -> bool:
     """Write the session to a file: .html, .md or .jsonl, by default HTML in the working folder."""
+    target = Path(argument or f"h2a-{chat.client.session_id[-8:].lower()}.html")
+    target = chat.client.workspace / target.expanduser()
 
     async def work() -> None:
         from h2a_agent.export.redact import secrets_of
 
-        target = Path(argument or f"h2a-{chat.client.session_id[-8:].lower()}.html").expanduser()
-        where = chat.client.workspace / target
-        exported = await chat.client.sessions.export(where, secrets_of(os.environ))
+        exported = await chat.client.sessions.export(target, secrets_of(os.environ))
         chat.notice(f"Written to {folder(exported.path, 60)}{taken_out(exported.redacted)}")
 
     chat.start(work())
+    return True
 
 
 def taken_out(redacted: int) -> str:
@@ -159,10 +126,16 @@ def taken_out(redacted: int) -> str:
     return f"; {redacted} secret{'s' if redacted > 1 else ''} taken out" if redacted else ""
 
 
-_NO_NAME: Final = "This session has no name: /name TEXT gives it one"
-
-
-def _tree_choice(row: TreeRow) -> Choice:
+def _entry_choice(row: TreeRow) -> Choice:
     mark = "●" if row.is_head else "│" if row.on_path else "·"
     shown = f"{mark} {'  ' * row.depth}{row.speaker}: {row.text}"
-    return Choice(row.id, shown[:_CUT], row.label or row.id, strong=row.speaker in ("you", "steer"))
+    return Choice(row.id, shown[:_ROW], row.label or row.id, strong=row.speaker in ("you", "steer"))
+
+
+def _session_choice(found: Found) -> Choice:
+    info = found.info
+    facts = [age(time.time() - info.modified), folder(info.workspace)]
+    if info.messages is not None:
+        facts.append(f"{info.messages} messages")
+    facts += [hit.snippet for hit in found.hits[:1]]
+    return Choice(info.id, info.title[:_ROW] or "(nothing said)", " · ".join(facts))

@@ -109,8 +109,14 @@ class ChatActions:
         command = find_command(line.name)
         if command is None:
             self.notice(f"No command /{line.name} · F1 lists them")
-        elif command.run(self, line.argument):
-            composer.take()
+            return
+        try:
+            done = command.run(self, line.argument)
+        except SessionError as error:
+            self.notice(str(error))
+        else:
+            if done:
+                composer.take()
 
     # ------------------------------------------------------- what commands use
 

@@ -86,15 +86,15 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         """Move, choose, close."""
         event.stop()
-        match self._keymap.action(event.key, Context.LIST):
+        match self._keymap.action(event.key, Context.LIST, Context.GLOBAL):
             case Action.LIST_UP:
                 self._list.action_cursor_up()
             case Action.LIST_DOWN:
                 self._list.action_cursor_down()
             case Action.PAGE_UP:
-                self._list.action_page_up()
+                self._list.action_page_up()  # type: ignore[no-untyped-call]
             case Action.PAGE_DOWN:
-                self._list.action_page_down()
+                self._list.action_page_down()  # type: ignore[no-untyped-call]
             case Action.LIST_CHOOSE:
                 self._list.action_select()
             case Action.LIST_CLOSE:
