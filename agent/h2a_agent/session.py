@@ -104,6 +104,7 @@ class Session:
         self._before_first_write: Callable[[], Iterable[Mapping[str, Any]]] | None = None
         self._unwritten: list[tuple[Mapping[str, Any], bool]] = []
         self._changed = False
+        self._refused = False  # the file could not be made, and that was told
         self.lost = 0  # records the disk had not taken when the session was closed
         self._written: dict[str, tuple[object, ...]] = {}
         self._stream: list[str] = []
@@ -127,6 +128,8 @@ class Session:
     def open(cls, path: Path, workspace: Path | None = None) -> Session:
         """The session of `path`, ready to go on; what the crash cut has an ending, what waits is held.
 
+        From now on it belongs to `workspace`, where one is given.
+
         Raises:
             SessionError: the file is not a session, or from a newer version.
             JournalLocked: another process has it open.
@@ -149,6 +152,8 @@ class Session:
         fresh = read.damaged + loaded.unreadable - loaded.repaired
         session._before_first_write = lambda: session._mend(loaded, fresh)
         session.notes = _notes(fresh, read.doubled)
+        if str(session.workspace) != loaded.workspace:
+            session._write(session_header(session.id, session.workspace))
         for entry in loaded.endings(time.time()):
             session.append(entry)
         return session
@@ -238,8 +243,14 @@ class Session:
         Raises:
             ReadOnlySession: the session is only looked at.
         """
+        if self.read_only:
+            raise ReadOnlySession(self.id)
         if name != self.name:
-            self._write({"type": "name", "name": name}, durable=True)
+            record = {"type": "name", "name": name}
+            if self.saved or self._refused:
+                self._write(record, durable=True)
+            elif self.path is not None:
+                self._unwritten.append((record, True))  # a name alone makes no file
             self.name = name
 
     def find_node(self, beginning: str) -> Node:
@@ -335,16 +346,17 @@ class Session:
 
     def _make_journal(self, path: Path) -> bool:
         """Make the file; False when that fails, and then the next record tries again."""
-        first_record = len(self._unwritten) == 1
         try:
             journal = Journal(path)
         except OSError as error:
-            if first_record:
+            if not self._refused:
+                self._refused = True
                 self.on_trouble(f"{path}: {error.strerror or error}")
             return False
         self._take_journal(journal)
         journal.append(session_header(self.id, self.workspace))
-        if not first_record:
+        if self._refused:
+            self._refused = False
             self.on_recovered()
         return True
 

@@ -8,6 +8,7 @@ Records of types this program does not know are carried over.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,13 +22,16 @@ from h2a_agent.record_lines import encode_record, read_journal
 from h2a_agent.session import session_header, summary_record
 from h2a_agent.session_loading import Loaded, SessionError, load_records
 
-__all__ = ["clone_session", "fork_session", "write_records"]
+__all__ = ["clone_session", "fork_session", "import_session"]
 
 # Written anew, or the original's own business.
 _NOT_CARRIED: Final = ENTRY_TYPES | frozenset(
     {"session", "item", "call", "stream", "branch", "label", "name", "repair", "summary"}
 )
 _UNDER_WAY: Final = "Outcome unknown: this session was copied while the call was under way. It may have had side effects; verify."
+
+
+_ID: Final = re.compile(r"[0-9A-Z]{26}")
 
 
 def fork_session(source: Path, folder: Path, workspace: Path, at: str | None = None) -> Path:
@@ -51,7 +55,22 @@ def clone_session(source: Path, folder: Path, workspace: Path) -> Path:
     return _write(records, loaded, loaded.history.nodes, loaded.history.head, folder, workspace)
 
 
-def write_records(folder: Path, session_id: str, records: Iterable[Mapping[str, Any]]) -> Path:
+def import_session(source: Path, folder: Path, workspace: Path) -> Path:
+    """A session in `folder` with every record of an exported one, for another folder or machine.
+
+    It keeps its id where that is free. Raises as `fork_session`.
+    """
+    records, loaded = _read(source)
+    session_id = loaded.session_id
+    if not _ID.fullmatch(session_id) or any(folder.parent.glob(f"*/{session_id}.jsonl")):
+        session_id = new_item_id()
+    # The numbers stay: entries of format 1 have their ids from them.
+    header = {**session_header(session_id, workspace, forked_from=loaded.session_id), "n": 0}
+    rest = [record for record in records if record.get("type") != "session"]
+    return _write_lines(folder, session_id, [header, *rest])
+
+
+def _write_lines(folder: Path, session_id: str, records: Iterable[Mapping[str, Any]]) -> Path:
     """A session's file with `records`, whole on the disk or not there at all; returns its path.
 
     Raises:
@@ -61,9 +80,8 @@ def write_records(folder: Path, session_id: str, records: Iterable[Mapping[str, 
     path, unfinished = folder / f"{session_id}.jsonl", folder / f".{session_id}.unfinished"
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            for n, record in enumerate(records, 1):
-                rest = {key: value for key, value in record.items() if key != "n"}
-                file.write(encode_record(n, rest))
+            for record in records:
+                file.write(encode_record(record["n"], {k: v for k, v in record.items() if k != "n"}))
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(unfinished)  # unlike a rename it never replaces what is there
@@ -103,4 +121,4 @@ def _write(
     if loaded.name:
         copied.append({"type": "name", "name": loaded.name})
     copied.append(summary_record(copy, loaded.name, labels))
-    return write_records(folder, session_id, copied)
+    return _write_lines(folder, session_id, [{**record, "n": n} for n, record in enumerate(copied, 1)])

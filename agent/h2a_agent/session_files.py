@@ -29,6 +29,7 @@ __all__ = [
     "find_session",
     "latest_session",
     "list_sessions",
+    "move_session",
     "session_info",
     "sessions_of",
 ]
@@ -102,20 +103,24 @@ def find_session(sessions_dir: Path, wanted: str) -> Path:
     return found[0]
 
 
-def delete_session(sessions_dir: Path, path: Path) -> Path:
-    """Move a session's file to the trash folder; returns where it is now.
+def move_session(path: Path, folder: Path) -> Path:
+    """Move a session's file to another folder; returns where it is now.
 
     Raises:
         JournalLocked: the session is open.
         OSError: it cannot be moved.
     """
-    trash = private_folder(sessions_dir / _TRASH / path.parent.name)
     journal = Journal(path, must_exist=True)
     try:
-        path.replace(trash / path.name)
+        path.replace(private_folder(folder) / path.name)
     finally:
         journal.close()
-    return trash / path.name
+    return folder / path.name
+
+
+def delete_session(sessions_dir: Path, path: Path) -> Path:
+    """Move a session's file to the trash folder; returns where it is now. Raises as `move_session`."""
+    return move_session(path, sessions_dir / _TRASH / path.parent.name)
 
 
 def session_info(path: Path) -> SessionInfo | None:

@@ -9,22 +9,23 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from h2a_tui import environment
+from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
+from h2a_tui.usage import OK, USAGE, Parser, UsageError
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
     from h2a_agent.config import Settings
     from h2a_agent.paths import Paths
     from h2a_agent.session import Session
+    from h2a_tui.client import Switch
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["main"]
 
-OK: Final = 0
 FAILED: Final = 1
-USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
@@ -34,6 +35,7 @@ examples:
   h2a-chat                                  start, in this folder
   h2a-chat "why does the build fail?"       start with a question
   h2a-chat -c                               go on where you left off here
+  h2a-chat sessions parser                  find what was said; also: export, import
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p -                  the prompt from a pipe
   h2a-chat --demo                           try every key without a model
@@ -54,23 +56,13 @@ settings: {config}
 exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted"""
 
 
-class UsageError(Exception):
-    """The program was not asked in a way it understands; the message says how to ask."""
-
-
 class UnsuitableTerminal(Exception):
     """The terminal cannot show the app; the message says what to use instead."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line instead of argparse's usage block."""
-        raise UsageError(f"{message}. See: h2a-chat --help")
-
-
 def parser(config_file: Path) -> argparse.ArgumentParser:
     """The command line's grammar."""
-    result = _Parser(
+    result = Parser(
         prog="h2a-chat",
         description="A coding agent for the terminal that you can steer while it works.",
         epilog=_EXAMPLES.format(config=config_file).replace("%", "%%"),
@@ -101,7 +93,11 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         metavar="ID",
         help="go on with session ID (its beginning will do); without ID: list them",
     )
+    which.add_argument("--fork", metavar="ID", help="go on in a copy of session ID, in this folder")
     which.add_argument("--no-session", action="store_true", help="write nothing to disk")
+    sessions.add_argument("--read-only", action="store_true", help="with -r or -c: look at it, write nothing")
+    sessions.add_argument("--here", action="store_true", help="with -r: go on in this folder from now on")
+    sessions.add_argument("--name", metavar="NAME", help="name the session")
 
     model = result.add_argument_group("model")
     provider = model.add_mutually_exclusive_group()
@@ -172,6 +168,9 @@ def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.paths import find_paths
 
     paths = find_paths(os.environ)
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in SUBCOMMANDS:
+        return run_subcommand(argv, paths)
     args = parser(paths.config_file).parse_args(argv)
     if args.version:
         from h2a_agent import __version__
@@ -179,7 +178,13 @@ def _main(argv: Sequence[str] | None) -> int:
         print(f"h2a-chat {__version__}")
         return OK
     if args.resume == "":
-        return _list_sessions(paths)
+        return run_subcommand(["sessions"], paths)
+    if (args.read_only or args.here) and not (args.latest or args.resume):
+        raise UsageError("--read-only and --here need a session: give -r ID or -c as well")
+    if args.read_only and (args.prompt is not None or args.print_prompt is not None):
+        raise UsageError(
+            "with --read-only nothing is sent; to go on in a copy give --fork ID instead of -r ID"
+        )
     flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
     settings = load(paths, flags, os.environ)
 
@@ -205,21 +210,36 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     screen = _screen_settings(settings, paths)
 
     async def run() -> int:
+        from h2a_agent.assemble import open_session
+
+        code, switch = await show(_session(args, paths), args.prompt or "", "")
+        while switch is not None:
+            session = open_session(paths, Path.cwd(), session_id=switch.session_id)
+            code, switch = await show(session, "", switch.draft)
+        return code
+
+    async def show(session: Session, prompt: str, draft: str) -> tuple[int, Switch | None]:
+        """One session in the app; the exit code, and which one is next."""
         from h2a_agent.assemble import make_provider, running_agent
+        from h2a_agent.events import Error, InputRestored
         from h2a_tui.app import H2AApp
 
-        session = _session(args, paths)
         async with running_agent(settings, paths, session, make_provider(settings)) as agent:
             notice = _FELL_BACK if settings.fell_back else ""
             app = H2AApp(agent, screen, settings.theme, notice=notice)
-            if args.prompt:
-                app.call_after_refresh(agent.prompt, args.prompt)
+            if prompt:
+                app.call_after_refresh(agent.prompt, prompt)
+            if draft:
+                app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
+            for note in agent.session_notes:
+                app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
             for number in (signal.SIGTERM, signal.SIGHUP):
                 # The app leaves by its own door, so that the terminal is as it was.
                 asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
-            await app.run_async(mouse=settings.mouse)
+            switch = await app.run_async(mouse=settings.mouse)
+        if switch is None:
             _say_where_it_is(agent)
-            return app.return_code or OK
+        return app.return_code or OK, switch
 
     return asyncio.run(run())
 
@@ -251,7 +271,7 @@ def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) ->
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
     """The demo conversation as plain lines: there is no terminal, and nothing was asked for."""
-    if args.prompt is not None or args.latest or args.resume:
+    if args.prompt is not None or args.latest or args.resume or args.fork:
         raise UsageError("there is no terminal here; for one answer use: h2a-chat -p PROMPT")
     print(
         "No terminal here, so this is the demo, played as lines. For one answer use: h2a-chat -p PROMPT",
@@ -273,23 +293,6 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
     return asyncio.run(run())
 
 
-def _list_sessions(paths: Paths) -> int:
-    """Every session, newest first."""
-    import time
-
-    from h2a_agent.safe_text import one_line
-    from h2a_agent.session_files import list_sessions
-    from h2a_tui.format import age, folder
-
-    sessions = list_sessions(paths.sessions_dir)
-    for info in sessions:
-        where = one_line(folder(info.workspace))
-        print(f"{info.id}  {age(time.time() - info.modified):>4}  {where:30}  {info.title}")
-    if not sessions:
-        print("There are no sessions yet.", file=sys.stderr)
-    return OK
-
-
 # --------------------------------------------------------------------- helpers
 
 _FELL_BACK: Final = (
@@ -301,9 +304,18 @@ _FELL_BACK: Final = (
 def _session(args: argparse.Namespace, paths: Paths) -> Session:
     from h2a_agent.assemble import open_session
 
-    return open_session(
-        paths, Path.cwd(), session_id=args.resume or "", latest=args.latest, saved=not args.no_session
+    session = open_session(
+        paths,
+        Path.cwd(),
+        session_id=args.fork or args.resume or "",
+        latest=args.latest,
+        saved=not args.no_session,
+        access="fork" if args.fork else "look" if args.read_only else "write",
+        here=args.here,
     )
+    if args.name:
+        session.rename(args.name)
+    return session
 
 
 def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
@@ -320,5 +332,10 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
 
 
 def _say_where_it_is(agent: Agent) -> None:
-    if agent.session_path is not None:
+    if agent.unsaved:
+        print(
+            f"The last {agent.unsaved} record(s) of this session could not be saved: {agent.session_id}",
+            file=sys.stderr,
+        )
+    elif agent.session_path is not None:
         print(f"To go on: h2a-chat -r {agent.session_id}")

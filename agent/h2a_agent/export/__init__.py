@@ -68,14 +68,14 @@ def render_session(source: Path, format: str, *, secrets: Iterable[str] = ()) ->
     return text, redactor.count
 
 
-def export_session(source: Path, target: Path, *, secrets: Iterable[str] = ()) -> Exported:
-    """Write the session of `source` to `target`, in the format its suffix names.
+def export_session(source: Path, target: Path, format: str = "", *, secrets: Iterable[str] = ()) -> Exported:
+    """Write the session of `source` to `target`, in one of `FORMATS` or the one that its suffix names.
 
     Raises:
         SessionError: there is no such format, `target` is there already, or `source` is not a session.
         OSError: it cannot be read or written.
     """
-    format = target.suffix.removeprefix(".").lower()
+    format = format or target.suffix.removeprefix(".").lower()
     if format not in FORMATS:
         raise SessionError(f"An export ends with .html, .md or .jsonl; {target.name} does not.")
     if target.exists():
