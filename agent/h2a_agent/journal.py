@@ -71,6 +71,7 @@ class Journal:
                 raise JournalLocked(path) from None
             raise
         self._n = 1
+        self._size = os.fstat(self._fd).st_size  # of what is whole
         self._kept: deque[bytes] = deque()
         self._trouble = False
         self._retry_at: asyncio.TimerHandle | None = None
@@ -128,25 +129,31 @@ class Journal:
             try:
                 written = os.write(self._fd, data)
             except OSError as error:
+                self._take_back()
                 self._report(error.strerror or str(error))
                 return
             if written < len(data):
-                # A full disk may take a part and say nothing; take the part back so that no records fuse.
-                self._take_back(written)
+                # A full disk may take a part and say nothing.
+                self._take_back()
                 self._report("the disk took only a part")
                 return
+            self._size += written
             self._kept.popleft()
         if self._trouble:
             self._trouble = False
             self.on_recovered()
             self._sync_soon()
 
-    def _take_back(self, written: int) -> None:
-        try:
-            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-        except OSError:
-            # The part stays; a newline before the next record makes it one damaged line.
-            self._kept.appendleft(b"\n")
+    def _take_back(self) -> None:
+        """Leave nothing of a record that was not written whole, so that no two fuse."""
+        size = os.fstat(self._fd).st_size
+        if size > self._size:
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                # The part stays; a newline before the next record makes it one damaged line.
+                self._size = size
+                self._kept.appendleft(b"\n")
 
     def _report(self, reason: str) -> None:
         if not self._trouble:

@@ -23,7 +23,21 @@ from h2a_agent.session import Session
 from h2a_agent.session_files import list_sessions
 from h2a_agent.session_search import search_sessions
 
-WORDS = "queue reader parser frame steer block journal branch entry Größe request stream tool".split()
+WORDS = [
+    "queue",
+    "reader",
+    "parser",
+    "frame",
+    "steer",
+    "block",
+    "journal",
+    "branch",
+    "entry",
+    "Größe",
+    "request",
+    "stream",
+    "tool",
+]
 
 
 def text(r: random.Random, size: int) -> str:

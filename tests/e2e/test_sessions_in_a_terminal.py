@@ -106,8 +106,8 @@ async def test_a_fork_goes_on_in_the_same_terminal_and_the_original_stays(desk: 
     await shows(terminal, "Paris it is.")
     (original,) = desk.sessions()
     await send(terminal, "/fork")
-    await asyncio.to_thread(terminal.wait_output, b"\x1b[?1049l")  # the old app has left the screen
-    await shows(terminal, "ready", 30)
+    # The other app has taken the screen, and drawn its editor there.
+    await shows(terminal, lambda: b"ay what to do" in terminal.output.partition(b"\x1b[?1049l")[2], 30)
     await shows(terminal, "Paris it is.")
     await send(terminal, "Rather Rome")
     await shows(terminal, "Rome then.")
