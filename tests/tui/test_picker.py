@@ -55,6 +55,17 @@ async def test_escape_closes_the_list_and_nothing_happens() -> None:
         assert chat.draft == "x", "the editor has the keyboard again"
 
 
+async def test_escape_twice_on_an_empty_editor_shows_the_tree() -> None:
+    agent, _ = with_history()
+    async with running_chat(agent) as chat:
+        await chat.type("draft")
+        await chat.press_at_once("escape", "escape")
+        assert not isinstance(chat.app.screen, PickerScreen), "somebody is writing"
+        await chat.press("ctrl+u")
+        await chat.press_at_once("escape", "escape")
+        assert isinstance(chat.app.screen, PickerScreen)
+
+
 async def test_the_list_fits_a_small_screen() -> None:
     agent, ids = with_history()
     async with running_chat(agent, size=(30, 8)) as chat:

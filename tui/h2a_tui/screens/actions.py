@@ -16,6 +16,7 @@ from textual.widgets.text_area import Selection
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind, Phase, QueueItem
 from h2a_agent.session_loading import SessionError
+from h2a_tui import session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.keymap import Action, Keymap
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatActions"]
 
 _AGAIN_S: Final = 1.0  # a second Ctrl+C within this time quits
+_TWICE_S: Final = 0.5  # a second Escape within this time opens the tree
 
 
 class ChatActions:
@@ -42,6 +44,7 @@ class ChatActions:
         self._enter = settings.enter
         self._keymap = keymap
         self._interrupted_at = -_AGAIN_S
+        self._escaped_at = -_TWICE_S
         self._table = self._make_table()
 
     def perform(self, action: Action) -> bool:
@@ -180,7 +183,14 @@ class ChatActions:
             case Escape.ABORT:
                 self.client.abort()
             case Escape.NOTHING:
-                pass
+                self._escape_twice()
+
+    def _escape_twice(self) -> None:
+        """Idle and nothing written: the second Escape in a row shows where one could go back to."""
+        twice = monotonic() - self._escaped_at < _TWICE_S
+        self._escaped_at = -_TWICE_S if twice else monotonic()
+        if twice and self._chat.composer.is_blank and self.client.sessions.tree():
+            session_slash.tree(self, "")
 
     def _pause_resume(self) -> None:
         state = self._chat.state
