@@ -21,14 +21,11 @@ it is told and copied once.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from h2a_agent import __version__
 from h2a_agent.codec import item_record, node_record
 from h2a_agent.content import ToolUseBlock
 from h2a_agent.history import AssistantEntry, Entry, History, Node, RetractEntry, UserEntry
@@ -36,8 +33,9 @@ from h2a_agent.inbox import Inbox, Item, ItemState, new_item_id
 from h2a_agent.journal import Journal
 from h2a_agent.record_lines import JournalRead, read_journal
 from h2a_agent.session_loading import FORMAT_VERSION, Loaded, SessionError, load_records
+from h2a_agent.session_records import NO_BACKUP, back_up, damage_notes, session_header, summary_record
 
-__all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError", "session_header", "summary_record"]
+__all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError"]
 
 STREAM_FLUSH_S: Final = 0.25  # at most so much of a stream is lost to `kill -9`
 
@@ -50,33 +48,6 @@ class ReadOnlySession(SessionError):
             "This session is only being looked at. To go on in a copy of it: "
             f"/fork, or h2a-chat --fork {session_id}"
         )
-
-
-def session_header(session_id: str, workspace: Path | str, **more: str) -> Mapping[str, Any]:
-    """The first record of a session's file."""
-    return {
-        "type": "session",
-        "version": FORMAT_VERSION,
-        "id": session_id,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "workspace": str(workspace),
-        "program": f"h2a-chat {__version__}",
-        **more,
-    }
-
-
-def summary_record(history: History, name: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
-    """What a list of sessions shows of one without reading all of it; the last record of a closed session."""
-    from h2a_agent.spending import Spending
-
-    spending, messages = Spending(), 0
-    for entry in (node.entry for node in history.nodes):
-        messages += isinstance(entry, UserEntry | AssistantEntry)
-        if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
-            spending.add(entry.model, entry.usage)
-    marks = sorted(set(labels.values()))
-    cost = spending.total_usd
-    return {"type": "summary", "messages": messages, "cost_usd": cost, "name": name, "labels": marks}
 
 
 class Session:
@@ -151,7 +122,7 @@ class Session:
         session._written = {item.id: item.content for item in loaded.items.values()}
         fresh = read.damaged + loaded.unreadable - loaded.repaired
         session._before_first_write = lambda: session._mend(loaded, fresh)
-        session.notes = _notes(fresh, read.doubled)
+        session.notes = damage_notes(fresh, read.doubled)
         if str(session.workspace) != loaded.workspace:
             session._write(session_header(session.id, session.workspace))
         for entry in loaded.endings(time.time()):
@@ -172,7 +143,7 @@ class Session:
         session._tell(loaded)
         session.read_only = True
         half_written = int(read.torn)  # the writer may be in the middle of a record
-        session.notes = _notes(read.damaged + loaded.unreadable - loaded.repaired - half_written, 0)
+        session.notes = damage_notes(read.damaged + loaded.unreadable - loaded.repaired - half_written, 0)
         return session
 
     def _tell(self, loaded: Loaded) -> None:
@@ -378,36 +349,12 @@ class Session:
             # An older program cannot follow branches: from here on it says so instead of mixing them up.
             yield session_header(self.id, loaded.workspace or self.workspace)
         if damaged > 0:
-            backup = _backup(self.path)
-            self.notes = (*self.notes, f"The file as it was found: {backup}" if backup else _NO_BACKUP)
+            backup = back_up(self.path)
+            self.notes = (*self.notes, f"The file as it was found: {backup}" if backup else NO_BACKUP)
             yield {"type": "repair", "damaged": loaded.repaired + damaged, "backup": backup}
-
-
-_NO_BACKUP: Final = "No copy of the damaged file could be made; nothing in it is overwritten."
 
 
 def _load(path: Path, read: JournalRead) -> Loaded:
     if not read.records:
         raise SessionError(f"{path} holds no readable session.")
     return load_records(read.records)
-
-
-def _notes(damaged: int, doubled: int) -> tuple[str, ...]:
-    notes = []
-    if damaged > 0:
-        notes.append(
-            f"{damaged} damaged record(s) of this session could not be read and were skipped; all others are here."
-        )
-    if doubled > 0:
-        notes.append(f"{doubled} record(s) were in the file twice and count once.")
-    return tuple(notes)
-
-
-def _backup(path: Path) -> str:
-    """Copy a damaged file beside itself; the copy's name, "" when that failed."""
-    copy = path.with_suffix(f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    try:
-        shutil.copy2(path, copy)
-    except OSError:
-        return ""
-    return copy.name

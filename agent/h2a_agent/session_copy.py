@@ -19,8 +19,8 @@ from h2a_agent.events import Outcome
 from h2a_agent.history import History, Node, ToolEntry
 from h2a_agent.inbox import new_item_id
 from h2a_agent.record_lines import encode_record, read_journal
-from h2a_agent.session import session_header, summary_record
 from h2a_agent.session_loading import Loaded, SessionError, load_records
+from h2a_agent.session_records import session_header, summary_record
 
 __all__ = ["clone_session", "fork_session", "import_session"]
 
