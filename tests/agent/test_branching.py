@@ -236,6 +236,7 @@ async def test_a_session_that_is_looked_at_takes_no_message_and_says_how_to_go_o
     for verb in (looking.prompt, looking.steer, looking.nudge, looking.follow_up, looking.branch):
         with pytest.raises(ReadOnlySession, match=f"/fork, or h2a-chat --fork {looking.session_id}"):
             verb("more")
+    assert looking.state.queue == (), "a message that is refused does not wait either"
     with pytest.raises(ReadOnlySession):
         looking.sessions.rename("x")
     with pytest.raises(ReadOnlySession):
