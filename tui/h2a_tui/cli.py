@@ -209,9 +209,9 @@ def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: 
 def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.config import load
     from h2a_agent.paths import find_paths
-    from h2a_agent.tools.supervisor import guardian
+    from h2a_agent.tools.supervisor import whole_environment
 
-    environ = {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
+    environ = whole_environment()
     paths = find_paths(environ)
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in SUBCOMMANDS:

@@ -5,12 +5,12 @@ They raise `SessionError` with what to do when they cannot; the line then stays 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.session_loading import SessionError
+from h2a_agent.tools.supervisor import whole_environment
 from h2a_tui.format import age, folder
 from h2a_tui.screens.picker import Choice
 
@@ -114,7 +114,7 @@ def export(chat: Chat, argument: str) -> bool:
     async def work() -> None:
         from h2a_agent.export.redact import secrets_of
 
-        exported = await chat.client.sessions.export(target, secrets_of(os.environ))
+        exported = await chat.client.sessions.export(target, secrets_of(whole_environment()))
         chat.notice(f"Written to {folder(exported.path, 60)}{taken_out(exported.redacted)}")
 
     chat.start(work())
