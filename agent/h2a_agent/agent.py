@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,11 +32,12 @@ from h2a_agent.history import AssistantEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.loop import run_until_settled
 from h2a_agent.permission import Permission
+from h2a_agent.permission.rules import Rules
 from h2a_agent.prompt import system_prompt
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.replay import events_of
 from h2a_agent.retry import RetryPolicy
-from h2a_agent.run import Approval, Run, Toolbox
+from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.session import Session
@@ -58,7 +59,8 @@ class Agent:
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
-    (settings, sessions) are asked about even where files may be edited.
+    (settings, sessions) are asked about even where files may be edited. `rules` are the user's own; `save_rule`
+    (called in a thread) keeps one they make at a question.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Agent:
         workspace: Path | None = None,
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
+        rules: Rules | None = None,
+        save_rule: Callable[[str], None] | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         self._provider = provider
@@ -88,7 +92,8 @@ class Agent:
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(own=tuple(own_folders)),
+            permission=Permission(own=tuple(own_folders), rules=rules),
+            save_rule=save_rule,
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
             specs=tuple(
@@ -184,12 +189,32 @@ class Agent:
             self._run.resume()
         self._start()
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        """Answer an approval question; only the run itself can withdraw one.
+
+        Whatever allows needs the `digest` of the question that was shown; `changed` is its `editable` text as the
+        user has changed it. With `REJECT_AND_STEER` the `note` is delivered as a steering message. False when the
+        question is no longer open, or the answer is to something else.
+
+        Raises:
+            ValueError: the changed text does not fit the tool. The question stays open.
+        """
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done() or decision is Decision.WITHDRAWN:
+        steers = decision is Decision.REJECT_AND_STEER
+        if steers and not note.strip():
+            return self.answer(call_id, Decision.REJECT)
+        if question is None or not question.answer(decision, note, digest, changed):
             return False
-        question.set_result(Approval(decision, note))
+        if steers:
+            self.steer(note)
         return True
 
     # ------------------------------------------------------------ looking

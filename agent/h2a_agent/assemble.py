@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
+    from h2a_agent.config_file import add_allow_rule
     from h2a_agent.tools import default_tools
 
     spill_dir = private_folder(paths.spill_dir / session.id)
@@ -87,6 +89,8 @@ async def running_agent(
         tools=default_tools(),
         spill_dir=spill_dir,
         own_folders=(paths.config_dir, paths.sessions_dir),
+        rules=settings.rules,
+        save_rule=partial(add_allow_rule, paths.config_file),
     ) as agent:
         yield agent
     try:

@@ -23,6 +23,8 @@ from h2a_agent.safe_text import one_line
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from h2a_agent.permission.rules import Rules
+
 __all__ = ["DEFAULT_MODEL", "ConfigError", "ProviderName", "Settings", "load"]
 
 ProviderName: TypeAlias = Literal["anthropic", "demo"]
@@ -53,6 +55,7 @@ class Settings:
     `base_url` is "" for the provider's own address, `api_key` is "" where none is meant for that address.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
     for the default. `keys` replaces keys of the keymap's actions, by the action's name.
+    `rules` are the user's permission rules, None where the file has none.
     """
 
     provider: ProviderName
@@ -65,6 +68,7 @@ class Settings:
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Rules | None = None
 
 
 def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -137,6 +141,13 @@ def _read_file(path: Path) -> dict[str, Any]:
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
+    if "permissions" in values:
+        from h2a_agent.permission.rules import RuleError, Rules
+
+        try:
+            values["rules"] = Rules.parse(values.pop("permissions"))
+        except RuleError as error:
+            raise ConfigError(f"{path}: {error}.") from error
     return values
 
 

@@ -13,6 +13,16 @@ __all__ = ["ConfigFile"]
 _Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
+class PermissionsTable(BaseModel):
+    """The user's rules (`permission/rules.py`), which are read there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    allow: list[_Word] = []
+    ask: list[_Word] = []
+    deny: list[_Word] = []
+
+
 class ConfigFile(BaseModel):
     """The file's keys. Each may be left out; a key that is not here is an error, because it is a typo."""
 
@@ -33,3 +43,4 @@ class ConfigFile(BaseModel):
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
     keys: dict[str, list[_Word]] | None = None
+    permissions: PermissionsTable | None = None

@@ -286,7 +286,7 @@ async def play_demo(agent: Agent) -> int:
                         agent.follow_up(_FOLLOW_UP)
                         await lines.note(f"+ Alt+Enter: “{_FOLLOW_UP}” waits in the queue")
                     case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.ALLOW)
+                        agent.answer(call_id, Decision.ALLOW, digest=event.digest)
                     case TokenStream(text=text) if not steered:
                         said += text
                         if _STEER_AT in said:

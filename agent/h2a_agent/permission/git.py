@@ -4,7 +4,7 @@ A repository's own configuration can make git run programs even when it only loo
 diffs, text conversions, filters, hooks of a submodule. So a git command that runs unasked does so
 
 - only when no key of the repository's configuration (with what it includes) names a program (`names_programs`);
-- in an environment (`GUARD`) that outranks the configuration, fetches nothing, takes no lock, and in which `git`
+- in an environment (`guard`) that outranks the configuration, fetches nothing, takes no lock, and in which `git`
   is a shell function that adds the flags against conversions and against looking into submodules, whose
   configuration nobody has read.
 
@@ -13,6 +13,7 @@ The user's own configuration (`~/.gitconfig`, the system's) is trusted, as every
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from typing import Final
 
 from h2a_agent.tools.child_env import child_env
 
-__all__ = ["GUARD", "names_programs"]
+__all__ = ["guard", "names_programs"]
 
 _OVERRIDES: Final = {
     "core.fsmonitor": "false",
@@ -70,13 +71,20 @@ def _guard() -> dict[str, str]:
         "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOTOOLCHAIN": "local",
         "GOPROXY": "off",
+        "CARGO_NET_OFFLINE": "true",
     }
     for n, (key, value) in enumerate(_OVERRIDES.items()):
         env |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": value}
     return env
 
 
-GUARD: Final[Mapping[str, str]] = _guard()
+_GUARD: Final[Mapping[str, str]] = _guard()
+
+
+def guard() -> Mapping[str, str]:
+    """The environment for commands that run unasked. Programs are looked for in absolute folders only."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return {**_GUARD, "PATH": os.pathsep.join(folder for folder in folders if Path(folder).is_absolute())}
 
 
 def names_programs(folder: Path) -> bool:

@@ -125,7 +125,9 @@ def _no_secrets(arguments: list[str]) -> None:
 
 
 def _public_key(arguments: list[str]) -> None:
-    if any(re.search(r"header|token|password|secret|credential|proxy", word, re.IGNORECASE) for word in arguments):
+    if any(
+        re.search(r"header|token|password|secret|credential|proxy", word, re.IGNORECASE) for word in arguments
+    ):
         raise Misfit("a secret")
 
 
@@ -181,12 +183,12 @@ def _find(words: Sequence[Word]) -> tuple[Looked, ...]:
 
 
 _FIND: Final = {
-    **dict.fromkeys("( ) ! , -a -o -and -or -not -true -false -empty -print -print0 -ls -prune -quit -depth".split(), 0),
-    **dict.fromkeys("-daystart -follow -mount -xdev -noleaf -readable -writable -executable -nouser -nogroup".split(), 0),
-    **dict.fromkeys("-ignore_readdir_race -noignore_readdir_race -nowarn -warn".split(), 0),
-    **dict.fromkeys("-name -iname -path -ipath -wholename -iwholename -regex -iregex -regextype -type -xtype".split(), 1),
-    **dict.fromkeys("-size -mtime -mmin -atime -amin -ctime -cmin -newer -anewer -cnewer -samefile -used".split(), 1),
-    **dict.fromkeys("-perm -user -group -uid -gid -links -inum -lname -ilname -fstype -maxdepth -mindepth -printf".split(), 1),
+    **dict.fromkeys(["(", ")", "!", ",", "-a", "-o", "-and", "-or", "-not", "-true", "-false", "-empty", "-print", "-print0", "-ls", "-prune", "-quit", "-depth"], 0),
+    **dict.fromkeys(["-daystart", "-follow", "-mount", "-xdev", "-noleaf", "-readable", "-writable", "-executable", "-nouser", "-nogroup"], 0),
+    **dict.fromkeys(["-ignore_readdir_race", "-noignore_readdir_race", "-nowarn", "-warn"], 0),
+    **dict.fromkeys(["-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-regextype", "-type", "-xtype"], 1),
+    **dict.fromkeys(["-size", "-mtime", "-mmin", "-atime", "-amin", "-ctime", "-cmin", "-newer", "-anewer", "-cnewer", "-samefile", "-used"], 1),
+    **dict.fromkeys(["-perm", "-user", "-group", "-uid", "-gid", "-links", "-inum", "-lname", "-ilname", "-fstype", "-maxdepth", "-mindepth", "-printf"], 1),
 }  # fmt: skip
 
 
@@ -198,8 +200,48 @@ def _test(words: Sequence[Word]) -> tuple[Looked, ...]:
 
 
 _TEST: Final = frozenset(
-    "-a -b -c -d -e -f -g -h -k -L -n -N -o -O -G -p -r -s -S -u -w -x -z -nt -ot -ef -eq -ne -lt -le -gt -ge "
-    "= == != ! ( ) < >".split()
+    [
+        "-a",
+        "-b",
+        "-c",
+        "-d",
+        "-e",
+        "-f",
+        "-g",
+        "-h",
+        "-k",
+        "-L",
+        "-n",
+        "-N",
+        "-o",
+        "-O",
+        "-G",
+        "-p",
+        "-r",
+        "-s",
+        "-S",
+        "-u",
+        "-w",
+        "-x",
+        "-z",
+        "-nt",
+        "-ot",
+        "-ef",
+        "-eq",
+        "-ne",
+        "-lt",
+        "-le",
+        "-gt",
+        "-ge",
+        "=",
+        "==",
+        "!=",
+        "!",
+        "(",
+        ")",
+        "<",
+        ">",
+    ]
 )
 
 
@@ -235,8 +277,8 @@ def _ps(words: Sequence[Word]) -> tuple[Looked, ...]:
     When words make no sense with dashes (a user who is not there), ps reads them again as if they had none; so with
     `-e` nothing may be selected by a name, and names are few.
     """
-    texts = [word.text for word in words]
-    left = list(texts)
+    left = [word.text for word in words]
+    has_e = any(re.match("-[a-zA-Z]*e", text) for text in left)
     while left:
         text = left.pop(0)
         if not _PS.fullmatch(text):
@@ -244,9 +286,10 @@ def _ps(words: Sequence[Word]) -> tuple[Looked, ...]:
         if re.fullmatch(r"-?[a-zA-Z]*[opC]", text):
             if not left or not re.fullmatch(r"[\w.,%=:/+-]+", left.pop(0)):
                 raise Misfit("ps")
-        elif re.fullmatch(r"-[uU]", text) and left:
-            if not re.fullmatch(r"root|\d+", left.pop(0)) or any(re.match("-[a-zA-Z]*e", other) for other in texts):
-                raise Misfit("ps")
+        elif re.fullmatch(r"-[uU]", text) and (
+            (left and not re.fullmatch(r"root|\d+", left.pop(0))) or has_e
+        ):
+            raise Misfit("ps")
     return ()
 
 
@@ -280,7 +323,20 @@ def _sleep(words: Sequence[Word]) -> tuple[Looked, ...]:
 
 
 def _printenv(words: Sequence[Word]) -> tuple[Looked, ...]:
-    known = {"PATH", "HOME", "PWD", "USER", "SHELL", "LANG", "LC_ALL", "TERM", "TZ", "VIRTUAL_ENV", "EDITOR", "TMPDIR"}
+    known = {
+        "PATH",
+        "HOME",
+        "PWD",
+        "USER",
+        "SHELL",
+        "LANG",
+        "LC_ALL",
+        "TERM",
+        "TZ",
+        "VIRTUAL_ENV",
+        "EDITOR",
+        "TMPDIR",
+    }
     if not words or any(word.text not in known for word in words):
         raise Misfit("printenv")
     return ()
@@ -302,7 +358,9 @@ def _wrapped(words: Sequence[Word]) -> tuple[Looked, ...]:
 
 def _timeout(words: Sequence[Word]) -> tuple[Looked, ...]:
     left = list(words)
-    while left and re.fullmatch(r"-[ks]|--(?:kill-after|signal)=\w+|--preserve-status|--foreground", left[0].text):
+    while left and re.fullmatch(
+        r"-[ks]|--(?:kill-after|signal)=\w+|--preserve-status|--foreground", left[0].text
+    ):
         taken = left.pop(0)
         if taken.text in ("-k", "-s") and left:
             left.pop(0)
@@ -326,7 +384,9 @@ def _xargs(words: Sequence[Word]) -> tuple[Looked, ...]:
         flag = left.pop(0).text
         if flag in ("-n", "-L", "-P", "-d") and left:
             left.pop(0)
-        elif not re.fullmatch(r"-[0rtx]+|-[nLP]\d+|-d.+|--null|--no-run-if-empty|--max-(?:args|procs)=\d+", flag):
+        elif not re.fullmatch(
+            r"-[0rtx]+|-[nLP]\d+|-d.+|--null|--no-run-if-empty|--max-(?:args|procs)=\d+", flag
+        ):
             raise Misfit("xargs")
     if not left:
         raise Misfit("xargs")

@@ -18,7 +18,18 @@ from h2a_agent.tools.secret_files import SECRET_NAMES, looks_secret
 
 __all__ = ["is_of_the_system", "may_be_looked_at"]
 
-_SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/tmp", "/var/log", "/nix/store")
+_SYSTEM: Final = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/tmp",
+    "/var/log",
+    "/nix/store",
+)
 _SYSTEM_FILES: Final = frozenset(
     {
         "/dev/null",
@@ -62,7 +73,9 @@ _CREDENTIAL_ENDINGS: Final = tuple(name[2:] for name in SECRET_NAMES if name.sta
 def may_be_looked_at(looked: Looked) -> bool:
     """May it, by its name? Every part that a program might take for a path counts: `HEAD:.env`, `--file=/etc/shadow`."""
     return all(
-        _is_open(piece, looked.how is How.READ) for piece in {looked.path, *re.split(r"[=:,@]", looked.path)} if piece
+        _is_open(piece, looked.how is How.READ)
+        for piece in {looked.path, *re.split(r"[=:,@]", looked.path)}
+        if piece
     )
 
 

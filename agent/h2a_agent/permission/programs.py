@@ -50,7 +50,9 @@ _GIT_REVS: Final = (
     "--no-abbrev-commit --graph --no-graph --decorate? --no-decorate --decorate-refs: --date: --relative-date --source --follow --notes? "
     "--no-notes --full-diff --no-expand-tabs --encoding: --mailmap --use-mailmap --no-mailmap --root -cc --cc --diff-merges: "
 )
-_GIT_LIST: Final = "--sort: --format:~ --color? --no-color --column? --no-column --ignore-case -i --omit-empty "
+_GIT_LIST: Final = (
+    "--sort: --format:~ --color? --no-color --column? --no-column --ignore-case -i --omit-empty "
+)
 _GIT_FILTER: Final = "--contains?: --no-contains: --merged? --no-merged? --points-at: "
 
 PROGRAMS: Final[Mapping[str, str]] = {
@@ -126,7 +128,9 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "bzcat": ":: PATH...",
     "xzcat": ":: PATH...",
     "zstdcat": ":: PATH...",
-    **dict.fromkeys(("unzip -l", "unzip -v", "unzip -t", "unzip -z", "unzip -Z", "unzip -Z1"), "-q :: PATH TEXT..."),
+    **dict.fromkeys(
+        ("unzip -l", "unzip -v", "unzip -t", "unzip -z", "unzip -Z", "unzip -Z1"), "-q :: PATH TEXT..."
+    ),
     "zipinfo": "-12smlhtvTzC :: PATH TEXT...",
     # ------------------------------------------------------------- searching
     "grep": _GREP,
@@ -232,7 +236,9 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "apt-cache depends": ":: TEXT...",
     "apt-cache rdepends": ":: TEXT...",
     "apt-mark showmanual": ":: ",
-    **dict.fromkeys(("rpm -q", "rpm -qa", "rpm -qi", "rpm -ql", "rpm -qf", "rpm -qc", "rpm -qR"), "--last :: NAME..."),
+    **dict.fromkeys(
+        ("rpm -q", "rpm -qa", "rpm -qi", "rpm -ql", "rpm -qf", "rpm -qc", "rpm -qR"), "--last :: NAME..."
+    ),
     "brew list": "--versions --cask --formula -1 :: TEXT...",
     "npm ls": "-agl --all --global --depth: --json --long --parseable --omit: --include: --prod --dev --link :: TEXT...",
     "npm list": "-agl --all --global --depth: --json --long --parseable --omit: --include: --prod --dev --link :: TEXT...",
@@ -332,7 +338,8 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "gh auth status": "-h: --hostname: :: ",
     # ------------------------------------------------------------- git
     "git status": "-sbuvz -u? --short --branch --show-stash --porcelain? --long --verbose --untracked-files? --ignored? --ignore-submodules? --no-renames --renames --ahead-behind --no-ahead-behind --column? :: REV...",
-    "git diff": _GIT_DIFF + "-0123 --cached --staged --merge-base --no-index --base --ours --theirs :: REV...",
+    "git diff": _GIT_DIFF
+    + "-0123 --cached --staged --merge-base --no-index --base --ours --theirs :: REV...",
     "git log": _GIT_DIFF + _GIT_REVS + ":: REV...",
     "git show": _GIT_DIFF + _GIT_REVS + ":: REV...",
     "git whatchanged": _GIT_DIFF + _GIT_REVS + ":: REV...",
@@ -343,7 +350,10 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "git blame": "-bcefklnpstwCM -C? -M? -L: -S: --root --show-stats --porcelain --line-porcelain --incremental --show-name --show-number --show-email --date: --since:~ --reverse --first-parent --abbrev: --ignore-rev: --color-lines :: REV...",
     "git annotate": "-L: -w --date: :: REV...",
     "git grep": "-acEFGPHhIilLnoprqvwWz0 -A: -B: -C: -e:! -m: -# --cached --untracked --no-index --exclude-standard --no-exclude-standard --count --extended-regexp --fixed-strings --perl-regexp --ignore-case --line-number --column --files-with-matches --name-only --files-without-match --only-matching --quiet --word-regexp --invert-match --heading --break --show-function --function-context --after-context: --before-context: --context: --max-depth: --max-count: --all-match --and --or --not --color? --no-color --text --full-name --null --threads: :: TEXT? REV...",
-    "git branch": "-avvr --all --remotes --verbose --show-current --list -l --abbrev: --no-abbrev " + _GIT_LIST + _GIT_FILTER + ":: TEXT...",
+    "git branch": "-avvr --all --remotes --verbose --show-current --list -l --abbrev: --no-abbrev "
+    + _GIT_LIST
+    + _GIT_FILTER
+    + ":: TEXT...",
     "git tag": "-ln? -l --list " + _GIT_LIST + _GIT_FILTER + ":: TEXT...",
     "git remote": "-v --verbose :: ",
     "git remote get-url": "--push --all :: TEXT",
@@ -353,7 +363,8 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "git reflog": "-# " + _GIT_REVS + ":: ",
     "git reflog show": _GIT_DIFF + _GIT_REVS + ":: REV...",
     "git rev-parse": "-q --show-toplevel --show-prefix --show-cdup --git-dir --absolute-git-dir --git-common-dir --is-inside-work-tree --is-inside-git-dir --is-bare-repository --is-shallow-repository --abbrev-ref? --short? --verify --quiet --symbolic --symbolic-full-name --all --branches? --tags? --remotes? --git-path: --show-object-format? --default: --revs-only --no-revs --flags --no-flags --sq --not --path-format: --show-superproject-working-tree --local-env-vars --end-of-options :: REV...",
-    "git rev-list": _GIT_REVS + "--objects-edge --disk-usage? --use-bitmap-index --header --no-object-names --cherry --max-age: --min-age: :: REV...",
+    "git rev-list": _GIT_REVS
+    + "--objects-edge --disk-usage? --use-bitmap-index --header --no-object-names --cherry --max-age: --min-age: :: REV...",
     "git ls-files": "-cdikmostuvz -x: -X: --cached --deleted --modified --others --ignored --stage --unmerged --killed --directory --no-empty-directory --exclude: --exclude-from: --exclude-standard --error-unmatch --full-name --abbrev? --eol --debug --deduplicate --format:~ --with-tree: :: REV...",
     "git ls-tree": "-drtlz --long --name-only --name-status --object-only --full-name --full-tree --abbrev? --format:~ :: REV...",
     "git cat-file": "-petsz --batch-check? --follow-symlinks --allow-unknown-type :: REV REV?",
@@ -384,22 +395,121 @@ PROGRAMS: Final[Mapping[str, str]] = {
 # One of these, alone, prints the version and ends.
 VERSION_FLAGS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        (
-            "aws az bash brew bun cmake composer conda convert crystal dart dart-sass docker-compose elixir emacs find fish flatc gawk gcloud "
-            "gdb gfortran gh ghc gem gmake helm hugo isort jq julia kotlinc ld lldb luajit magick make meson mongosh nano nim ninja "
-            "nvcc nvim ocaml pandoc perf pipx podman protoc redis-cli redis-server rg fd rustfmt rustup scala screen sed sqlite3 strace swift "
-            "systemctl tar tree-sitter tsc valgrind vim xargs yq zip zsh R apt apt-get awk sudo git docker"
-        ).split(),
+        [
+            "aws",
+            "az",
+            "bash",
+            "brew",
+            "bun",
+            "cmake",
+            "composer",
+            "conda",
+            "convert",
+            "crystal",
+            "dart",
+            "dart-sass",
+            "docker-compose",
+            "elixir",
+            "emacs",
+            "find",
+            "fish",
+            "flatc",
+            "gawk",
+            "gcloud",
+            "gdb",
+            "gfortran",
+            "gh",
+            "ghc",
+            "gem",
+            "gmake",
+            "helm",
+            "hugo",
+            "isort",
+            "jq",
+            "julia",
+            "kotlinc",
+            "ld",
+            "lldb",
+            "luajit",
+            "magick",
+            "make",
+            "meson",
+            "mongosh",
+            "nano",
+            "nim",
+            "ninja",
+            "nvcc",
+            "nvim",
+            "ocaml",
+            "pandoc",
+            "perf",
+            "pipx",
+            "podman",
+            "protoc",
+            "redis-cli",
+            "redis-server",
+            "rg",
+            "fd",
+            "rustfmt",
+            "rustup",
+            "scala",
+            "screen",
+            "sed",
+            "sqlite3",
+            "strace",
+            "swift",
+            "systemctl",
+            "tar",
+            "tree-sitter",
+            "tsc",
+            "valgrind",
+            "vim",
+            "xargs",
+            "yq",
+            "zip",
+            "zsh",
+            "R",
+            "apt",
+            "apt-get",
+            "awk",
+            "sudo",
+            "git",
+            "docker",
+        ],
         "--version",
     ),
     **dict.fromkeys(
-        (
-            "python python2 python3 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14 pypy3 pip pip3 uv ruff "
-            "black deno curl wget rsync gzip xz psql mysql"
-        ).split(),
+        [
+            "python",
+            "python2",
+            "python3",
+            "python3.8",
+            "python3.9",
+            "python3.10",
+            "python3.11",
+            "python3.12",
+            "python3.13",
+            "python3.14",
+            "pypy3",
+            "pip",
+            "pip3",
+            "uv",
+            "ruff",
+            "black",
+            "deno",
+            "curl",
+            "wget",
+            "rsync",
+            "gzip",
+            "xz",
+            "psql",
+            "mysql",
+        ],
         "--version -V",
     ),
-    **dict.fromkeys(("node", "npm", "ruby", "perl", "php", "gcc", "g++", "cc", "clang", "clang++"), "--version -v"),
+    **dict.fromkeys(
+        ("node", "npm", "ruby", "perl", "php", "gcc", "g++", "cc", "clang", "clang++"), "--version -v"
+    ),
     **dict.fromkeys(("rustc", "cargo"), "--version -V -vV"),
     **dict.fromkeys(("java", "javac"), "-version --version"),
     **dict.fromkeys(("terraform", "tofu", "openssl"), "version --version"),
@@ -414,10 +524,23 @@ VERSION_FLAGS: Final[Mapping[str, str]] = {
 }
 
 # Other names of the same program.
-ALIASES: Final[Mapping[str, str]] = {"pip3": "pip", "podman": "docker", "batcat": "bat", "fdfind": "fd", "gsed": "sed", "gawk": "awk", "mawk": "awk", "nawk": "awk", "ggrep": "grep", "gls": "ls"}
+ALIASES: Final[Mapping[str, str]] = {
+    "pip3": "pip",
+    "podman": "docker",
+    "batcat": "bat",
+    "fdfind": "fd",
+    "gsed": "sed",
+    "gawk": "awk",
+    "mawk": "awk",
+    "nawk": "awk",
+    "ggrep": "grep",
+    "gls": "ls",
+}
 
 # Programs that only count or name: `xargs` may give them whatever it reads.
-COUNTING: Final = frozenset({"wc", "ls", "stat", "du", "file", "basename", "dirname", "echo", "realpath", "readlink"})
+COUNTING: Final = frozenset(
+    {"wc", "ls", "stat", "du", "file", "basename", "dirname", "echo", "realpath", "readlink"}
+)
 
 # Files that make the program obey the repository, here or in a folder above.
 OBEYS: Final[Mapping[str, tuple[str, ...]]] = {

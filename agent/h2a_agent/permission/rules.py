@@ -34,20 +34,166 @@ _SHAPE: Final = re.compile(r"([a-z]+)\((.*)\)\Z", re.DOTALL)
 
 # Programs that run what they are given: with a star behind them a rule would allow everything.
 _RUNS_ANYTHING: Final = frozenset(
-    "sh bash dash zsh fish ksh csh tcsh busybox python python2 python3 pypy3 node deno bun ruby perl php lua R Rscript julia "
-    "osascript awk gawk mawk nawk sed find fd xargs parallel env sudo doas su nohup setsid nice ionice timeout time stdbuf "
-    "watch strace ltrace gdb script command builtin exec eval source . coproc trap ssh scp rsync npx bunx pnpx uvx pipx tmux screen "
-    "vi vim nvim emacs ed less more man tar zip curl wget nc ncat socat expect make-me busybox chroot unshare nsenter "
-    "flock entr direnv poetry pipenv rlwrap".split()
+    [
+        "sh",
+        "bash",
+        "dash",
+        "zsh",
+        "fish",
+        "ksh",
+        "csh",
+        "tcsh",
+        "busybox",
+        "python",
+        "python2",
+        "python3",
+        "pypy3",
+        "node",
+        "deno",
+        "bun",
+        "ruby",
+        "perl",
+        "php",
+        "lua",
+        "R",
+        "Rscript",
+        "julia",
+        "osascript",
+        "awk",
+        "gawk",
+        "mawk",
+        "nawk",
+        "sed",
+        "find",
+        "fd",
+        "xargs",
+        "parallel",
+        "env",
+        "sudo",
+        "doas",
+        "su",
+        "nohup",
+        "setsid",
+        "nice",
+        "ionice",
+        "timeout",
+        "time",
+        "stdbuf",
+        "watch",
+        "strace",
+        "ltrace",
+        "gdb",
+        "script",
+        "command",
+        "builtin",
+        "exec",
+        "eval",
+        "source",
+        ".",
+        "coproc",
+        "trap",
+        "ssh",
+        "scp",
+        "rsync",
+        "npx",
+        "bunx",
+        "pnpx",
+        "uvx",
+        "pipx",
+        "tmux",
+        "screen",
+        "vi",
+        "vim",
+        "nvim",
+        "emacs",
+        "ed",
+        "less",
+        "more",
+        "man",
+        "tar",
+        "zip",
+        "curl",
+        "wget",
+        "nc",
+        "ncat",
+        "socat",
+        "expect",
+        "make-me",
+        "busybox",
+        "chroot",
+        "unshare",
+        "nsenter",
+        "flock",
+        "entr",
+        "direnv",
+        "poetry",
+        "pipenv",
+        "rlwrap",
+    ]
 )
 # These have a verb; `git *` is no verb, and `git -c` runs anything.
 _HAS_VERBS: Final = frozenset(
-    "git docker podman kubectl npm pnpm yarn cargo go uv make just rake mvn gradle gh helm systemctl apt apt-get brew pip pip3 "
-    "terraform aws gcloud az conda dotnet bundle composer mix rustup".split()
+    [
+        "git",
+        "docker",
+        "podman",
+        "kubectl",
+        "npm",
+        "pnpm",
+        "yarn",
+        "cargo",
+        "go",
+        "uv",
+        "make",
+        "just",
+        "rake",
+        "mvn",
+        "gradle",
+        "gh",
+        "helm",
+        "systemctl",
+        "apt",
+        "apt-get",
+        "brew",
+        "pip",
+        "pip3",
+        "terraform",
+        "aws",
+        "gcloud",
+        "az",
+        "conda",
+        "dotnet",
+        "bundle",
+        "composer",
+        "mix",
+        "rustup",
+    ]
 )
 _WRAPPERS: Final = frozenset(
-    "sudo doas env nohup setsid nice ionice timeout time stdbuf watch strace xargs command builtin exec eval chroot unshare "
-    "flock parallel busybox".split()
+    [
+        "sudo",
+        "doas",
+        "env",
+        "nohup",
+        "setsid",
+        "nice",
+        "ionice",
+        "timeout",
+        "time",
+        "stdbuf",
+        "watch",
+        "strace",
+        "xargs",
+        "command",
+        "builtin",
+        "exec",
+        "eval",
+        "chroot",
+        "unshare",
+        "flock",
+        "parallel",
+        "busybox",
+    ]
 )
 
 
@@ -113,10 +259,16 @@ class Rule:
         name = self.words[0]
         if name is None:
             raise RuleError("would allow every command; name the program")
-        if name.rpartition("/")[2] in _RUNS_ANYTHING or re.fullmatch(r"(python|ruby|perl|lua|php|node)[\d.]*", name):
+        if name.rpartition("/")[2] in _RUNS_ANYTHING or re.fullmatch(
+            r"(python|ruby|perl|lua|php|node)[\d.]*", name
+        ):
             raise RuleError(f"{name} runs whatever it is given; write the whole command without *")
-        if name in _HAS_VERBS and (len(self.words) < 2 or self.words[1] is None or self.words[1].startswith("-")):
-            raise RuleError(f"would allow everything {name} can do; name what it is to do, such as {name} VERB *")
+        if name in _HAS_VERBS and (
+            len(self.words) < 2 or self.words[1] is None or self.words[1].startswith("-")
+        ):
+            raise RuleError(
+                f"would allow everything {name} can do; name what it is to do, such as {name} VERB *"
+            )
 
 
 def _words(body: str) -> Iterator[str | None]:
@@ -248,7 +400,11 @@ def _concerns(rule: Rule, words: Sequence[str | None]) -> bool:
 
 def propose_for_command(command: Command) -> str:
     """The rule that allows exactly this command, "" where none may be proposed."""
-    if any(word.glob for word in command.words) or command.name in _RUNS_ANYTHING or not command.name.isprintable():
+    if (
+        any(word.glob for word in command.words)
+        or command.name in _RUNS_ANYTHING
+        or not command.name.isprintable()
+    ):
         return ""
     body = " ".join(map(shlex.quote, command.texts))
     text = f"bash({body})"

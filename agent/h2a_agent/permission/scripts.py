@@ -145,7 +145,9 @@ def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 # --------------------------------------------------------------- jq and yq
 
-_JQ_BEWARE: Final = re.compile(r"(?<![.\w\"])(?:env|import|include|input_filename)\b|\$ENV|\$__prog|\.\.\s*env\b")
+_JQ_BEWARE: Final = re.compile(
+    r"(?<![.\w\"])(?:env|import|include|input_filename)\b|\$ENV|\$__prog|\.\.\s*env\b"
+)
 _YQ_BEWARE: Final = re.compile(r"load|env|system|import|include|split_doc|eval|filename")
 
 

@@ -37,6 +37,9 @@ _LISTS: Final = frozenset({"program", "list", "pipeline", "subshell", "negated_c
 _OPERATORS: Final = frozenset({";", "&&", "||", "|", "|&", "(", ")", "!", "\n"})
 _COMMANDS: Final = frozenset({"command", "test_command"})
 _ARGUMENTS: Final = frozenset({"command_name", "word", "number", "string", "raw_string", "concatenation"})
+_LETTER: Final = re.compile(
+    "[LMN]|So"
+)  # letters of any script, and emoji; no foreign blanks, dashes or quotes
 # What a dollar sign must be followed by to mean itself between double quotes.
 _PLAIN_DOLLAR: Final = frozenset(" |)/\\,.:;%\"'&^]+=")
 
@@ -55,10 +58,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A simple command. `piped`: it reads what another one writes. `depth` is how many subshells it stands in."""
+    """A simple command."""
 
     words: tuple[Word, ...]
-    depth: int = 0
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ def parse(line: str) -> tuple[Command, ...]:
     root = _tree(source)
     if root.has_error:
         raise Unreadable("what cannot be parsed")
-    commands = tuple(_commands(root, source, 0))
+    commands = tuple(_commands(root, source))
     if not commands:
         raise Unreadable("no command")
     if len(commands) > MAX_COMMANDS:
@@ -97,9 +99,7 @@ def _check_characters(line: str) -> None:
         if char.isascii():
             if not char.isprintable() and char not in "\n\t":
                 raise Unreadable("a control character")
-        elif unicodedata.category(char)[0] not in "LMN" and unicodedata.category(char) != "So":
-            raise Unreadable(f"U+{ord(char):04X}, which can be taken for another character")
-        elif unicodedata.normalize("NFKC", char) != char:
+        elif not _LETTER.match(unicodedata.category(char)) or unicodedata.normalize("NFKC", char) != char:
             raise Unreadable(f"U+{ord(char):04X}, which can be taken for another character")
 
 
@@ -117,28 +117,27 @@ def _tree(source: bytes) -> Node:
     return Parser(_language()).parse(source).root_node
 
 
-def _commands(node: Node, source: bytes, depth: int) -> Iterator[Command]:
+def _commands(node: Node, source: bytes) -> Iterator[Command]:
     if node.type in _COMMANDS:
-        yield _simple(node, source, depth)
+        yield _simple(node, source)
         return
     if node.type == "redirected_statement":
-        yield from _redirected(node, source, depth)
+        yield from _redirected(node, source)
         return
     if node.type not in _LISTS:
         raise Unreadable(_what(node))
-    depth += node.type == "subshell"
     end = node.start_byte
     for child in node.children:
         _only_blanks_between(source, end, child.start_byte)
         end = child.end_byte
         if child.is_named:
-            yield from _commands(child, source, depth)
+            yield from _commands(child, source)
         elif _text(child, source).strip(_BLANK) not in _OPERATORS:
             raise Unreadable(_what(child))
     _only_blanks_between(source, end, node.end_byte)
 
 
-def _redirected(node: Node, source: bytes, depth: int) -> Iterator[Command]:
+def _redirected(node: Node, source: bytes) -> Iterator[Command]:
     body, *redirects = node.children
     end = body.end_byte
     for redirect in redirects:
@@ -147,10 +146,10 @@ def _redirected(node: Node, source: bytes, depth: int) -> Iterator[Command]:
             raise Unreadable("a redirect")
         _only_blanks_between(source, end, redirect.start_byte)
         end = redirect.end_byte
-    yield from _commands(body, source, depth)
+    yield from _commands(body, source)
 
 
-def _simple(node: Node, source: bytes, depth: int) -> Command:
+def _simple(node: Node, source: bytes) -> Command:
     if node.type == "command":
         for child in node.children:
             if child.type not in _ARGUMENTS:
@@ -158,7 +157,7 @@ def _simple(node: Node, source: bytes, depth: int) -> Command:
     words = split(_text(node, source))
     if not words or words[0].glob:
         raise Unreadable("no program")
-    return Command(words, depth)
+    return Command(words)
 
 
 def _only_blanks_between(source: bytes, start: int, end: int) -> None:

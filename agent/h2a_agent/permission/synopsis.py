@@ -24,6 +24,7 @@ from h2a_agent.permission.shell import Word
 
 __all__ = ["How", "Looked", "Misfit", "Synopsis", "synopsis"]
 
+
 class How(Enum):
     """What a program does with an argument."""
 
@@ -109,8 +110,9 @@ class _Matcher:
     def _option(self, text: str) -> Iterator[Looked]:
         if self._of.any_option:
             yield from (Looked(piece) for piece in (text.partition("=")[2], text[2:]) if piece)
-        elif text.startswith("--") or text.partition("=")[0] in self._of.options and len(text) > 2:
-            name, equals, value = text.partition("=")
+            return
+        name, equals, value = text.partition("=")
+        if text.startswith("--") or (len(name) > 2 and name in self._of.options):
             option = self._known(name)
             if equals and not (option.optional or option.values == 1):
                 raise Misfit(text)

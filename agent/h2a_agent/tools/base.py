@@ -8,7 +8,7 @@ with `is_error`, never an exception.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -97,7 +97,7 @@ class ToolContext:
 
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
-    the model goes whole; it exists.
+    the model goes whole; it exists. `env` goes on top of the environment of a command.
     """
 
     workspace: Path
@@ -105,6 +105,7 @@ class ToolContext:
     call_id: str = "call"
     emit: Callable[[str], None] = field(default=lambda _text: None)
     files: Files = field(default_factory=Files)
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
         """`path` as an absolute path: `~` expanded, relative paths taken from the workspace. Not resolved."""

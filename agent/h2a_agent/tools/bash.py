@@ -84,7 +84,7 @@ class BashTool:
             return ToolOutcome("A command cannot hold a NUL character.", "NUL in command", is_error=True)
         started = time.monotonic()
         try:
-            child = Child.start([_shell(), "-c", params.command], ctx.workspace)
+            child = Child.start([_shell(), "-c", params.command], ctx.workspace, ctx.env)
         except OSError as error:
             return _not_started(error, ctx.workspace)
         output = _Output(ctx)
