@@ -170,7 +170,7 @@ def _find(words: Sequence[Word]) -> tuple[Looked, ...]:
         places.append(Looked(left.pop(0).text, How.NAME))
     while left:
         word = left.pop(0)
-        arguments = 0 if re.fullmatch(r"-newer[aBcm][aBcm]", word.text) is None else 1
+        arguments = 0 if re.fullmatch(r"-newer[aBcm][aBcmt]", word.text) is None else 1
         if word.glob or (not arguments and word.text not in _FIND):
             raise Misfit("find")
         for _ in range(arguments or _FIND[word.text]):

@@ -124,7 +124,9 @@ def _may_be_secret(part: str) -> bool:
         return False
     if part.startswith((".", "[")) and part not in (".", ".."):
         return True
-    if any(fnmatchcase(name, part.lower()) for name in SECRET_NAMES if "*" not in name and part.strip("*")):
+    if not part.startswith("*") and any(
+        fnmatchcase(name, part.lower()) for name in SECRET_NAMES if "*" not in name
+    ):
         return True
     ending = part.lower().rpartition(".")[2] if "." in part else ""
     return bool(ending) and any(fnmatchcase(secret, ending) for secret in _CREDENTIAL_ENDINGS)

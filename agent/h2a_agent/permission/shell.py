@@ -245,7 +245,7 @@ def _double_quoted(text: str, at: int) -> tuple[str, int]:
 def _may_be_braces(raw: str) -> bool:
     """Could bash make several words of it? Quoted braces cannot; a comma or `..` between real ones can."""
     bare = re.sub(r"'[^']*'|\"(?:\\.|[^\"])*\"|\\.", "", raw, flags=re.DOTALL)
-    return "{" in bare and ("," in raw or ".." in raw)
+    return re.search(r"\{.*(?:,|\.\.).*\}", bare, flags=re.DOTALL) is not None
 
 
 # ------------------------------------------------------- every command anywhere

@@ -5,7 +5,8 @@
 Before `::` the options: `-abn:` are three that may be bundled, of which `-n` takes a value, attached or as the next
 word; `-n?` may have one attached, `-#` is a number such as -20, `--width:` and `--colour?` likewise, and `=json` is a long
 option with one dash. Two colons take two values. A `~` behind means that the value is text and no path; `!` that it
-also stands for the first operand (`grep -e`), `!!` that it is a path all the same (`grep -f`). A lone `*` allows every option: they are all harmless.
+also stands for the first operand (`grep -e`), `!!` that it is a path all the same (`grep -f`). A lone `*` allows every option: they are all harmless; `-*` says only that
+file names which look like options do no harm.
 
 Behind `::` the operands, in order: `TEXT` is never a path, `SCRIPT` is a program in the program's own language, `PATH` is read, `NAME` is looked at without reading it,
 `REV` is git's; with `...` any number, with `?` one or none. A word that fits nothing means no.
@@ -69,6 +70,7 @@ class Synopsis:
     options: dict[str, _Option] = field(default_factory=dict)
     operands: tuple[str, ...] = ()
     any_option: bool = False
+    any_name: bool = False
 
     def match(self, words: Sequence[Word]) -> tuple[Looked, ...]:
         """What the command with these arguments looks at.
@@ -103,7 +105,7 @@ class _Matcher:
 
     def _operand(self, word: Word) -> Word:
         # File names that begin with a dash would be options.
-        if word.glob and word.text[0] in "*?[" and not (self._options_end or self._of.any_option):
+        if word.glob and word.text[0] in "*?[" and not (self._options_end or self._of.any_name):
             raise Misfit(word.text)
         return word
 
@@ -183,7 +185,7 @@ def synopsis(text: str) -> Synopsis:
             )
     operands = tuple(after.split())
     assert all(kind.rstrip(".?") in _KINDS for kind in operands), text
-    return Synopsis(options, operands, "*" in words)
+    return Synopsis(options, operands, "*" in words, not {"*", "-*"}.isdisjoint(words))
 
 
 def _named(word: str) -> Iterator[tuple[str, str]]:
@@ -194,5 +196,5 @@ def _named(word: str) -> Iterator[tuple[str, str]]:
     elif word.startswith("="):
         name = word[1:].rstrip(":?~!")
         yield from ((f"{dashes}{name}", word[1 + len(name) :]) for dashes in ("-", "--"))
-    elif word.startswith("-"):
+    elif word.startswith("-") and word != "-*":
         yield from ((f"-{letter}", marks) for letter, marks in re.findall(r"([^-:?~!])([:?~!]*)", word))
