@@ -139,11 +139,13 @@ _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
 }
 
 
-def is_offered(action: Action, question: ApprovalRequested) -> bool:
+def is_offered(action: Action, question: ApprovalRequested | None) -> bool:
     """Can this question be answered so?"""
     if action is Action.ALLOW_ALWAYS:
-        return bool(question.rule)
-    return action is not Action.CHANGE_CALL or bool(question.editable)
+        return question is not None and bool(question.rule)
+    if action is Action.CHANGE_CALL:
+        return question is not None and bool(question.editable)
+    return True
 
 
 _BEFORE_BACK: Final = 5  # hints that 80 columns have room for before the way out
@@ -154,8 +156,8 @@ def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple
     actions = _CONTEXT_KEYS.get(context)
     if actions is None:
         return tuple(hint for hint in _composer_hints(state, keymap, enter) if hint.key)
-    if context is Context.APPROVAL and state.approvals:
-        actions = tuple(action for action in actions if is_offered(action, state.approvals[0]))
+    question = state.approvals[0] if state.approvals else None
+    actions = tuple(action for action in actions if is_offered(action, question))
     labels = {row.action: row.label for row in keymap.rows if row.context is context}
     listed = [Hint(keymap.label(action, context), labels[action]) for action in actions if action in labels]
     listed.insert(_BEFORE_BACK, Hint(keymap.label(Action.ESCAPE), "back"))

@@ -26,7 +26,6 @@ _SYSTEM: Final = (
     "/lib32",
     "/lib64",
     "/opt",
-    "/tmp",
     "/var/log",
     "/nix/store",
 )

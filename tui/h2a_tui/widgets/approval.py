@@ -289,6 +289,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         elif action is Action.CHANGE_CALL:
             self.add_class("-change")
             self.change.load_text(self._question.editable)
+            self.change.move_cursor(self.change.document.end)
             self.screen.set_focus(self.change)
         else:
             self.post_message(self.Answered(self._question, ANSWERS[action]))
