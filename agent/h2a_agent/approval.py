@@ -67,11 +67,6 @@ class Question:
             editable=_editable(params),
         )
 
-    @property
-    def given(self) -> Approval | None:
-        """The answer, None while it is open."""
-        return self._answer.result() if self._answer.done() and not self._answer.cancelled() else None
-
     def answer(self, decision: Decision, note: str, digest: str, changed: str | None) -> bool:
         """Take the answer; False when the question is closed, or the answer is to something else.
 

@@ -148,7 +148,6 @@ class _Call:
         self._cause: Cause | None = None
         self._started = 0.0
         self._closed = False
-        self._question: Question | None = None
         self._changed = ""  # what the user made of the call, for the model to know
 
     # ---------------------------------------------------------------- its way
@@ -192,10 +191,7 @@ class _Call:
             return
         self._closed = True
         if self._state is _State.ASKING:
-            refused = self._refused_by_steering()
-            self._question_closed(
-                *((refused.decision, refused.note) if refused else (Decision.WITHDRAWN, ""))
-            )
+            self._question_closed(Decision.WITHDRAWN, "")
         self._run.session.append(entry)
         self._run.bus.publish(tool_result(entry))
 
@@ -214,9 +210,6 @@ class _Call:
     def _cut(self, cause: Cause, outcome: ToolOutcome | None) -> ToolEntry:
         if self._state is _State.WAITING:
             return self.not_started(cause)
-        if self._state is _State.ASKING and self._refused_by_steering():
-            text = "Not run: the user refused this call. Their next message says why."
-            return self.entry(Outcome.REJECTED, text, "")
         if self._state is _State.ASKING:
             verb = "steered" if cause == "steer" else "stopped the run"
             text = f"Not run: the user {verb} instead of answering the approval question."
@@ -294,6 +287,9 @@ class _Call:
                 )
                 if judged.verdict is Verdict.DENY:
                     return self._denied(judged.reason)
+            case Decision.REJECT_AND_STEER:
+                text = "Not run: the user refused this call. Their next message says why."
+                return self.entry(Outcome.REJECTED, text, "")
             case _:
                 said = f" They said: {answer.note}" if answer.note else ""
                 return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
@@ -309,7 +305,7 @@ class _Call:
         while True:
             preview = await tool.preview(params, ctx)
             rule = box.permission.propose(tool, params, ctx) if box.save_rule else ""
-            question = self._question = Question(self.block.id, tool, params, preview, ctx, reason, rule)
+            question = Question(self.block.id, tool, params, preview, ctx, reason, rule)
             box.questions[self.block.id] = question
             self._state = _State.ASKING
             self._run.bus.publish(question.event)
@@ -344,11 +340,6 @@ class _Call:
                     "It holds for this session.",
                 )
             )
-
-    def _refused_by_steering(self) -> Approval | None:
-        """The answer, when it is a refusal that steers: its steer cuts the wait for it in the same tick."""
-        given = self._question.given if self._question is not None else None
-        return given if given is not None and given.decision is Decision.REJECT_AND_STEER else None
 
     def _question_closed(self, decision: Decision, note: str) -> None:
         questions = self._run.toolbox.questions
