@@ -55,6 +55,7 @@ _SPEAKERS: Final = {
     Kind.FOLLOW_UP: "follow-up",
 }
 _NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
+_RULE: Final = ", and so does {} in permissions.allow of config.toml"
 
 
 class Out:
@@ -239,8 +240,8 @@ async def answer_once(agent: Agent, prompt: str) -> int:
         async with aclosing(_until_settled(events, lines)) as happened:
             async for event in happened:
                 match event:
-                    case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.REJECT, _NOBODY)
+                    case ApprovalRequested(call_id=call_id, rule=rule):
+                        agent.answer(call_id, Decision.REJECT, _NOBODY + (_RULE.format(rule) if rule else ""))
                     case Settled():
                         ended = event
                     case _:

@@ -65,8 +65,11 @@ def look_at(commands: Sequence[Command]) -> Look | None:
                 return None
             paths += forms
         if command.name == "cd":
-            folder = posixpath.join(folder, looked[0].path)
-    obeys = tuple(file for name in sorted(names) for file in OBEYS.get(name, ()))
+            if folder:
+                return None  # from where to where, depends on what worked
+            folder = looked[0].path
+    verbs = {f"{command.name} {command.words[1].text}" for command in commands if len(command.words) > 1}
+    obeys = tuple(file for name in sorted(names | verbs) for file in OBEYS.get(name, ()))
     if "cd" in names and ("git" in names or obeys):
         return None  # whose configuration holds there, nobody has looked at
     return Look(tuple(dict.fromkeys(paths)), bool(names & {"git", "gh", "go"}), obeys)
@@ -111,11 +114,13 @@ def _is_no_script(_pattern: str) -> bool:
 
 
 def _lists_branches(arguments: list[str]) -> None:
-    """A name without one of these flags makes a branch or a tag."""
+    """A name makes a branch or a tag, unless a flag that lists stands before everything that might take it as a value."""
+    plain = re.compile(
+        r"-[avr]+|--(?:all|remotes|verbose|ignore-case|no-color|no-column|omit-empty)|--[\w-]+=.*"
+    )
     listing = re.compile(r"-l|--list|--(?:no-)?contains(?:=.*)?|--(?:no-)?merged(?:=.*)?|--points-at(?:=.*)?")
-    if not any(listing.fullmatch(word) for word in arguments) and any(
-        not word.startswith("-") for word in arguments
-    ):
+    first = next((word for word in arguments if not plain.fullmatch(word) or listing.fullmatch(word)), "-")
+    if not listing.fullmatch(first) and any(not word.startswith("-") for word in arguments):
         raise Misfit("it would make one")
 
 

@@ -345,9 +345,7 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 
 # Programs that only count or name: `xargs` may give them whatever it reads.
-COUNTING: Final = frozenset(
-    {"wc", "ls", "stat", "du", "file", "basename", "dirname", "echo", "realpath", "readlink"}
-)
+COUNTING: Final = frozenset({"wc", "ls", "stat", "du", "basename", "dirname", "echo", "realpath", "readlink"})
 
 # Files that make the program obey the repository, here or in a folder above.
 OBEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -355,6 +353,7 @@ OBEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "rustc": ("rust-toolchain", "rust-toolchain.toml"),
     "rustfmt": ("rust-toolchain", "rust-toolchain.toml"),
     "rustup": ("rust-toolchain", "rust-toolchain.toml"),
+    "docker compose": ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),
     "dotnet": ("global.json",),
     "npm": (".npmrc",),
 }

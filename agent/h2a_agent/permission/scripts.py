@@ -26,10 +26,11 @@ _AWK_TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _AWK_REGEX: Final = re.compile(r"/(?:\\.|\[\^?\]?[^\]/\n]*\]|[^/\\\[\n])+/")
-# After these a slash begins a regular expression; anywhere else it divides.
+_AWK_OPERAND: Final = re.compile(r"[\w.]+|\]|\".*\"", re.DOTALL)  # behind these it divides
+# After these a slash begins a regular expression.
 _BEFORE_REGEX: Final = frozenset(
     ("", "(", ",", "{", "}", ";", "\n", "!", "~", "!~", "&&", "||", "?", ":", "=")
-) | {"print", "return", "else", "do", "case"}
+) | {"print", "return", "printf", "exit", "in", "else", "do", "case"}
 
 
 def awk_only_prints(program: str) -> bool:
@@ -40,6 +41,10 @@ def awk_only_prints(program: str) -> bool:
     while at < len(program):
         if program[at] == "/" and before in _BEFORE_REGEX:
             match = _AWK_REGEX.match(program, at)
+        elif program[at] == "/" and not _AWK_OPERAND.fullmatch(before) and "/" in program[at + 1 :]:
+            return (
+                False  # behind `)` it may be either, and a quote in a regular expression would hide the rest
+            )
         else:
             match = _AWK_TOKEN.match(program, at)
         if match is None:
@@ -59,7 +64,7 @@ def awk_only_prints(program: str) -> bool:
 # ---------------------------------------------------------------------- sed
 
 _SED_ADDRESS: Final = re.compile(r"\d+(?:~\d+)?|\$|[+~]\d+")
-_SED_COMMAND: Final = re.compile(r"[pPdDgGhHxnN=lz{]|[qQ]\d*")
+_SED_COMMAND: Final = re.compile(r"[pPdDgGhHxnN=lz]|[qQ]\d*|:\w+|[btT] ?\w*")
 _SED_FLAGS: Final = re.compile(r"[gpIiMm\d]*")
 _SED_END: Final = re.compile(r"[ \t]*(?:[;\n]|(?=\})|\Z)")
 _SED_BRACKET: Final = re.compile(r"\[\^?\]?(?:\[:[a-z]+:\]|[^\]\[\n])*\]")
@@ -145,10 +150,8 @@ def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 # --------------------------------------------------------------- jq and yq
 
-_JQ_BEWARE: Final = re.compile(
-    r"(?<![.\w\"])(?:env|import|include|input_filename)\b|\$ENV|\$__prog|\.\.\s*env\b"
-)
-_YQ_BEWARE: Final = re.compile(r"load|env|system|import|include|split_doc|eval|filename")
+_JQ_BEWARE: Final = re.compile(r"(?<![.\w\"])(?:env|import|include)\b|\bENV\b|__prog|\.\.\s*env\b")
+_YQ_BEWARE: Final = re.compile(r"load|env|system|import|include|split_doc|eval|filename", re.IGNORECASE)
 
 
 def jq_only_prints(filter_: str) -> bool:

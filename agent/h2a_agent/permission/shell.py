@@ -245,7 +245,8 @@ def _double_quoted(text: str, at: int) -> tuple[str, int]:
 def _may_be_braces(raw: str) -> bool:
     """Could bash make several words of it? Quoted braces cannot; a comma or `..` between real ones can."""
     bare = re.sub(r"'[^']*'|\"(?:\\.|[^\"])*\"|\\.", "", raw, flags=re.DOTALL)
-    return re.search(r"\{.*(?:,|\.\.).*\}", bare, flags=re.DOTALL) is not None
+    inside = bare[bare.find("{") + 1 : bare.rfind("}")] if "{" in bare else ""
+    return "," in inside or ".." in inside
 
 
 # ------------------------------------------------------- every command anywhere
