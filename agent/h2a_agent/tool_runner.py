@@ -296,7 +296,7 @@ class _Call:
         return params, ctx
 
     def _denied(self, reason: str) -> ToolEntry:
-        brief = "denied by your rule" if "rule" in reason else "not allowed in this mode"
+        brief = "not allowed in this mode" if self._run.settings.mode == "plan" else "denied by your rule"
         return self.entry(Outcome.REJECTED, reason, brief)
 
     async def _ask(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext, reason: str) -> Approval:

@@ -184,7 +184,7 @@ KEYMAP: Final[tuple[Row, ...]] = (
         Action.ALLOW_ALWAYS,
         ("A",),
         Context.APPROVAL,
-        "allow always",
+        "always",
         "Allow what the shown rule says, from now on; it is kept in config.toml",
     ),
     Row(Action.CHANGE_CALL, ("e",), Context.APPROVAL, "edit", "Change it, then allow it"),

@@ -70,6 +70,7 @@ _OBEYED: Final = frozenset(
         ".gitmodules",
     }
 )
+_NOT_HELD_AGAINST: Final = "it cannot be told whether your rules deny it"
 _MOST_NAMES: Final = 1000  # of one glob; a person would not look through more, either
 _NO_EFFECT: Final = frozenset({"timeout_s"})  # how long a command may take is not what it does
 
@@ -206,25 +207,20 @@ class Permission:
         if said == "deny":
             return Judgement(Verdict.DENY, _denied_by(rule))
         granted = (tool.name, _arguments(params)) in self._commands
+        commands = _parsed(line)
+        looked = look_at(commands) if commands else None
+        if mode == Mode.PLAN and looked is None:
+            return Judgement(Verdict.DENY, _READ_ONLY)
         if said == "ask" and not granted:
-            reason = f"your rule asks: {rule}" if rule else "it cannot be held against your rules"
-            return Judgement(Verdict.DENY if mode == Mode.PLAN else Verdict.ASK, reason)
+            return Judgement(Verdict.ASK, f"your rule asks: {rule}" if rule else _NOT_HELD_AGAINST)
         if mode == Mode.FULL:
             return _ALLOWED
-        commands: tuple[Command, ...] = ()
-        try:
-            commands = parse(line)
-        except Unreadable:
-            pass
-        if commands and (looked := look_at(commands)) is not None:
-            judged = self._decide_look(looked, ctx)
-            if judged.verdict is not Verdict.ASK or mode == Mode.PLAN or not granted:
-                return judged
-        if mode == Mode.PLAN:
-            return Judgement(Verdict.DENY, _READ_ONLY)
-        if granted or (commands and all(self._covers(command, ctx) for command in commands)):
-            return _ALLOWED
-        return Judgement(Verdict.ASK, "runs a command")
+        judged = self._decide_look(looked, ctx) if looked else Judgement(Verdict.ASK, "runs a command")
+        if judged.verdict is Verdict.ASK and mode != Mode.PLAN:
+            covered = commands and all(self._covers(command, ctx) for command in commands)
+            if granted or covered:
+                return _ALLOWED
+        return judged
 
     def _decide_look(self, looked: Look, ctx: ToolContext) -> Judgement:
         """A command that only looks: also where it may?"""
@@ -256,10 +252,7 @@ class Permission:
         )
 
     def _propose_for_line(self, line: str) -> str:
-        try:
-            commands = parse(line)
-        except Unreadable:
-            return ""
+        commands = _parsed(line)
         asked = [one for one in commands if not self.rules.allows(one) and look_at((one,)) is None]
         return propose_for_command(asked[0]) if len(asked) == 1 else ""
 
@@ -319,6 +312,14 @@ class Permission:
         # The workspace's own name and place say nothing: only what is below it counts.
         below = _below(path, ctx.workspace) or path
         return any(part.lower() in _OBEYED for part in below.parts)
+
+
+def _parsed(line: str) -> tuple[Command, ...]:
+    """The commands of the line, none when it is more than simple commands."""
+    try:
+        return parse(line)
+    except Unreadable:
+        return ()
 
 
 def _below(path: Path, workspace: Path) -> Path | None:

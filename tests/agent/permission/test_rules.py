@@ -108,6 +108,15 @@ def test_what_cannot_be_held_against_a_deny_rule_is_asked_about(tmp_path: Path, 
     assert Judge(tmp_path).bash(line, "full") is ALLOW
 
 
+def test_plan_mode_denies_what_a_rule_asks_about_unless_it_only_looks(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, ask=["bash(make *)", "bash(ls *)"], allow=["bash(cat /home/somebody/notes)"])
+    assert judge.bash("make", "plan") is DENY
+    assert judge.bash("ls -l", "plan") is ASK
+    assert judge.bash("cat /home/somebody/notes") is ALLOW, "a rule opens what lies elsewhere"
+    assert judge.bash("cat /home/somebody/notes", "plan") is ASK
+    assert judge.bash("cat /home/somebody/other") is ASK
+
+
 def test_deny_outranks_ask_outranks_allow_and_a_grant_outranks_ask(tmp_path: Path) -> None:
     judge = Judge(
         tmp_path, allow=["bash(task *)"], ask=["bash(task release)", "bash(ls *)"], deny=["bash(task clean)"]
