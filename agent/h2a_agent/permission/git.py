@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,8 +91,10 @@ def guard() -> Mapping[str, str]:
 def names_programs(folder: Path) -> bool:
     """Does the configuration of the repository around `folder` name a program, or can that not be told?
 
-    Listing the configuration runs nothing. It takes some milliseconds, so it is for a thread.
+    True, too, where there is no bash to have the guarding function. Listing the configuration runs nothing. It takes some milliseconds, so it is for a thread.
     """
+    if not (os.access("/bin/bash", os.X_OK) or shutil.which("bash")):
+        return True
     try:
         listed = subprocess.run(
             ["git", "config", "--null", "--show-scope", "--name-only", "--list"],

@@ -68,7 +68,7 @@ def look_at(commands: Sequence[Command]) -> Look | None:
             if folder:
                 return None  # from where to where, depends on what worked
             folder = looked[0].path
-    verbs = {f"{command.name} {command.words[1].text}" for command in commands if len(command.words) > 1}
+    verbs = {" ".join([ALIASES.get(one.name, one.name), *one.texts[1:2]]) for one in commands}
     obeys = tuple(file for name in sorted(names | verbs) for file in OBEYS.get(name, ()))
     if "cd" in names and ("git" in names or obeys):
         return None  # whose configuration holds there, nobody has looked at
@@ -91,8 +91,9 @@ def judge(words: Sequence[Word]) -> tuple[Looked, ...]:
         while len(texts) > 1 and texts[1] in ("--no-pager", "-P", "--no-optional-locks"):
             words, texts = [words[0], *words[2:]], [texts[0], *texts[2:]]
     for length in (3, 2, 1):
-        key = " ".join([name, *texts[1:length]])
-        if len(words) >= length and key in PROGRAMS:
+        verb = [name, *texts[1:length]]
+        key = " ".join(verb)
+        if len(words) >= length and key in PROGRAMS and " " not in "".join(verb):
             _CHECKS.get(key, _anything)(texts[length:])
             looked = synopsis(PROGRAMS[key]).match(words[length:])
             only_prints = _LANGUAGES.get(name, _is_no_script)
@@ -125,7 +126,7 @@ def _lists_branches(arguments: list[str]) -> None:
 
 
 def _no_secrets(arguments: list[str]) -> None:
-    if any(re.search(r"secret|^all$|raw", word, re.IGNORECASE) for word in arguments if word != "all"):
+    if any(re.search("secret", word, re.IGNORECASE) for word in arguments):
         raise Misfit("secrets")
 
 
