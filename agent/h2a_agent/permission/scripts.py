@@ -42,9 +42,8 @@ def awk_only_prints(program: str) -> bool:
         if program[at] == "/" and before in _BEFORE_REGEX:
             match = _AWK_REGEX.match(program, at)
         elif program[at] == "/" and not _AWK_OPERAND.fullmatch(before) and "/" in program[at + 1 :]:
-            return (
-                False  # behind `)` it may be either, and a quote in a regular expression would hide the rest
-            )
+            # Behind `)` it may be either, and a quote in a regular expression would hide what follows.
+            return False
         else:
             match = _AWK_TOKEN.match(program, at)
         if match is None:
@@ -55,6 +54,8 @@ def awk_only_prints(program: str) -> bool:
         token = match[0]
         if token == "|" or (token == ">" and depth and not parens):
             return False  # a pipe, or print into a file; in parentheses and in patterns it compares
+        if token in ("print", "printf") and parens:
+            return False  # `for (print > file; ...)`
         depth += (token == "{") - (token == "}")
         parens += (token == "(") - (token == ")")
         before = token if match.re is _AWK_TOKEN else "/"
