@@ -91,7 +91,8 @@ def guard() -> Mapping[str, str]:
 def names_programs(folder: Path) -> bool:
     """Does the configuration of the repository around `folder` name a program, or can that not be told?
 
-    True, too, where there is no bash to have the guarding function. Listing the configuration runs nothing. It takes some milliseconds, so it is for a thread.
+    True, too, where there is no bash to have the guarding function. Listing the configuration runs nothing; it takes
+    some milliseconds, so it is for a thread.
     """
     if not (os.access("/bin/bash", os.X_OK) or shutil.which("bash")):
         return True
