@@ -78,7 +78,7 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
-    from h2a_agent.config_file import add_allow_rule
+    from h2a_agent.rule_file import add_allow_rule
     from h2a_agent.tools import default_tools
 
     spill_dir = private_folder(paths.spill_dir / session.id)

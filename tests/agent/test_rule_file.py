@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.config import ConfigError, load
-from h2a_agent.config_file import add_allow_rule
+from h2a_agent.rule_file import add_allow_rule
 from h2a_agent.paths import Paths
 
 USERS = """# my settings
@@ -81,7 +81,7 @@ def test_file_that_cannot_take_a_rule_is_left_alone(tmp_path: Path, text: str) -
 
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    code = "import sys; from pathlib import Path; from h2a_agent.config_file import add_allow_rule\n"
+    code = "import sys; from pathlib import Path; from h2a_agent.rule_file import add_allow_rule\n"
     code += "for n in range(5): add_allow_rule(Path(sys.argv[1]), f'bash(make {sys.argv[2]} {n})')"
     writers = [subprocess.Popen([sys.executable, "-c", code, str(file), str(n)]) for n in range(4)]
     assert [writer.wait() for writer in writers] == [0] * 4
