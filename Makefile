@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint test-model bench screenshot soak-queue clean
+.PHONY: run test lint test-model bench screenshot soak-queue soak-processes soak-terminal clean
 .DEFAULT_GOAL := run
 
 # `run` needs the program only; its stamp is separate so that a first start installs nothing it does not use.
@@ -51,6 +51,14 @@ bench: $(VENV)/.installed-dev
 soak-queue: $(VENV)/.installed-dev
 	$(BIN)/python tests/queue/soak_channels.py $(ARGS)
 	H2A_SOAK_EXAMPLES=10000 $(BIN)/python -m pytest -n 2 --timeout 7200 tests/queue/test_model.py
+
+## Every way a command can try to outlive the program, 25 times each, pipes that stay open and floods 20 times.
+soak-processes: $(VENV)/.installed-dev
+	H2A_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak tests/agent/test_process.py tests/agent/test_tools_bash.py tests/guardian -k "not terminal" $(ARGS)
+
+## Every way the program can die in its terminal, 20 times each.
+soak-terminal: $(VENV)/.installed-dev
+	H2A_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak tests/guardian -k terminal $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

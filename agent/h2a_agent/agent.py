@@ -21,8 +21,12 @@ from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
+    FileRestored,
     InputRestored,
+    JobItem,
+    JobsChanged,
     Kind,
+    ModelChanged,
     Phase,
     QueueChanged,
     Settled,
@@ -35,6 +39,7 @@ from h2a_agent.permission import Permission
 from h2a_agent.permission.rules import Rules
 from h2a_agent.prompt import system_prompt
 from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Run, Toolbox
@@ -43,9 +48,9 @@ from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
+from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
-from h2a_agent.tools.process_tree import end_leftovers
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -78,15 +83,18 @@ class Agent:
         retry: RetryPolicy | None = None,
     ) -> None:
         self._provider = provider
+        self._retired: list[Provider] = []  # no longer asked; perhaps still answering
+        self._farewells: set[asyncio.Task[None]] = set()
         self._session = session
         self._settings = settings
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
-        self._state = State()
+        self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
+        self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
         self.workspace: Final = workspace or session.workspace
         by_name = {tool.name: tool for tool in tools}
@@ -104,6 +112,7 @@ class Agent:
             if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
+        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -217,6 +226,25 @@ class Agent:
             self.steer(note)
         return True
 
+    def undo(self) -> None:
+        """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
+
+        Again for the change before that. A file that has changed since is left alone. Works at any time.
+        """
+        self._restore(redo=False)
+
+    def redo(self) -> None:
+        """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
+        self._restore(redo=True)
+
+    async def stop_job(self, number: int) -> bool:
+        """End the background command `number`; False when it has ended already, or there is none."""
+        job = self._toolbox.jobs.get(number)
+        if job is None or job.over.is_set():
+            return False
+        await self._toolbox.jobs.stop(job)
+        return True
+
     # ------------------------------------------------------------ looking
 
     def subscribe(
@@ -251,7 +279,22 @@ class Agent:
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
-        self._settings = replace(self._settings, **changes)
+        before, self._settings = self._settings, replace(self._settings, **changes)
+        if (before.model, before.thinking) != (self._settings.model, self._settings.thinking):
+            self._say_model()
+
+    def use(self, provider: Provider, model: str) -> None:
+        """Let `provider` answer with `model` from the next step on. The agent closes the one before.
+
+        That one is closed when its last stream has ended: at once, or before the next step's begins.
+        """
+        if provider is not self._provider:
+            self._retired.append(self._provider)
+            self._provider = provider
+        self._settings = replace(self._settings, model=model)
+        self._say_model()
+        if self._run is None:
+            self._close_retired()
 
     @property
     def session_id(self) -> str:
@@ -310,10 +353,14 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await asyncio.to_thread(end_leftovers)  # commands left in the background end with the session
+        if self._errands:
+            await asyncio.wait(self._errands)
+        await asyncio.to_thread(self._toolbox.files.undo.forget)
+        await self._toolbox.jobs.end()
         self._bus.close()
         self._session.close()
-        await self._provider.aclose()
+        self._close_retired()
+        await asyncio.gather(self._provider.aclose(), *self._farewells)
 
     async def __aenter__(self) -> Agent:
         return self
@@ -350,7 +397,7 @@ class Agent:
     def _new_run(self) -> Run:
         return Run(
             self._session,
-            self._provider,
+            self._provider_of_step,
             self._toolbox,
             self._bus,
             settings=lambda: self._settings,
@@ -376,7 +423,7 @@ class Agent:
             self._bus.publish(
                 Error(
                     "internal",
-                    one_line(f"{error!r}", 300),
+                    one_line(redact(f"{error!r}"), 300),
                     "The session is safe; send again to go on.",
                     fatal=True,
                 )
@@ -386,9 +433,54 @@ class Agent:
             self._bus.publish(self._last)
         finally:
             self._run = self._task = None
+            self._close_retired()
+
+    def _provider_of_step(self) -> Provider:
+        """Who answers the step that begins; nobody else is answering any more."""
+        self._close_retired()
+        return self._provider
+
+    def _close_retired(self) -> None:
+        while self._retired:
+            task = asyncio.get_running_loop().create_task(self._retired.pop().aclose())
+            self._farewells.add(task)
+            task.add_done_callback(self._farewells.discard)
+
+    def _say_model(self) -> None:
+        settings = self._settings
+        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
+
+    def _restore(self, *, redo: bool) -> None:
+        if self._closing:
+            return
+        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _restored(self, redo: bool) -> None:
+        from h2a_agent.tools.change import restore
+        from h2a_agent.tools.disk import FileProblem
+
+        toolbox = self._toolbox
+        try:
+            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
+        except FileProblem as problem:
+            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
+        else:
+            diff = done.diff
+            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
+            self._bus.publish(event)
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+    def _jobs_changed(self) -> None:
+        running = self._toolbox.jobs.running
+        items = (
+            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
+            for job in self._toolbox.jobs.all
+        )
+        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

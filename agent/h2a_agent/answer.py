@@ -149,6 +149,11 @@ class AnswerBuilder:
         self._stop_reason = ""
         self._failure: Failed | None = None
 
+    @property
+    def model(self) -> str:
+        """Who answers, as far as that is known."""
+        return self._model
+
     def call(self, index: int) -> ToolUseBlock | None:
         """The tool call at block `index` if it is whole."""
         block = self._blocks.get(index)

@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h2a_agent.catalogue import DEMO, ProviderInfo
 from h2a_agent.config import Settings
+from h2a_agent.keys import Key
+from h2a_agent.models import learn
 from h2a_agent.paths import Paths, private_folder
 
 if TYPE_CHECKING:
@@ -19,19 +22,32 @@ if TYPE_CHECKING:
     from h2a_agent.providers.base import Provider
     from h2a_agent.session import Session
 
-__all__ = ["make_provider", "open_session", "running_agent"]
+__all__ = ["connect", "make_provider", "open_session", "running_agent"]
 
 
 def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
     """The provider that was chosen. The demo speaks at its reading speed unless told otherwise."""
-    if settings.provider == "demo":
+    return connect(settings.provider, settings.key, settings.run.model, demo_tokens_per_s=demo_tokens_per_s)
+
+
+def connect(
+    info: ProviderInfo, key: Key | None, model: str, *, demo_tokens_per_s: float | None = None
+) -> Provider:
+    """A provider that talks to the server of `info` with `key`. Nothing is sent yet."""
+    if info.name == DEMO.name:
         from h2a_agent.providers.demo import READING_SPEED, DemoProvider
 
         return DemoProvider(demo_tokens_per_s or READING_SPEED)
     from h2a_agent.providers.anthropic import AnthropicProvider
 
+    learn(info.models)
     return AnthropicProvider(
-        settings.run.model, base_url=settings.base_url or None, api_key=settings.api_key or None
+        model,
+        api_key=key.value if key else "",
+        base_url=info.base_url,
+        name=info.name,
+        key_header=info.auth,
+        key_source=key.source if key else "",
     )
 
 
@@ -80,8 +96,10 @@ async def running_agent(
     from h2a_agent.agent import Agent
     from h2a_agent.rule_file import add_allow_rule
     from h2a_agent.tools import default_tools
+    from h2a_agent.tools.undo import forget_stale
 
     spill_dir = private_folder(paths.spill_dir / session.id)
+    forget_stale(spill_dir)
     async with Agent(
         provider,
         session=session,

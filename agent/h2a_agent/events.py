@@ -32,9 +32,13 @@ __all__ = [
     "Done",
     "Error",
     "Event",
+    "FileRestored",
     "InputRestored",
     "Interrupt",
+    "JobItem",
+    "JobsChanged",
     "Kind",
+    "ModelChanged",
     "Outcome",
     "Phase",
     "QueueChanged",
@@ -43,6 +47,9 @@ __all__ = [
     "Settled",
     "Status",
     "Thinking",
+    "TodoChanged",
+    "TodoItem",
+    "TodoStatus",
     "TokenStream",
     "ToolCall",
     "ToolOutput",
@@ -100,6 +107,14 @@ class Decision(StrEnum):
     REJECT = "reject"
     REJECT_AND_STEER = "reject and steer"
     WITHDRAWN = "withdrawn"
+
+
+class TodoStatus(StrEnum):
+    """How far an item of the list of what is to be done has come."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +284,36 @@ class ToolResult(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TodoItem:
+    """One thing to do."""
+
+    content: str
+    status: TodoStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TodoChanged(Event):
+    """The whole list of what is to be done, after the model has changed it."""
+
+    items: tuple[TodoItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRestored(Event):
+    """`Agent.undo` or `Agent.redo` has put a file back to what it held, byte for byte; or `problem` says why not.
+
+    `path` is relative to the workspace where it lies inside, `brief` and `diff` say what that changed. All three
+    are empty with a problem.
+    """
+
+    redo: bool
+    path: str = ""
+    brief: str = ""
+    diff: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
     """A tool call waits for a person. Answer with `Agent.answer(call_id, decision, digest=digest)`.
 
@@ -327,6 +372,36 @@ class Status(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChanged(Event):
+    """Another model, provider or thinking level was chosen; it holds from the next request on."""
+
+    provider: str
+    model: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobItem:
+    """A command in the background as a screen shows it. `started_at` is seconds since the epoch.
+
+    `exit_code` is the command's own once it has ended; what it has left behind may still be `running`.
+    """
+
+    number: int
+    command: str
+    started_at: float
+    running: bool
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsChanged(Event):
+    """A background command has begun or ended. `jobs` are all of this agent's, in the order they began."""
+
+    jobs: tuple[JobItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
     """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`."""
 
@@ -381,10 +456,14 @@ AnyEvent: TypeAlias = (
     | Done
     | ToolOutput
     | ToolResult
+    | TodoChanged
+    | FileRestored
     | ApprovalRequested
     | ApprovalAnswered
     | Interrupt
     | Status
+    | ModelChanged
+    | JobsChanged
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded

@@ -130,7 +130,7 @@ async def stream_answer(run: Run, step: Step, request: Request) -> Answer:
     """The answer to `request`: whole, or as far as it came before it was cut or failed."""
     builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is None:  # a request never leaves on a scope that is already cancelled
-        async with step.scope, aclosing(run.provider.stream(request)) as events:
+        async with step.scope, aclosing(run.stream(request)) as events:
             count = 0
             async for event in events:
                 announce(run, step, builder, builder.apply(event))
@@ -150,7 +150,7 @@ def announce(run: Run, step: Step, builder: AnswerBuilder, event: ProviderEvent)
     match event:
         case TextDelta(index, text):
             run.enter(Phase.STREAMING)
-            run.session.stream_text(number, index, run.settings.model, text)
+            run.session.stream_text(number, index, builder.model, text)
             run.bus.publish(TokenStream(number, index, safe_text(text)))
         case ThinkingDelta(index, text):
             run.enter(Phase.STREAMING)

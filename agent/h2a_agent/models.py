@@ -6,15 +6,15 @@ price, and callers say "unknown" instead of guessing.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["ModelInfo", "Price", "cost_usd", "model_info"]
+__all__ = ["ModelInfo", "Price", "cost_usd", "learn", "model_info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +35,46 @@ class ModelInfo:
     max_output: int
     price: Price | None
 
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> ModelInfo:
+        """From a table that may leave out what it does not know; a price without caching costs the same cached."""
+        price = facts.get("price")
+        if price is not None:
+            price = Price(
+                price["input"],
+                price["output"],
+                price.get("cache_write", price["input"]),
+                price.get("cache_read", price["input"]),
+            )
+        return cls(facts.get("context_window", 0), facts.get("max_output", 0), price)
+
 
 _UNKNOWN = ModelInfo(context_window=0, max_output=0, price=None)
 
 
 @cache
 def _table() -> Mapping[str, ModelInfo]:
+    import tomllib
+
     text = files("h2a_agent").joinpath("data/models.toml").read_text(encoding="utf-8")
-    return {
-        model: ModelInfo(
-            context_window=entry["context_window"],
-            max_output=entry["max_output"],
-            price=Price(**entry["price"]) if "price" in entry else None,
-        )
-        for model, entry in tomllib.loads(text)["models"].items()
-    }
+    return {model: ModelInfo.of(entry) for model, entry in tomllib.loads(text)["models"].items()}
+
+
+_learned: dict[str, ModelInfo] = {}  # of the process, as the table is
+
+
+def learn(models: Mapping[str, ModelInfo]) -> None:
+    """Let these facts, of a provider that is in use, count before the table's."""
+    _learned.update(models)
 
 
 def model_info(model: str) -> ModelInfo:
-    """What the table says of `model`, by the longest id in it that `model` is or begins with.
+    """What is known of `model`: exactly as learned, else by the longest id in the table that it is or begins with.
 
     An id ends at a dash: `claude-opus-5-20260724` is `claude-opus-5`, `claude-opus-51` is unknown.
     """
+    if model in _learned:
+        return _learned[model]
     known = [name for name in _table() if model == name or model.startswith(f"{name}-")]
     return _table()[max(known, key=len)] if known else _UNKNOWN
 

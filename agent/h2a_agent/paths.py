@@ -34,6 +34,11 @@ class Paths:
         """The one file settings are read from."""
         return self.config_dir / "config.toml"
 
+    @property
+    def keys_dir(self) -> Path:
+        """Where API keys are kept that are not in a keyring."""
+        return self.config_dir / "keys"
+
 
 def find_paths(environ: Mapping[str, str]) -> Paths:
     """The folders for this user, or those below `H2A_HOME` where that is set."""

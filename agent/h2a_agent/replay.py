@@ -18,6 +18,7 @@ from h2a_agent.events import (
 )
 from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ToolEntry, UserEntry
 from h2a_agent.safe_text import one_line, safe_text, safe_value
+from h2a_agent.todos import todo_changed
 
 __all__ = ["TitleOf", "events_of", "tool_result", "user_input"]
 
@@ -65,6 +66,7 @@ def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
     """The events whose effects `entries` are, without their pieces: an answer's text comes as one."""
     events: list[AnyEvent] = []
     last_cut = ""
+    calls: dict[str, ToolUseBlock] = {}
     for entry in entries:
         match entry:
             case UserEntry():
@@ -72,9 +74,12 @@ def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
                 last_cut = ""
             case AssistantEntry():
                 last_cut = entry.cut
+                calls.update((call.id, call) for call in entry.tool_uses)
                 events.extend(_answer_events(entry, title_of))
             case ToolEntry():
                 events.append(tool_result(entry))
+                if (changed := todo_changed(calls.get(entry.call_id), entry)) is not None:
+                    events.append(changed)
             case RetractEntry():
                 # The words went back to the editor then; a replay only shows that they no longer count.
                 events.append(InputRestored((), entry.item_ids, time=entry.time))

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from h2a_agent.config import ConfigError
+from h2a_agent.config_error import ConfigError
+from h2a_agent.config_file import replace_file
 from h2a_agent.paths import private_folder
 
 __all__ = ["add_allow_rule"]
@@ -48,29 +49,8 @@ def add_allow_rule(path: Path, rule: str) -> None:
         rules.append(rule)
         rules.multiline(len(rules) > 1)
         if before:
-            _put(path.with_name(path.name + ".bak"), before, path)
-        _put(path, tomlkit.dumps(document).encode("utf-8"), path)
-
-
-def _put(path: Path, data: bytes, like: Path) -> None:
-    """Make `data` the content of `path`, all or nothing, readable for whom `like` is."""
-    mode = like.stat().st_mode & 0o777 if like.exists() else 0o600
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+            replace_file(path.with_name(path.name + ".bak"), before.decode("utf-8"))
+        replace_file(path, tomlkit.dumps(document))
 
 
 @contextmanager

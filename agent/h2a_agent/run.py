@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -19,7 +19,7 @@ from h2a_agent.events import Interrupt, Phase, Status
 from h2a_agent.history import UserEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.permission import Permission
-from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.providers.base import Provider, ProviderEvent, Request, ToolSpec
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.run_state import check
@@ -27,6 +27,7 @@ from h2a_agent.scope import InterruptScope
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.tools.base import Files, Tool
+from h2a_agent.tools.jobs import Jobs
 
 __all__ = ["Backoff", "Cause", "Ending", "Run", "Step", "Toolbox"]
 
@@ -47,6 +48,7 @@ class Toolbox:
     spill_dir: Path
     specs: tuple[ToolSpec, ...]
     files: Files = field(default_factory=Files)
+    jobs: Jobs = field(default_factory=Jobs)
     save_rule: Callable[[str], None] | None = None
     questions: dict[str, Question] = field(default_factory=dict)
 
@@ -97,7 +99,7 @@ class Run:
     def __init__(
         self,
         session: Session,
-        provider: Provider,
+        provider: Callable[[], Provider],
         toolbox: Toolbox,
         bus: EventBus,
         settings: Callable[[], RunSettings],
@@ -106,7 +108,7 @@ class Run:
         retry: RetryPolicy,
     ) -> None:
         self.session = session
-        self.provider = provider
+        self._provider = provider
         self.toolbox = toolbox
         self.bus = bus
         self.retry = retry
@@ -131,6 +133,10 @@ class Run:
     def settings(self) -> RunSettings:
         """The settings as they are now."""
         return self._settings()
+
+    def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
+        """The answer to `request` by the provider as it is now: one may have changed it since the last step."""
+        return self._provider().stream(request)
 
     def enter(self, phase: Phase, note: str = "") -> None:
         """Go on to `phase` and say so; staying where one is says nothing.

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Delivery", "Mode", "OnAbort", "RunSettings", "RunningTools"]
+__all__ = ["Delivery", "Mode", "OnAbort", "RunSettings", "RunningTools", "ThinkingLevel"]
 
 Delivery: TypeAlias = Literal["all", "one-at-a-time"]
 Mode: TypeAlias = Literal["plan", "ask", "edits", "full"]
 OnAbort: TypeAlias = Literal["restore", "send-next", "keep"]
-RunningTools: TypeAlias = Literal["cancel", "finish"]
+RunningTools: TypeAlias = Literal["cancel", "finish", "background"]
+ThinkingLevel: TypeAlias = Literal["off", "low", "medium", "high", "max"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """`model` answers, with at most `max_tokens` an answer and `thinking_tokens` of reasoning (0: none).
+    `thinking` says how hard it thinks before it answers.
 
     `steering_mode` and `follow_up_mode` say whether waiting items go together; `on_abort` what becomes of
     them when the user aborts; `running_tools` what a steer does to a command under way; `mode` what may run
@@ -25,6 +27,7 @@ class RunSettings:
     model: str
     max_tokens: int = 16_384
     thinking_tokens: int = 0
+    thinking: ThinkingLevel = "medium"
     steering_mode: Delivery = "all"
     follow_up_mode: Delivery = "one-at-a-time"
     on_abort: OnAbort = "restore"

@@ -20,8 +20,12 @@ from h2a_agent.events import (
     CompactionStarted,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
+    JobItem,
+    JobsChanged,
+    ModelChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -29,6 +33,8 @@ from h2a_agent.events import (
     Settled,
     Status,
     Thinking,
+    TodoChanged,
+    TodoItem,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -78,10 +84,13 @@ class State:
     queue_paused: bool = False
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
     approvals: tuple[ApprovalRequested, ...] = ()
+    todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
+    jobs: tuple[JobItem, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
+    chosen: ModelChanged | None = None
 
     @property
     def word(self) -> str:
@@ -151,12 +160,15 @@ def reduce(state: State, event: AnyEvent) -> State:
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()
+            | FileRestored()
         ):
             return state
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
             return replace(state, tools=_without_tool(state, event.call_id))
+        case TodoChanged():
+            return replace(state, todos=event.items)
         case QueueChanged():
             return replace(state, queue=event.items, queue_paused=event.paused)
         case ApprovalRequested():
@@ -166,6 +178,10 @@ def reduce(state: State, event: AnyEvent) -> State:
             return replace(state, approvals=tuple(a for a in state.approvals if a.call_id != event.call_id))
         case Status():
             return _status(state, event)
+        case ModelChanged():
+            return replace(state, chosen=event)
+        case JobsChanged():
+            return replace(state, jobs=event.jobs)
         case RetryScheduled():
             return replace(state, retry=event)
         case Usage():

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from h2a_agent.answer import Answer
 from h2a_agent.approval import ALLOWING, Approval, Question, as_text, digest_of
-from h2a_agent.config import ConfigError
+from h2a_agent.config_error import ConfigError
 from h2a_agent.content import ToolUseBlock
 from h2a_agent.events import ApprovalAnswered, Decision, Error, Outcome, Phase, ToolOutput
 from h2a_agent.history import ToolEntry
@@ -27,6 +27,7 @@ from h2a_agent.permission.rules import RuleError
 from h2a_agent.replay import tool_result
 from h2a_agent.run import Cause, Run, Step
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.todos import todo_changed
 from h2a_agent.tools.base import Tool, ToolContext, ToolOutcome, WhenSteered
 
 __all__ = ["run_tools", "title_of"]
@@ -194,6 +195,8 @@ class _Call:
             self._question_closed(Decision.WITHDRAWN, "")
         self._run.session.append(entry)
         self._run.bus.publish(tool_result(entry))
+        if (changed := todo_changed(self.block, entry)) is not None:
+            self._run.bus.publish(changed)
 
     # ------------------------------------------------------------ its results
 
@@ -252,6 +255,8 @@ class _Call:
             call_id=self.block.id,
             emit=self._emit,
             files=self._run.toolbox.files,
+            jobs=self._run.toolbox.jobs,
+            goes_on=self._goes_on,
         )
         permitted = await self._permit(tool, params, ctx)
         if isinstance(permitted, ToolEntry):
@@ -266,7 +271,8 @@ class _Call:
         permission = self._run.toolbox.permission
         judged = await asyncio.to_thread(permission.decide, self._run.settings.mode, tool, params, ctx)
         if judged.verdict is Verdict.ALLOW:
-            return params, replace(ctx, env=judged.env)
+            ctx.env.update(judged.env)
+            return params, ctx
         if judged.verdict is Verdict.DENY:
             return self._denied(judged.reason)
         answer = await self._ask(tool, params, ctx, judged.reason)
@@ -366,6 +372,10 @@ class _Call:
             outcome.images,
             outcome.diff,
         )
+
+    def _goes_on(self) -> bool:
+        """Cut, does the command go on as a background job?"""
+        return self._cause == "steer" and self._run.settings.running_tools == "background"
 
     def _emit(self, text: str) -> None:
         if not self._closed:

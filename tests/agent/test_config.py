@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from h2a_agent.config import DEFAULT_MODEL, ConfigError, Settings, load
+from h2a_agent.catalogue import presets
+from h2a_agent.config import ConfigError, Settings, load
+from h2a_agent.config_file import set_keys
+from h2a_agent.keys import Key
+from h2a_agent.models import ModelInfo, Price
 from h2a_agent.paths import Paths, find_paths, private_folder
 
+DEFAULT_MODEL = presets()["anthropic"].model
 KEY = {"ANTHROPIC_API_KEY": "sk-test"}
 
 
@@ -41,18 +46,22 @@ def refused(paths: Paths, text: str) -> str:
 
 def test_without_key_and_address_the_demo_is_chosen_and_that_is_known(paths: Paths) -> None:
     settings = load(paths, {}, {})
-    assert (settings.provider, settings.run.model, settings.fell_back) == ("demo", "demo", True)
+    assert (settings.provider.name, settings.run.model, settings.fell_back) == ("demo", "demo", True)
 
 
 def test_demo_by_flag_is_a_choice_even_with_a_key(paths: Paths) -> None:
     settings = load(paths, {"provider": "demo"}, KEY)
-    assert (settings.provider, settings.fell_back) == ("demo", False)
+    assert (settings.provider.name, settings.fell_back) == ("demo", False)
 
 
 @pytest.mark.parametrize("environ", [KEY, {"H2A_API_KEY": "k"}, {"ANTHROPIC_BASE_URL": "http://localhost:1"}])
 def test_a_key_or_an_address_chooses_anthropic(paths: Paths, environ: dict[str, str]) -> None:
     settings = load(paths, {}, environ)
-    assert (settings.provider, settings.run.model, settings.fell_back) == ("anthropic", DEFAULT_MODEL, False)
+    assert (settings.provider.name, settings.run.model, settings.fell_back) == (
+        "anthropic",
+        DEFAULT_MODEL,
+        False,
+    )
 
 
 def test_anthropic_by_flag_without_a_key_says_what_to_do(paths: Paths) -> None:
@@ -76,10 +85,11 @@ def test_the_key_is_not_in_what_settings_print(paths: Paths) -> None:
 
 def test_a_key_goes_only_where_it_belongs(paths: Paths) -> None:
     elsewhere = {"base_url": "https://models.example"}
-    assert load(paths, elsewhere, KEY).api_key == ""
+    with pytest.raises(ConfigError, match=r"models\.example.*set H2A_API_KEY"):
+        load(paths, elsewhere, KEY)
     assert load(paths, elsewhere, KEY | {"H2A_API_KEY": "k"}).api_key == "k"
     assert load(paths, {}, KEY | {"ANTHROPIC_BASE_URL": "https://models.example"}).api_key == "sk-test"
-    write(paths, 'base_url = "https://models.example"')
+    write(paths, 'base_url = "http://localhost:1"')
     assert load(paths, {}, KEY).api_key == ""
 
 
@@ -106,6 +116,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         mode = "edits"
         max_tokens = 1000
         thinking_tokens = 2000
+        thinking = "high"
         steering_mode = "one-at-a-time"
         follow_up_mode = "all"
         on_abort = "keep"
@@ -122,10 +133,11 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     settings = load(paths, {}, {})
     run = settings.run
     assert (run.model, run.mode, run.max_tokens, run.thinking_tokens) == ("m", "edits", 1000, 2000)
+    assert run.thinking == "high"
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
-    assert (settings.base_url, settings.mouse) == ("http://localhost:11434", False)
+    assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
 
 
@@ -135,7 +147,174 @@ def test_a_config_file_in_the_working_directory_is_not_read(
     repository = tmp_path_factory.mktemp("repository")
     (repository / "config.toml").write_text('base_url = "http://evil.example"', "utf-8")
     monkeypatch.chdir(repository)
-    assert load(paths, {}, KEY) == Settings("anthropic", load(paths, {}, KEY).run, api_key="sk-test")
+    assert load(paths, {}, KEY) == Settings(
+        presets()["anthropic"], load(paths, {}, KEY).run, key=Key("sk-test", "ANTHROPIC_API_KEY")
+    )
+
+
+# ------------------------------------------------------------- several providers
+
+ALL_KEYS = KEY | {
+    "DEEPSEEK_API_KEY": "sk-deep",
+    "OPENROUTER_API_KEY": "sk-router",
+    "DASHSCOPE_API_KEY": "sk-q",
+}
+
+
+def chosen(settings: Settings) -> tuple[str, str]:
+    return settings.provider.name, settings.run.model
+
+
+def test_a_preset_is_chosen_by_name_with_its_own_address_key_and_model(paths: Paths) -> None:
+    settings = load(paths, {"provider": "deepseek"}, ALL_KEYS)
+    assert chosen(settings) == ("deepseek", "deepseek-flash")
+    assert settings.provider.base_url == "https://api.deepseek.com/anthropic"
+    assert settings.api_key == "sk-deep"
+
+
+def test_a_local_preset_needs_no_key_but_a_model(paths: Paths) -> None:
+    assert load(paths, {"model": "ollama/qwen3:8b"}, {}).api_key == ""
+    with pytest.raises(ConfigError, match=r"'ollama' has no default model: .*--model ollama/NAME"):
+        load(paths, {"provider": "ollama"}, {})
+
+
+@pytest.mark.parametrize(
+    ("file", "flags", "expected"),
+    [
+        ("", {"model": "deepseek/deepseek-v4-pro"}, ("deepseek", "deepseek-v4-pro")),
+        ("", {"model": "openrouter/anthropic/claude-x"}, ("openrouter", "anthropic/claude-x")),
+        # A slash alone names no provider.
+        ("", {"model": "openai/gpt-oss"}, ("anthropic", "openai/gpt-oss")),
+        # The provider set just as strongly takes the whole as its model's name ...
+        ("", {"provider": "openrouter", "model": "qwen/qwen3"}, ("openrouter", "qwen/qwen3")),
+        ("", {"provider": "openrouter", "model": "openrouter/auto"}, ("openrouter", "auto")),
+        ('provider = "openrouter"\nmodel = "qwen/qwen3"', {}, ("openrouter", "qwen/qwen3")),
+        # ... and one set less strongly gives way.
+        ('provider = "openrouter"', {"model": "qwen/qwen3"}, ("qwen", "qwen3")),
+        ('provider = "openrouter"', {"model": "some/model"}, ("openrouter", "some/model")),
+        # The file's model and address belong to the file's provider.
+        ('provider = "ollama"\nmodel = "qwen3"', {"provider": "deepseek"}, ("deepseek", "deepseek-flash")),
+        ('model = "ollama/qwen3"', {"provider": "deepseek"}, ("deepseek", "deepseek-flash")),
+        ('model = "ollama/qwen3"', {}, ("ollama", "qwen3")),
+        ('model = "claude-x"', {"provider": "anthropic"}, ("anthropic", "claude-x")),
+    ],
+)
+def test_provider_and_model_are_named_together_or_apart(
+    paths: Paths, file: str, flags: dict[str, str], expected: tuple[str, str]
+) -> None:
+    write(paths, file)
+    assert chosen(load(paths, flags, ALL_KEYS)) == expected
+
+
+def test_an_address_moves_only_the_provider_it_was_written_for(paths: Paths) -> None:
+    elsewhere = {"ANTHROPIC_BASE_URL": "https://proxy.example"}
+    assert load(paths, {"provider": "deepseek"}, ALL_KEYS | elsewhere).provider.origin == "api.deepseek.com"
+    assert load(paths, {"provider": "anthropic"}, ALL_KEYS | elsewhere).provider.origin == "proxy.example"
+    write(paths, 'provider = "ollama"\nmodel = "m"\nbase_url = "http://localhost:7"')
+    assert load(paths, {}, ALL_KEYS).provider.origin == "localhost:7"
+    assert load(paths, {"provider": "deepseek"}, ALL_KEYS).provider.origin == "api.deepseek.com"
+
+
+def test_a_preset_moved_elsewhere_leaves_its_key_behind(paths: Paths) -> None:
+    write(paths, '[providers.deepseek]\nbase_url = "https://proxy.example"')
+    with pytest.raises(ConfigError, match=r"no API key for provider 'deepseek' \(proxy\.example\)"):
+        load(paths, {"provider": "deepseek"}, ALL_KEYS)
+    write(paths, '[providers.deepseek]\nbase_url = "https://proxy.example"\nkey_env = "DEEPSEEK_API_KEY"')
+    assert load(paths, {"provider": "deepseek"}, ALL_KEYS).api_key == "sk-deep"
+
+
+def test_a_provider_of_ones_own_with_models_and_prices(paths: Paths) -> None:
+    write(
+        paths,
+        """
+        provider = "work"
+        [providers.work]
+        base_url = "https://models.example/"
+        key_env = "WORK_KEY"
+        auth = "x-api-key"
+        model = "large"
+        [providers.work.models."large"]
+        context_window = 50000
+        price = { input = 2, output = 8.5, cache_read = 0.2 }
+        """,
+    )
+    settings = load(paths, {}, {"WORK_KEY": " k-work\n"})
+    info = settings.provider
+    assert (info.base_url, info.auth, settings.api_key) == ("https://models.example", "x-api-key", "k-work")
+    assert chosen(settings) == ("work", "large")
+    assert info.models["large"] == ModelInfo(50_000, 0, Price(2.0, 8.5, 2.0, 0.2))
+
+
+def test_the_key_for_any_server_goes_to_the_chosen_one_only(paths: Paths) -> None:
+    settings = load(paths, {"provider": "deepseek"}, {"H2A_API_KEY": "sk-any"})
+    assert settings.api_key == "sk-any"
+    assert settings.api_keys.find(settings.catalogue.get("kimi")) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"provider": "deepsek"}, ["the command line", "no provider 'deepsek'", "did you mean 'deepseek'?"]),
+        ({"model": "olama/qwen3"}, ["no provider 'olama'", "did you mean 'ollama'?"]),
+        ({"provider": "kimi"}, ["'kimi' (api.moonshot.ai)", "MOONSHOT_API_KEY", "h2a-chat key set kimi"]),
+    ],
+)
+def test_a_provider_that_cannot_be_used_is_one_line_with_what_to_do(
+    paths: Paths, flags: dict[str, str], words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(paths, flags, KEY)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_key_in_the_file_is_refused_and_not_repeated(paths: Paths) -> None:
+    message = refused(paths, '[providers.deepseek]\napi_key = "sk-canary"')
+    assert message == (
+        "providers.deepseek.api_key: no key stands in this file; keep it with: h2a-chat key set deepseek."
+    )
+    assert "sk-canary" not in refused(paths, '[providers.deepseek]\nkey_env = "sk-canary"')
+
+
+# --------------------------------------------------------------- changing the file
+
+
+def test_single_keys_are_changed_and_everything_else_stays(paths: Paths) -> None:
+    text = '# mine\nmodel = "old"  # here\nmode = "edits"\n\n[providers.x]\nbase_url = "http://localhost:1"\nmodel = "m"\n'
+    write(paths, text)
+    paths.config_file.chmod(0o640)
+    set_keys(paths.config_file, {"provider": "x", "model": 'new "one"'})
+    assert paths.config_file.read_text("utf-8") == 'provider = "x"\n' + text.replace(
+        'model = "old"  # here', 'model = "new \\"one\\""'
+    )
+    assert stat.S_IMODE(paths.config_file.stat().st_mode) == 0o640
+    assert chosen(load(paths, {}, {})) == ("x", 'new "one"')
+
+
+def test_a_file_is_made_for_the_user_alone_where_there_was_none(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "config.toml"
+    set_keys(file, {"model": "m"})
+    assert file.read_text("utf-8") == 'model = "m"\n'
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_link_to_the_file_stays_a_link(paths: Paths, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.write_text('model = "a"\n', "utf-8")
+    paths.config_file.symlink_to(real)
+    set_keys(paths.config_file, {"model": "b"})
+    assert paths.config_file.is_symlink()
+    assert real.read_text("utf-8") == 'model = "b"\n'
+
+
+def test_a_file_that_cannot_be_changed_line_by_line_is_left_alone(paths: Paths) -> None:
+    text = 'theme = """\nmodel = "inside a text"\n"""\n'
+    write(paths, text)
+    with pytest.raises(ConfigError, match=r"config\.toml: .*set model by hand"):
+        set_keys(paths.config_file, {"model": "b"})
+    assert paths.config_file.read_text("utf-8") == text
+    assert [path.name for path in paths.config_dir.iterdir()] == ["config.toml"]
 
 
 # ------------------------------------------------------------------------ refusals
@@ -154,6 +333,18 @@ def test_a_config_file_in_the_working_directory_is_not_read(
         ('keys = ["f9"]', ["keys must be a table, not ['f9']"]),
         ('[keys]\npause = "f9"', ["keys.pause", "list"]),
         ('theme = "x"\nmodel = x', ["not valid TOML", "line 2"]),
+        ('thinking = "hard"', ["thinking must be 'off', 'low', 'medium', 'high' or 'max', not 'hard'"]),
+        ("[providers.x]", ["providers.x.base_url is missing: 'x' is no preset"]),
+        ('[providers.x]\nbase_url = "localhost"', ["providers.x.base_url must be an http", "'localhost'"]),
+        ('[providers."a b"]\nbase_url = "http://x"', ["'a b' cannot name a provider"]),
+        ('[providers.demo]\nbase_url = "http://x"', ["the demo is a script"]),
+        ('[providers.glm]\nbase_ulr = "http://x"', ["'providers.glm.base_ulr'", "did you mean 'base_url'?"]),
+        ('[providers.glm]\nauth = "basic"', ["providers.glm.auth must be 'bearer' or 'x-api-key'"]),
+        (
+            "[providers.glm.models.a]\nprice = { input = 1 }",
+            ["providers.glm.models.a.price.output is missing"],
+        ),
+        ("[providers.glm.models.a]\nwindow = 1", ["'providers.glm.models.a.window'", "context_window"]),
     ],
 )
 def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
@@ -241,7 +432,7 @@ def test_folders_are_made_for_the_user_alone_parents_included(tmp_path: Path) ->
 def test_loading_defaults_needs_no_heavy_library(tmp_path: Path) -> None:
     """The first frame waits for this."""
     code = (
-        "import sys; from h2a_agent.config import load; from h2a_agent.paths import find_paths; "
+        "import sys; sys.modules['keyring'] = None; from h2a_agent.config import load; from h2a_agent.paths import find_paths; "
         f"load(find_paths({{'H2A_HOME': {str(tmp_path)!r}}}), {{}}, {{}}); "
         "print(sorted({'pydantic', 'anthropic', 'tomllib', 'platformdirs'} & sys.modules.keys()))"
     )

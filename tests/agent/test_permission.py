@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ class Judge:
 
     def reason(self, mode: str, name: str, **arguments: Any) -> tuple[Verdict, str]:
         tool = TOOLS[name]
-        return self.permission.decide(mode, tool, _params(name, arguments), self.ctx)[:2]
+        return self.permission.decide(mode, tool, _params(name, arguments), replace(self.ctx))[:2]
 
     def grant(self, name: str, **arguments: Any) -> None:
-        self.permission.grant(TOOLS[name], _params(name, arguments), self.ctx)
+        self.permission.grant(TOOLS[name], _params(name, arguments), replace(self.ctx))
 
 
 def _params(name: str, arguments: dict[str, Any]) -> Any:

@@ -7,30 +7,26 @@ what lives on can be found in /proc.
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from h2a_agent.tools.finish import finish
 from h2a_agent.tools.process import Child
-from h2a_agent.tools.process_tree import end_leftovers
-
-_numbers = itertools.count(os.getpid() * 1000)
+from support.processes import ESCAPES, kill_all, living, new_tag
 
 
 @pytest.fixture
 def tag() -> Iterator[str]:
     """A number that stands in the command lines of one test only; what still carries it afterwards is killed."""
-    number = f"8{next(_numbers)}"
+    number = new_tag()
     yield number
-    for pid in living(number):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(number)
 
 
 @pytest.fixture(autouse=True)
@@ -53,20 +49,12 @@ def descriptors() -> dict[str, str]:
     return found
 
 
-def living(tag: str) -> list[int]:
-    """The processes, zombies excepted, whose command line holds `tag`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
-            continue
-        try:
-            line = (entry / "cmdline").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if tag.encode() in line and state != "Z":
-            found.append(int(entry.name))
-    return found
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -81,8 +69,10 @@ async def all_output(child: Child) -> bytes:
     return b"".join(pieces)
 
 
-def bash(command: str, folder: Path) -> Child:
-    return Child.start(["/bin/bash", "-c", command], folder)
+@contextlib.asynccontextmanager
+async def bash(command: str, folder: Path) -> AsyncIterator[Child]:
+    async with await Child.start(["/bin/bash", "-c", command], folder) as child:
+        yield child
 
 
 # ------------------------------------------------------------------------ output
@@ -116,7 +106,33 @@ async def test_background_child_that_holds_the_pipe_does_not_delay_the_end(tmp_p
         assert await all_output(child) == b"started\n"
         assert child.exit_code == 0
         assert child.left_pipe_open
-    assert living(tag), "a background job is the user's and goes on"
+        assert living(tag), "a background process goes on"
+
+
+HOLDERS = {
+    "in the background": "sleep {tag} &",
+    "two of them": "sleep {tag} & sleep {tag} &",
+    "disowned": "sleep {tag} & disown",
+    "ignoring hang-ups": "nohup sleep {tag} &",
+    "in a session of its own": "setsid sleep {tag} &",
+    "in a subshell": "(sleep {tag} &)",
+    "a double fork": "(setsid sleep {tag} &) &",
+    "a pipeline": "sleep {tag} | cat &",
+    "a coprocess": "coproc sleep {tag}",
+    "stopped": "sleep {tag} & kill -STOP $!",
+}
+
+
+@pytest.mark.soak(20)
+@pytest.mark.parametrize("holder", HOLDERS)
+async def test_the_result_does_not_wait_for_whoever_holds_the_pipe(
+    tmp_path: Path, tag: str, holder: str
+) -> None:
+    """P2. Mutant: an end that waits for the pipe's end of file."""
+    async with bash(f"{HOLDERS[holder].replace('{tag}', tag)}\necho result; exit 6", tmp_path) as child:
+        assert b"result\n" in await all_output(child)
+        assert child.exit_code == 6
+        await until(lambda: living(tag))
 
 
 @pytest.mark.parametrize("pause", ["", "sleep 0.03"])
@@ -197,24 +213,8 @@ async def test_keys_do_not_reach_a_command(tmp_path: Path, monkeypatch: pytest.M
 
 # --------------------------------------------------------------------- its end
 
-_IGNORES = "import signal, time\nfor s in (15, 2, 1): signal.signal(s, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60) #"
-_DAEMON = (
-    "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
-    "print('ready', flush=True)\ntime.sleep(60) #"
-)
-ESCAPES = {
-    "foreground": "echo ready; sleep {tag}",
-    "background": "sleep {tag} & echo ready; wait",
-    "ignores TERM, INT and HUP": f'"{sys.executable}" -c "{_IGNORES} {{tag}}"',
-    "own session": "setsid bash -c 'echo ready; sleep {tag}; echo' & wait",
-    "own session, disowned": "nohup setsid bash -c 'echo ready; sleep {tag}; echo' 2>/dev/null & disown; sleep {tag}",
-    "double fork daemon": f'"{sys.executable}" -c "{_DAEMON} {{tag}}"; sleep {{tag}}',
-    "cleared environment": "(env -i sleep {tag} &); echo ready; sleep {tag}",
-    "pipes": "echo ready; sleep {tag} | cat | cat",
-    "stopped": "sleep {tag} & kill -STOP $!; echo ready; wait",
-}
 
-
+@pytest.mark.soak(25)
 @pytest.mark.parametrize("escape", ESCAPES)
 async def test_end_leaves_no_process(tmp_path: Path, tag: str, escape: str) -> None:
     async with bash(ESCAPES[escape].replace("{tag}", tag), tmp_path) as child:
@@ -230,6 +230,32 @@ async def test_term_comes_first_so_that_a_program_can_clean_up(tmp_path: Path) -
         assert await child.read() == b"ready\n"
         await child.end(5.0)
     assert (tmp_path / "trace").read_text() == "cleaned\n"
+
+
+async def test_a_stopped_program_is_continued_so_that_it_can_clean_up(tmp_path: Path) -> None:
+    script = 'trap "echo cleaned > trace; exit" TERM; echo ready; kill -STOP $$'
+    async with bash(script, tmp_path) as child:
+        assert await child.read() == b"ready\n"
+        await until(lambda: state_of(child.pid) == "T")
+        await child.end(5.0)
+    assert (tmp_path / "trace").read_text() == "cleaned\n"
+
+
+async def test_what_had_ended_before_it_was_told_to_has_ended_by_itself(tmp_path: Path) -> None:
+    """Also when its keeper sees the end and the order to end it in one moment."""
+    async with bash("read x <> <(:); exit 7", tmp_path) as child:
+        keeper = parent_of(child.pid)
+        os.kill(keeper, signal.SIGSTOP)
+        await until(lambda: state_of(keeper) == "T")
+        os.kill(child.pid, signal.SIGINT)
+        await until(lambda: state_of(child.pid) == "Z")
+        ending = asyncio.create_task(child.end(0))
+        for _ in range(5):
+            await asyncio.sleep(0)  # the order is on its way
+        os.kill(keeper, signal.SIGCONT)
+        await ending
+        assert child.keeper.by_itself
+        assert child.exit_code == 128 + signal.SIGINT
 
 
 async def test_end_without_grace_kills_at_once(tmp_path: Path, tag: str) -> None:
@@ -270,19 +296,35 @@ async def test_other_commands_are_left_alone(tmp_path: Path, tag: str) -> None:
         assert living(f"{tag}2") == [other.pid]
 
 
-async def test_background_jobs_end_with_the_session(tmp_path: Path, tag: str) -> None:
+async def test_a_background_process_goes_on_when_it_is_detached_and_ends_with_its_keeper(
+    tmp_path: Path, tag: str
+) -> None:
     async with bash(f"nohup setsid sleep {tag} >/dev/null 2>&1 & exit", tmp_path) as child:
         await all_output(child)
-    await until(lambda: living(tag))
-    assert await asyncio.to_thread(end_leftovers) >= 1
+        await until(lambda: living(tag))
+        keeper = child.detach()
+    assert [line for _, line in await keeper.processes()] == [f"sleep {tag}"]
+    assert living(tag) != []
+    assert await keeper.end(0) == 0
+    assert living(tag) == []
+    assert await keeper.processes() == []
+    keeper.close()
+
+
+async def test_a_background_process_ends_with_the_block_when_nobody_takes_it(
+    tmp_path: Path, tag: str
+) -> None:
+    async with bash(f"nohup setsid sleep {tag} >/dev/null 2>&1 & exit", tmp_path) as child:
+        await all_output(child)
+        await until(lambda: living(tag))
     assert living(tag) == []
 
 
 async def test_missing_program_raises_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Child.start([tmp_path / "none"], tmp_path)
+        await Child.start([tmp_path / "none"], tmp_path)
     with pytest.raises(FileNotFoundError):
-        Child.start(["/bin/true"], tmp_path / "none")
+        await Child.start(["/bin/true"], tmp_path / "none")
 
 
 async def test_fifty_commands_leave_no_zombie(tmp_path: Path) -> None:

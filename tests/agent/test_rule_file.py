@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.config import ConfigError, load
-from h2a_agent.rule_file import add_allow_rule
 from h2a_agent.paths import Paths
+from h2a_agent.rule_file import add_allow_rule
 
 USERS = """# my settings
 mode = "edits"   # I like it so

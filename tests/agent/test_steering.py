@@ -24,6 +24,7 @@ from h2a_agent.events import (
     ApprovalRequested,
     Decision,
     InputRestored,
+    JobsChanged,
     Kind,
     Phase,
     Settled,
@@ -357,6 +358,40 @@ async def test_an_abort_ends_a_tool_that_a_steer_lets_finish(world: World) -> No
     settled = await world.settle()
     assert settled.reason == "aborted"
     assert len(world.server.requests) == 1
+
+
+async def test_background_lets_a_running_command_go_on_and_gives_its_number(world: World) -> None:
+    world.configure(running_tools="background")
+    command = "echo begun; sleep 60"
+    world.server.script(
+        Answer(tool("bash", {"command": command}, id="call_1")),
+        Answer(tool("job_stop", {"job": 1}, id="call_2")),
+    )
+    world.agent.prompt("go")
+    while "begun" not in "".join(e.text for e in world.seen(ToolOutput)):
+        await world.until(ToolOutput)
+    world.agent.steer("leave it running")
+    second = await world.server.request(2)
+    said = results(second)["call_1"]
+    assert said.startswith("begun")
+    assert "goes on in the background as job 1" in said
+    begun = await world.until(JobsChanged)
+    assert [(job.number, job.command, job.running) for job in begun.jobs] == [(1, command, True)]
+    third = await world.server.request(3)
+    assert "[Job 1 was ended.]" in results(third)["call_2"]
+    await world.settle()
+    assert [job.running for job in world.agent.state.jobs] == [False]
+
+
+async def test_an_abort_ends_a_command_that_a_steer_lets_go_on(world: World) -> None:
+    world.configure(running_tools="background")
+    world.server.script(Answer(tool("bash", {"command": "echo begun; sleep 60"}, id="call_1")))
+    world.agent.prompt("go")
+    while "begun" not in "".join(e.text for e in world.seen(ToolOutput)):
+        await world.until(ToolOutput)
+    world.agent.abort()
+    await world.settle()
+    assert world.agent.state.jobs == ()
 
 
 async def test_steer_stops_a_real_command_and_keeps_its_output(world: World) -> None:

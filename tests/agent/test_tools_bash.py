@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 
 from h2a_agent.tools.base import ToolContext, ToolOutcome
 from h2a_agent.tools.bash import BashParams, BashTool
+from h2a_agent.tools.job_output import JobOutputParams, JobOutputTool
+from h2a_agent.tools.job_stop import JobStopParams, JobStopTool
 from h2a_agent.tools.spill import Spill
 from h2a_agent.tools.truncate import MAX_BYTES, MAX_LINES, Tail, head, tail
 
@@ -46,8 +50,10 @@ class Call:
 
 
 @pytest.fixture
-async def call(tmp_path: Path) -> Call:
-    return Call(tmp_path)
+async def call(tmp_path: Path) -> AsyncIterator[Call]:
+    it = Call(tmp_path)
+    yield it
+    await it.ctx.jobs.end()
 
 
 def exists(pid: int) -> bool:
@@ -101,8 +107,13 @@ async def test_unpaired_c1_characters_become_unreadable_not_a_search_for_their_e
 
 
 async def test_background_job_is_mentioned_when_it_holds_the_output(call: Call) -> None:
-    outcome = await call.run("sleep 1 & echo started")
-    assert outcome.text == "started\n\n[A background process goes on; what it prints from now on is lost.]"
+    outcome = await call.run("sleep 30 & echo started")
+    assert (
+        outcome.text
+        == "started\n\n[What it started in the background goes on as job 1; what it prints from now on is lost.]"
+    )
+    (job,) = call.ctx.jobs.running
+    assert [line for _, line in await job.processes()] == ["sleep 30"]
 
 
 async def test_missing_workspace_is_told_not_raised(call: Call) -> None:
@@ -161,6 +172,97 @@ async def test_flood_stays_small_in_memory_on_disk_and_on_the_screen(
     assert sum(map(len, call.emitted)) < 2_000_000
     assert any("characters not shown" in piece for piece in call.emitted)
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 64 * 1024  # KB
+
+
+FLOODS = {
+    "yes": "yes",
+    "one endless line": "cat /dev/zero | tr '\\0' x",
+    "lines of one character": "yes ''",
+    "binary": "cat /dev/urandom",
+}
+
+
+@pytest.mark.soak(20)
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_any_flood_is_cut_and_stays_small(call: Call, flood: str) -> None:
+    """P3. Mutants: reading without a pause, keeping everything, a kill that hangs on a full pipe."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    task = call.start(FLOODS[flood])
+    await call.has_output.wait()
+    loop = asyncio.get_running_loop()
+    ends, worst = loop.time() + 1.5, 0.0
+    while loop.time() < ends:  # the event loop is there for others all the time
+        asked = loop.time()
+        await asyncio.sleep(0.001)
+        worst = max(worst, loop.time() - asked)
+    task.cancel()
+    outcome = await task
+    assert outcome.stopped
+    assert worst < 1.0
+    assert len(outcome.text.encode()) < MAX_BYTES + 1000
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 64 * 1024  # KB
+    assert sum(file.stat().st_size for file in call.spill_dir.iterdir()) <= 64 * 1024 * 1024
+
+
+# ------------------------------------------------------------- background jobs
+
+
+async def test_background_command_answers_at_once_and_its_output_can_be_read(call: Call) -> None:
+    outcome = await call.run("echo first; read -t 60 x <> <(:); echo never", background=True)
+    assert outcome.text == "first\n\n[Runs in the background as job 1.]"
+    (job,) = call.ctx.jobs.running
+    assert job.output is not None
+    assert job.output.fresh_text() == "(no new output)"
+    assert await call.ctx.jobs.stop(job) == 0
+    assert call.ctx.jobs.running == ()
+    assert job.exit_code == 128 + 15
+
+
+async def test_background_command_runs_on_when_its_call_is_cut(call: Call) -> None:
+    task = asyncio.create_task(call.run("sleep 60", background=True))
+    while not call.ctx.jobs.running:
+        await asyncio.sleep(0)
+    task.cancel()
+    outcome = await task
+    assert outcome.text == "[Runs in the background as job 1.]"
+    assert not outcome.stopped
+    assert [job.command for job in call.ctx.jobs.running] == ["sleep 60"]
+
+
+async def test_background_command_that_fails_at_once_says_so_at_once(call: Call) -> None:
+    outcome = await call.run("echo no such server; exit 3", background=True)
+    assert outcome.is_error
+    assert outcome.text == "no such server\n\n[Job 1 has ended already: exit code 3.]"
+
+
+async def test_cancelled_command_goes_on_as_a_job_when_the_user_wants_that(call: Call) -> None:
+    call.ctx = replace(call.ctx, goes_on=lambda: True)
+    task = call.start("echo before; until [ -e go ]; do sleep 0.01; done; echo after")
+    await call.has_output.wait()
+    task.cancel()
+    outcome = await task
+    assert not outcome.stopped
+    assert outcome.text.startswith(
+        "before\n\n[The user steered. The command goes on in the background as job 1"
+    )
+    (job,) = call.ctx.jobs.running
+    (call.workspace / "go").touch()
+    await job.over.wait()
+    assert job.exit_code == 0
+    assert job.output is not None
+    assert job.output.fresh_text() == "after"
+    assert job.output.text() == "before\nafter"
+
+
+async def test_changes_of_the_jobs_are_told(call: Call) -> None:
+    seen: list[list[str]] = []
+    jobs = call.ctx.jobs
+    jobs.changed = lambda: seen.append([job.command for job in jobs.running])
+    await call.run("sleep 60", background=True)
+    await call.run("sleep 61 & sleep 62 &")
+    await jobs.end()
+    assert seen[:2] == [["sleep 60"], ["sleep 60", "sleep 61 & sleep 62 &"]]
+    assert seen[-1] == []
 
 
 # ------------------------------------------------------------------ cut
@@ -305,3 +407,50 @@ async def test_spill_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pyt
     await spill.feed("more")
     await spill.close()
     assert spill.notice == "the whole output could not be kept: No space left on device"
+
+
+# ------------------------------------------------------------ the tools for jobs
+
+
+async def test_job_output_gives_what_is_new_and_waits_for_the_end(call: Call) -> None:
+    await call.run("echo one; until [ -e go ]; do sleep 0.01; done; echo two; exit 4", background=True)
+    read = JobOutputTool()
+    first = await read.run(JobOutputParams(job=1), call.ctx)
+    assert first.text.startswith("(no new output)") or first.text.startswith("[Job 1 has run for")
+    (call.workspace / "go").touch()
+    second = await read.run(JobOutputParams(job=1, wait_s=30), call.ctx)
+    assert second.text == "two\n\n[Job 1 has ended with exit code 4.]"
+    third = await read.run(JobOutputParams(job=1), call.ctx)
+    assert third.text == "[Job 1 has ended with exit code 4.]"
+
+
+async def test_job_output_cut_while_it_waits_loses_nothing(call: Call) -> None:
+    await call.run("sleep 0.6; echo late; sleep 60", background=True)
+    task = asyncio.create_task(JobOutputTool().run(JobOutputParams(job=1, wait_s=60), call.ctx))
+    (job,) = call.ctx.jobs.running
+    assert job.output is not None
+    while not job.output.lines:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await JobOutputTool().run(JobOutputParams(job=1), call.ctx)).text.startswith("late\n")
+
+
+async def test_job_stop_ends_all_of_it_and_gives_its_last_words(call: Call) -> None:
+    await call.run("trap 'echo bye; exit' TERM; echo hi; while :; do sleep 0.01; done", background=True)
+    (job,) = call.ctx.jobs.running
+    outcome = await JobStopTool().run(JobStopParams(job=1), call.ctx)
+    assert outcome.text.endswith("bye\n\n[Job 1 was ended.]")  # bash may say "Terminated" of its sleep
+    assert await job.processes() == []
+    again = await JobStopTool().run(JobStopParams(job=1), call.ctx)
+    assert again.text == "Job 1 had ended already."
+
+
+@pytest.mark.parametrize("tool", [JobOutputTool(), JobStopTool()])
+async def test_a_job_that_is_not_there_is_told_with_those_that_are(call: Call, tool: Any) -> None:
+    assert (await tool.run(tool.params(job=7), call.ctx)).text == "There is no job 7. There are no jobs."
+    await call.run("sleep 60", background=True)
+    outcome = await tool.run(tool.params(job=7), call.ctx)
+    assert outcome.is_error
+    assert outcome.text == "There is no job 7. The jobs are: 1."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import os
+import random
 import socket
 import stat
 from pathlib import Path
@@ -14,14 +16,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 
 from h2a_agent.tools import default_tools
 from h2a_agent.tools.base import Effect, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.diff import unified
-from h2a_agent.tools.disk import Snapshot, replace_file, snapshot
+from h2a_agent.tools.disk import Snapshot, snapshot
 from h2a_agent.tools.matching import EditError, apply, locate
-from h2a_agent.tools.read import IMAGE_BYTES
+from h2a_agent.tools.notebook import notebook_of
+from h2a_agent.tools.replace import replace_file
 
 TOOLS = {tool.name: tool for tool in default_tools()}
 
@@ -46,14 +50,15 @@ def edits(*pairs: tuple[str, str]) -> list[dict[str, str]]:
 
 
 def test_default_tools_have_a_manual_and_a_schema_in_words() -> None:
-    assert list(TOOLS) == ["read", "write", "edit", "bash", "grep", "find", "ls"]
+    assert list(TOOLS)[:4] == ["read", "write", "edit", "bash"]
+    assert {"grep", "find", "ls", "todo"} < set(TOOLS)
     for tool in TOOLS.values():
         assert len(tool.description) > 80
         schema = tool.params.model_json_schema()
         assert all("description" in field for field in schema["properties"].values())
         json.dumps(schema)
     finishing = {name for name, tool in TOOLS.items() if tool.when_steered is WhenSteered.FINISH}
-    assert finishing == {"write", "edit"}
+    assert finishing == {"write", "edit", "todo", "job_stop"}
     assert {name for name, tool in TOOLS.items() if tool.effect is Effect.EXECUTE} == {"bash"}
 
 
@@ -152,23 +157,65 @@ async def test_read_hides_the_byte_order_mark_and_says_what_is_not_utf8(ctx: Too
     (ctx.workspace / "latin1").write_bytes(b"caf\xe9\n")
     assert (
         await call(ctx, "read", path="latin1")
-    ).text == "caf\ufffd\n\n[Bytes that are not UTF-8 are shown as \ufffd.]"
+    ).text == "café\n\n[The file is Windows-1252, not UTF-8; edit and write keep it so.]"
+    (ctx.workspace / "stray").write_bytes("é".encode() + b"\xff\n")
+    assert (
+        await call(ctx, "read", path="stray")
+    ).text == "é\ufffd\n\n[Bytes that are not UTF-8 are shown as \ufffd.]"
+    (ctx.workspace / "utf16").write_bytes("één\ntwee\n".encode("utf-16"))
+    assert (
+        await call(ctx, "read", path="utf16")
+    ).text == "één\ntwee\n\n[UTF-16 text, which edit and write do not change.]"
     (ctx.workspace / "empty").touch()
     assert (await call(ctx, "read", path="empty")).text == "(the file is empty)"
 
 
-async def test_read_gives_a_picture_by_its_first_bytes(ctx: ToolContext) -> None:
-    data = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+def picture(width: int, height: int, kind: str = "PNG", mode: str = "RGB", noise: bool = False) -> bytes:
+    size = width * height * len(mode)
+    image = Image.frombytes(mode, (width, height), random.Random(1).randbytes(size) if noise else bytes(size))
+    image.save(buffer := io.BytesIO(), kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+async def test_read_gives_a_picture_by_its_first_bytes(ctx: ToolContext, kind: str) -> None:
+    data = picture(30, 20, kind)
     (ctx.workspace / "picture.txt").write_bytes(data)
     outcome = await call(ctx, "read", path="picture.txt")
     (image,) = outcome.images
-    assert image.media_type == "image/png"
+    assert image.media_type == f"image/{kind.lower()}"
     assert base64.b64decode(image.data) == data
-    (ctx.workspace / "huge.gif").write_bytes(b"GIF89a" + bytes(IMAGE_BYTES))
-    outcome = await call(ctx, "read", path="huge.gif")
+
+
+@pytest.mark.parametrize(("width", "height", "mode"), [(9000, 30, "RGB"), (1500, 1500, "RGBA")])
+async def test_read_makes_a_picture_smaller_that_a_provider_would_refuse(
+    ctx: ToolContext, width: int, height: int, mode: str
+) -> None:
+    (ctx.workspace / "large.png").write_bytes(picture(width, height, mode=mode, noise=True))
+    outcome = await call(ctx, "read", path="large.png")
+    (image,) = outcome.images
+    with Image.open(io.BytesIO(base64.b64decode(image.data))) as shown:
+        assert max(shown.size) <= 2000
+    assert len(image.data) <= 5 * 1024 * 1024
+    assert f"made smaller, from {width} × {height}" in outcome.text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(2000),
+        picture(40, 40)[:-30],
+        picture(40, 40, "JPEG")[:200],
+        picture(9000, 9000, mode="L"),
+        b"GIF89a" + b"\xff" * 40,
+    ],
+)
+async def test_read_never_sends_a_picture_that_cannot_be_opened(ctx: ToolContext, data: bytes) -> None:
+    (ctx.workspace / "bad").write_bytes(data)
+    outcome = await call(ctx, "read", path="bad")
     assert outcome.is_error
     assert outcome.images == ()
-    assert "larger than 3.8 MB" in outcome.text
+    assert "looks like a picture, but is" in outcome.text
 
 
 async def _odd_files(folder: Path) -> dict[str, str]:
@@ -202,6 +249,8 @@ async def _odd_files(folder: Path) -> dict[str, str]:
 async def test_odd_files_are_refused_at_once_and_in_words(ctx: ToolContext, tool: str) -> None:
     arguments = {"edits": edits(("a", "b"))} if tool == "edit" else {}
     for name, reason in (await _odd_files(ctx.workspace)).items():
+        if (tool, name) == ("read", "utf16"):
+            continue  # it can be looked at
         outcome = await call(ctx, tool, path=name, **arguments)
         assert outcome.is_error
         assert reason.lower() in outcome.text.lower(), name
@@ -220,6 +269,146 @@ async def test_write_refuses_odd_files_and_leaves_them(ctx: ToolContext) -> None
 async def test_read_in_proc_never_hangs(ctx: ToolContext, path: str) -> None:
     async with asyncio.timeout(10):
         assert (await call(ctx, "read", path=path)).text
+
+
+# ------------------------------------------------------------------ notebooks
+
+
+def notebook(*cells: dict[str, Any]) -> str:
+    return json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def code(source: str | list[str], *outputs: dict[str, Any], count: int | None = 1) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "outputs": list(outputs), "execution_count": count}
+
+
+async def test_read_shows_a_notebook_as_cells_with_outputs(ctx: ToolContext) -> None:
+    image = base64.b64encode(picture(4, 4)).decode()
+    (ctx.workspace / "a.ipynb").write_text(
+        notebook(
+            {"cell_type": "markdown", "source": ["# Title\n", "words"]},
+            code("x = 1\nx", {"output_type": "execute_result", "data": {"text/plain": ["1"]}}),
+            code(
+                "plot()", {"output_type": "display_data", "data": {"image/png": image, "text/plain": "<F>"}}
+            ),
+            code("p", {"output_type": "stream", "name": "stderr", "text": ["\x1b[31mred\x1b[0m\n"]}, count=3),
+            code("f", {"output_type": "error", "ename": "E", "evalue": "no", "traceback": []}, count=None),
+            code("t", {"output_type": "display_data", "data": {"text/html": "<b>"}}, count=None),
+        )
+    )
+    outcome = await call(ctx, "read", path="a.ipynb")
+    shown, notice = outcome.text.split("\n\n[A notebook")
+    assert shown.split("\n") == [
+        *("[cell 1: markdown]", "# Title", "words", ""),
+        *("[cell 2: code, run 1]", "x = 1", "x", "[output: text/plain]", "1", ""),
+        *("[cell 3: code, run 1]", "plot()", "[output: image/png]", ""),
+        *("[cell 4: code, run 3]", "p", "[output: stderr]", "red", ""),
+        *("[cell 5: code]", "f", "[output: error]", "E: no", ""),
+        *("[cell 6: code]", "t", "[output: text/html]"),
+    ]
+    assert "raw=true" in notice
+    assert [base64.b64decode(i.data) for i in outcome.images] == [picture(4, 4)]
+    beginning = await call(ctx, "read", path="a.ipynb", limit=12)
+    assert beginning.images == ()
+    assert "Go on with offset=13.]" in beginning.text
+    assert len((await call(ctx, "read", path="a.ipynb", offset=13, limit=1)).images) == 1
+
+
+async def test_a_notebook_is_edited_as_the_json_it_is(ctx: ToolContext) -> None:
+    path = ctx.workspace / "a.ipynb"
+    path.write_text(notebook(code("x = 1")))
+    assert (await call(ctx, "read", path="a.ipynb", raw=True)).text == path.read_text()
+    outcome = await call(ctx, "edit", path="a.ipynb", edits=edits(("x = 1", "x = 2")))
+    assert not outcome.is_error
+    assert "x = 2" in (await call(ctx, "read", path="a.ipynb")).text
+
+
+async def test_a_notebooks_pictures_are_limited_and_what_is_left_out_is_said(ctx: ToolContext) -> None:
+    good, bad = (base64.b64encode(data).decode() for data in (picture(4, 4), b"\x89PNG\r\n\x1a\nbroken"))
+    outputs = [{"output_type": "display_data", "data": {"image/png": data}} for data in [bad, *[good] * 10]]
+    (ctx.workspace / "a.ipynb").write_text(notebook(code("x", *outputs)))
+    outcome = await call(ctx, "read", path="a.ipynb")
+    assert len(outcome.images) == 8
+    assert outcome.text.endswith("[3 pictures not attached.]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"cells": 3}',
+        '{"cells": [3]}',
+        '{"cells": [{"source": "x"}]}',
+        "[" * 100_000,
+        '"a',
+        "x\ny",
+    ],
+)
+async def test_a_broken_notebook_is_just_text(ctx: ToolContext, text: str) -> None:
+    (ctx.workspace / "a.ipynb").write_text(text)
+    outcome = await call(ctx, "read", path="a.ipynb")
+    assert outcome.text.startswith(text[:50]) or "is longer than 50 KB" in outcome.text
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "cells",
+                        "cell_type",
+                        "source",
+                        "outputs",
+                        "output_type",
+                        "data",
+                        "text",
+                        "image/png",
+                        "traceback",
+                    ]
+                ),
+                inner,
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_no_json_breaks_the_reading_of_a_notebook(value: Any) -> None:
+    for stored in (value, {"cells": value}, {"cells": [value]}):
+        found = notebook_of(json.dumps(stored).encode())
+        assert found is None or all(isinstance(line, str) for line in found.lines)
+
+
+# ------------------------------------------------------------------ names that are not there
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("main.yp", "main.py"),
+        ("README.MD", "README.md"),
+        ("cafe\u0301.txt", "café.txt"),
+        ("sorce/deep/x.py", "source"),
+        ("source/depe/x.py", "source/deep"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["read", "edit"])
+async def test_a_name_that_is_not_there_is_answered_with_the_nearest(
+    ctx: ToolContext, tool: str, asked: str, meant: str
+) -> None:
+    for name in ("main.py", "README.md", "café.txt", "source/deep/y", ".env"):
+        (ctx.workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (ctx.workspace / name).touch()
+    arguments = {"edits": edits(("a", "b"))} if tool == "edit" else {}
+    outcome = await call(ctx, tool, path=asked, **arguments)
+    assert outcome.brief == "no such file"
+    assert f"Did you mean {ctx.workspace}/{meant}?" in outcome.text
+    assert "Did you mean" not in (await call(ctx, tool, path=".envs", **arguments)).text
+    assert "Did you mean" not in (await call(ctx, tool, path="nothing like it", **arguments)).text
 
 
 # ------------------------------------------------------------------ write
@@ -390,8 +579,8 @@ def test_edit_refuses_what_is_no_edit(arguments: dict[str, Any]) -> None:
         TOOLS["edit"].params.model_validate({"path": "f", **arguments})
 
 
-@pytest.mark.parametrize("data", [b"caf\xe9 a\n", b"a\0b\n", "a".encode("utf-16")])
-async def test_edit_refuses_what_is_not_utf8(ctx: ToolContext, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"a\0b\n", "a".encode("utf-16")])
+async def test_edit_refuses_what_is_not_text_it_can_keep(ctx: ToolContext, data: bytes) -> None:
     (ctx.workspace / "f").write_bytes(data)
     outcome = await call(ctx, "edit", path="f", edits=edits(("a", "b")))
     assert outcome.is_error

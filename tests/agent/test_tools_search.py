@@ -70,7 +70,11 @@ async def test_grep_skips_what_is_ignored_binary_or_secret(ctx: ToolContext) -> 
         plain="needle",
     )
     outcome = await call(ctx, "grep", pattern="needle")
-    assert {line.split(":")[0] for line in outcome.text.split("\n")} == {".hidden", "late", "plain"}
+    lines, notice = outcome.text.split("\n\n")
+    assert {line.split(":")[0] for line in lines.split("\n")} == {".hidden", "late", "plain"}
+    assert notice.startswith(
+        "[Not searched, since such files usually hold secrets: .env, .ssh/id, key.pem. Name one"
+    )
     named = await call(ctx, "grep", pattern="needle", path=".env")
     assert named.text == ".env:1:needle"
 
@@ -139,7 +143,7 @@ async def test_grep_explains_an_invalid_pattern(ctx: ToolContext, pattern: str) 
 async def test_grep_of_odd_places_is_refused_at_once(ctx: ToolContext) -> None:
     os.mkfifo(ctx.workspace / "fifo")
     assert (await call(ctx, "grep", pattern="x", path="fifo")).brief == "not a file"
-    assert (await call(ctx, "grep", pattern="x", path="none")).brief == "no such file"
+    assert (await call(ctx, "grep", pattern="x", path="none")).brief == "no such file or folder"
     assert (await call(ctx, "grep", pattern="x", path="/dev/zero")).brief == "not a file"
     plant(ctx.workspace, a="x")
     assert (await call(ctx, "grep", pattern="x")).text == "a:1:x"
@@ -154,6 +158,67 @@ async def test_grep_of_odd_names_stays_one_line_each(ctx: ToolContext) -> None:
     assert "\x1b" not in outcome.text
     outcome.text.encode()
     assert (await call(ctx, "grep", pattern="needle", path="-e")).text == "-e:1:needle"
+
+
+async def test_grep_says_what_it_skipped_only_where_it_was_asked_for(ctx: ToolContext) -> None:
+    plant(ctx.workspace, DOTenv="needle", aDOTpy="x", DOTgitignore=".env\n")
+    silent = await call(ctx, "grep", pattern="needle", glob="*.py")
+    assert silent.text == "No matches."
+    told = await call(ctx, "grep", pattern="needle", glob=".env*")
+    assert told.text.startswith("No matches.\n\n[Not searched, since such files usually hold secrets: .env.")
+    other = await call(ctx, "grep", pattern="no such thing in there")
+    assert ".env" in other.text, "whether it would have matched must not be told"
+    for n in range(9):
+        (ctx.workspace / f"{n}.pem").touch()
+    assert "3.pem and more. Name" in (await call(ctx, "grep", pattern="needle")).text
+
+
+async def test_grep_modes_and_how_to_go_on(ctx: ToolContext) -> None:
+    plant(ctx.workspace, aDOTpy="x\nx\nX\n", bDOTpy="x\n", cDOTts="x\n", d="")
+    files = await call(ctx, "grep", pattern="x", mode="files", glob=["*.py", "*.ts"])
+    assert (files.text, files.brief) == ("a.py\nb.py\nc.ts", "3 files")
+    counts = await call(ctx, "grep", pattern="x", output_mode="count", type="py")
+    assert (counts.text, counts.brief) == ("a.py:2\nb.py:1", "2 files")
+    first = await call(ctx, "grep", pattern="x", mode="files", limit=2)
+    assert first.text.startswith("a.py\nb.py\n\n[There are more: 2 files are the most at once.")
+    assert "go on with offset=2.]" in first.text
+    assert (await call(ctx, "grep", pattern="x", mode="files", limit=2, offset=2)).text == "c.ts"
+    lines = await call(ctx, "grep", **{"pattern": "x", "-i": True, "offset": 2, "head_limit": 2})
+    assert lines.text.split("\n")[:2] == ["a.py:3:X", "b.py:1:x"]
+    assert "go on with offset=4.]" in lines.text
+    assert (await call(ctx, "grep", pattern="x", offset=9)).text == "No matches after the first 9."
+    assert "!c" not in (await call(ctx, "grep", pattern="x", glob=["!c.ts"], mode="files")).text
+    assert (await call(ctx, "grep", pattern="x", type="nonsense")).brief == "no such type"
+
+
+async def test_grep_across_lines_and_with_lines_on_one_side(ctx: ToolContext) -> None:
+    plant(ctx.workspace, a="one(\n  two\n)\nlast\n")
+    across = await call(ctx, "grep", pattern=r"one\(.*?\)", multiline=True)
+    assert across.text == "a:1:one(\na:2:  two\na:3:)"
+    assert (await call(ctx, "grep", pattern=r"one\(.*?two")).text == "No matches."
+    assert (await call(ctx, "grep", pattern="two", before=1)).text == "a-1-one(\na:2:  two"
+    assert (await call(ctx, "grep", pattern="two", after=1)).text == "a:2:  two\na-3-)"
+
+
+async def test_search_that_takes_too_long_says_so(ctx: ToolContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(ctx.workspace, a="x\n")
+    monkeypatch.setattr(ripgrep, "SEARCH_S", 0.0)
+    before = descriptors()
+    outcome = await call(ctx, "grep", pattern="x")
+    assert outcome.text == (
+        "No matches.\n\n[Stopped after 30 s; not everything was searched. Narrow path or glob.]"
+    )
+    assert "not everything was searched" in (await call(ctx, "find", pattern="*")).text
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("tool", ["grep", "find", "ls"])
+async def test_a_folder_that_is_not_there_is_told_with_the_nearest(ctx: ToolContext, tool: str) -> None:
+    (ctx.workspace / "source").mkdir()
+    arguments = {"pattern": "x"} if tool != "ls" else {}
+    outcome = await call(ctx, tool, path="sources", **arguments)
+    assert outcome.is_error
+    assert f"Did you mean {ctx.workspace}/source?" in outcome.text
 
 
 # ------------------------------------------------------------------ find
@@ -173,6 +238,14 @@ async def test_find_by_name_and_by_path(ctx: ToolContext) -> None:
     assert (outcome.text, outcome.brief, outcome.is_error) == ("No files match.", "no files match", False)
 
 
+async def test_find_takes_several_patterns_and_goes_on(ctx: ToolContext) -> None:
+    plant(ctx.workspace, aDOTpy="", bDOTts="", cDOTrs="")
+    assert (await call(ctx, "find", pattern=["*.py", "*.rs"])).text == "a.py\nc.rs"
+    assert (await call(ctx, "find", pattern='["*.py", "*.rs"]')).text == "a.py\nc.rs"
+    assert (await call(ctx, "find", glob="*", offset=2)).text == "c.rs"
+    assert (await call(ctx, "find", pattern="*", path="a.py")).brief == "is a file"
+
+
 async def test_find_skips_ignored_folders_and_git(ctx: ToolContext) -> None:
     plant(ctx.workspace, DOTgitignore="build/\n", build__aDOTpy="", DOTgit__hooks__bDOTpy="", cDOTpy="")
     assert (await call(ctx, "find", pattern="*.py")).text == "c.py"
@@ -183,7 +256,7 @@ async def test_find_stops_at_its_limit(ctx: ToolContext) -> None:
         (ctx.workspace / f"{n:04}").touch()
     outcome = await call(ctx, "find", pattern="*")
     assert outcome.brief == "1000+ files"
-    assert "\n0999\n\n[There are more: the first 1000 are shown." in outcome.text
+    assert "\n0999\n\n[There are more: 1000 files are shown." in outcome.text
     assert (await call(ctx, "find", pattern="*", limit=2)).text.startswith("0000\n0001\n\n[")
     assert (await call(ctx, "find", pattern="109*")).brief == "10 files"
 

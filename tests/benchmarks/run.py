@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("keystroke", "steering", "queue_core", "queue_channels", "transcript")
+BENCHMARKS = ("keystroke", "steering", "guardian", "queue_core", "queue_channels", "transcript")
 
 
 def main(names: list[str]) -> None:

@@ -245,7 +245,9 @@ def test_a_home_that_is_a_file_is_one_line(shell: Shell) -> None:
 def test_version_and_help_go_to_stdout(shell: Shell) -> None:
     assert re.fullmatch(r"h2a-chat \d+\.\d+\.\d+\n", shell.run("--version").stdout)
     shown = shell.run("--help").stdout
-    assert "exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted" in shown
+    assert (
+        "exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process was killed" in shown
+    )
     assert str(shell.home / "config.toml") in shown
 
 
@@ -286,7 +288,7 @@ def test_p_with_a_server_that_refuses_exits_1_and_keeps_the_prompt(shell: Shell,
     )
     assert done.stdout == ""
     assert "invalid x-api-key" in done.stderr
-    assert "ANTHROPIC_API_KEY" in done.stderr
+    assert "(the key is from ANTHROPIC_API_KEY)" in done.stderr
     (session,) = shell.sessions()
     assert f"h2a-chat -r {session.stem}" in done.stderr
     assert "precious words" in session.read_text("utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.messages_api import Answer, MessagesServer, Recorded, gate, status, text, tool
+from support.processes import program_of
 from support.pty_rig import Terminal
 
 SIZE = (100, 30)
@@ -181,7 +182,7 @@ async def test_kill_9_with_a_steer_and_a_follow_up_waiting_loses_neither(
     await send(terminal, "steer me", "enter")
     await send(terminal, "follow me up", "alt+enter")
     await shows(terminal, "↳ follow-up")
-    terminal.process.send_signal(signal.SIGKILL)
+    os.kill(program_of(terminal.process.pid), signal.SIGKILL)
     await asyncio.to_thread(terminal.wait_exit)
 
     again = await desk.start("-c")
@@ -204,7 +205,7 @@ async def test_kill_9_in_mid_stream_keeps_the_words_of_the_answer(server: Messag
     async with asyncio.timeout(10):
         while b"Words that came" not in journal.read_bytes():
             await asyncio.sleep(0.02)
-    terminal.process.send_signal(signal.SIGKILL)
+    os.kill(program_of(terminal.process.pid), signal.SIGKILL)
     await asyncio.to_thread(terminal.wait_exit)
 
     again = await desk.start("-c")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from h2a_agent.events import AnyEvent
+from h2a_agent.model_choice import ModelChoice
 from h2a_tui.app import H2AApp
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
@@ -121,11 +122,13 @@ async def running_chat(
     *,
     size: tuple[int, int] = (80, 24),
     log_dir: Path = Path("/nonexistent"),
+    models: ModelChoice | None = None,
+    offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
     """Run the app with `agent` and these settings."""
     agent = agent or ScriptedAgent()
-    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings))
+    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings), models=models, offers=offers)
     async with app.run_test(size=size) as pilot:
         chat = Chat(app, agent, pilot)
         await chat.drawn()

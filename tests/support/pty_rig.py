@@ -22,6 +22,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -36,7 +37,7 @@ import pyte
 
 from support.terminal_keys import Encoding, encode
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "modes_left_on"]
 
 TIMEOUT_S: Final = 10.0  # generous: a test that waits this long has failed, on any machine
 
@@ -65,6 +66,7 @@ class Terminal:
         self._answered = 0
         self._changed = threading.Condition()
         self._over = False
+        self._hang_up_asked, self._ask_hang_up = os.pipe()
         self._reader = threading.Thread(target=self._read, name="terminal", daemon=True)
         self._reader.start()
 
@@ -216,15 +218,24 @@ class Terminal:
 
     # ----------------------------------------------------------------- ending
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a closed window or a lost line does."""
+        os.write(self._ask_hang_up, b"x")
+        self._reader.join(TIMEOUT_S)
+        os.close(self._master)
+        self._master = -1
+
     def close(self) -> None:
         """End the program and everything it has started, and give the terminal back."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self._reader.join(TIMEOUT_S)
         if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
+            self.hang_up()
+        if self._ask_hang_up >= 0:
+            os.close(self._hang_up_asked)
+            os.close(self._ask_hang_up)
+            self._ask_hang_up = -1
 
     def __enter__(self) -> Terminal:
         return self
@@ -238,8 +249,10 @@ class Terminal:
 
     def _read(self) -> None:
         while True:
+            # A read under way would keep the terminal open after it is closed, so first wait for something to read.
+            ready, _, _ = select.select([self._master, self._hang_up_asked], [], [])
             try:
-                data = os.read(self._master, 65_536)
+                data = os.read(self._master, 65_536) if self._hang_up_asked not in ready else b""
             except OSError:  # EIO: the last holder of the terminal has gone
                 data = b""
             with self._changed:
@@ -282,6 +295,21 @@ class Terminal:
             known = query["mode"] in (b"2026", b"2004", b"1049")
             return b"\x1b[?%s;%d$y" % (query["mode"], 2 if known else 0)
         return b"\x1b]%s;rgb:1c1c/1c1c/1c1c\x1b\\" % query["osc"]
+
+
+def modes_left_on(output: bytes) -> dict[str, object]:
+    """What of a terminal's modes differs from a fresh one's after `output`."""
+    state: dict[str, bool] = {}
+    for numbers, end in re.findall(rb"\x1b\[\?([\d;]+)([hl])", output):
+        for number in numbers.decode().split(";"):
+            state[number] = end == b"h"
+    fresh = {"25": True, "7": True}
+    left: dict[str, object] = {n: on for n, on in state.items() if on != fresh.get(n, False)}
+    if output.count(b"\x1b[>25u") != output.count(b"\x1b[<u"):
+        left["kitty"] = True
+    if (keys := re.findall(rb"\x1b\[>4;(\d)m", output)) and keys[-1] != b"0":
+        left["modifyOtherKeys"] = True
+    return left
 
 
 def _set_size(fd: int, size: tuple[int, int]) -> None:

@@ -7,13 +7,24 @@ bus, and no run: a test plays the run with `say`. `calls` holds every verb with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.content import TextBlock, UserBlock
-from h2a_agent.events import AnyEvent, ApprovalAnswered, Decision, InputRestored, Kind, QueueChanged
+from h2a_agent.events import (
+    AnyEvent,
+    ApprovalAnswered,
+    Decision,
+    InputRestored,
+    Kind,
+    ModelChanged,
+    QueueChanged,
+)
 from h2a_agent.inbox import Inbox
+from h2a_agent.providers.base import Provider
+from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
 from h2a_agent.state import State, reduce
 
@@ -24,8 +35,6 @@ class ScriptedAgent:
     """Records commands; `say` publishes events as a run would."""
 
     session_id = "01SCRIPTED"
-    provider_name = "scripted"
-    model = "scripted-1"
     mode = "ask"
 
     def __init__(
@@ -37,8 +46,10 @@ class ScriptedAgent:
     ) -> None:
         self.workspace = workspace
         self.session_path: Path | None = None
+        self.provider_name = "scripted"
+        self.settings = RunSettings("scripted-1")
         self.calls: list[tuple[Any, ...]] = []
-        self.warmed_up = False
+        self.warm_ups = 0
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -72,6 +83,21 @@ class ScriptedAgent:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    def configure(self, **changes: Any) -> None:
+        self.settings = replace(self.settings, **changes)
+        self._say_model()
+        self._record("configure", *changes.values())
+
+    def use(self, provider: Provider, model: str) -> None:
+        self.provider_name = provider.name
+        self.settings = replace(self.settings, model=model)
+        self._say_model()
+        self._record("use", provider.name, model)
 
     def prompt(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         return self._put(Kind.PROMPT, content)
@@ -118,6 +144,16 @@ class ScriptedAgent:
         self._queue_changed()
         self._record("resume")
 
+    def undo(self) -> None:
+        self._record("undo")
+
+    def redo(self) -> None:
+        self._record("redo")
+
+    async def stop_job(self, number: int) -> bool:
+        self._record("stop_job", number)
+        return any(job.number == number and job.running for job in self._state.jobs)
+
     def answer(
         self,
         call_id: str,
@@ -142,7 +178,7 @@ class ScriptedAgent:
         return list(self._past)
 
     async def warm_up(self) -> None:
-        self.warmed_up = True
+        self.warm_ups += 1
 
     async def settled(self) -> None:
         return None
@@ -167,6 +203,9 @@ class ScriptedAgent:
         self.calls.append(call)
         if self._on_call is not None:
             self._on_call(self, call)
+
+    def _say_model(self) -> None:
+        self.say(ModelChanged(self.provider_name, self.settings.model, self.settings.thinking))
 
     def _queue_changed(self) -> None:
         self.say(QueueChanged(self._inbox.snapshot(), self._inbox.paused))

@@ -149,7 +149,7 @@ async def test_f8_pauses_a_run_resumes_a_paused_one_and_says_when_there_is_none(
 
 async def test_agent_is_warmed_up_after_the_first_frame() -> None:
     async with running_chat() as chat:
-        await chat.until(lambda: chat.agent.warmed_up)
+        await chat.until(lambda: chat.agent.warm_ups == 1)
 
 
 async def test_events_while_help_is_open_are_drawn_underneath() -> None:

@@ -6,7 +6,16 @@ import pytest
 from textual import events
 
 from h2a_agent.content import ImageBlock, TextBlock
-from h2a_agent.events import InputRestored, Kind, Phase, Status, UserInput
+from h2a_agent.events import (
+    InputRestored,
+    Kind,
+    Phase,
+    Status,
+    TodoChanged,
+    TodoItem,
+    TodoStatus,
+    UserInput,
+)
 from h2a_tui.attachments import PASTE_LIMIT, Attachments
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
@@ -210,6 +219,26 @@ async def test_commands_run_and_leave_and_also_while_the_agent_works() -> None:
         await chat.press("enter")
         assert chat.calls == [("pause",), ("resume",), ("follow-up", "run the tests")]
         assert chat.draft == ""
+
+
+async def test_undo_and_redo_are_the_agents_business() -> None:
+    async with running_chat() as chat:
+        for command in ("/undo", "/redo"):
+            await chat.type(command)
+            await chat.press("enter")
+        assert chat.calls == [("undo",), ("redo",)]
+
+
+async def test_todo_shows_the_list_again_and_says_when_there_is_none() -> None:
+    async with running_chat() as chat:
+        await chat.type("/todo")
+        await chat.press("enter")
+        assert "There is no list" in chat.rows()[-1]
+        await chat.say(TodoChanged((TodoItem("mend the parser", TodoStatus.PENDING),)))
+        await chat.type("/todo")
+        await chat.press("enter")
+        await chat.settle()
+        assert sum("☐ mend the parser" in row for row in chat.rows()) == 2
 
 
 async def test_unknown_command_says_so_and_stays() -> None:

@@ -19,9 +19,12 @@ from h2a_agent.events import (
     Decision,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
+    JobsChanged,
     Kind,
+    ModelChanged,
     Outcome,
     Phase,
     QueueChanged,
@@ -29,6 +32,9 @@ from h2a_agent.events import (
     Settled,
     Status,
     Thinking,
+    TodoChanged,
+    TodoItem,
+    TodoStatus,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -402,6 +408,7 @@ def test_events_of_other_parts_of_the_screen_show_nothing() -> None:
 STORY: list[AnyEvent] = [
     UserInput("1", Kind.PROMPT, "hello"),
     QueueChanged(()),
+    JobsChanged(()),
     Status(Phase.STREAMING, 1),
     Thinking(1, 0, "hm"),
     TokenStream(1, 1, "So "),
@@ -416,9 +423,13 @@ STORY: list[AnyEvent] = [
     ApprovalAnswered("c", Decision.ALLOW),
     ToolOutput("c", "out\n"),
     ToolResult("c", Outcome.OK, "out", "fine"),
+    TodoChanged((TodoItem("mend it", TodoStatus.IN_PROGRESS),)),
+    FileRestored(False, "a.py", "+1 -1"),
     UserInput("2", Kind.STEER, "no", cut=True),
     InputRestored((), ("2",)),
     RetryScheduled(1, 3, 1.0, "overloaded"),
+    ModelChanged("deepseek", "deepseek-flash", "high"),
+    JobsChanged(()),
     CompactionStarted("full"),
     CompactionEnded(True, 10, 5),
     Error("x", "odd"),
@@ -438,7 +449,15 @@ def test_numbered_events_seen_twice_show_once() -> None:
 
 
 def test_a_replay_without_numbers_shows_answers_messages_and_tools_once() -> None:
-    told_once = (RetryScheduled, CompactionStarted, CompactionEnded, Error, Settled)
+    told_once = (
+        RetryScheduled,
+        CompactionStarted,
+        CompactionEnded,
+        Error,
+        Settled,
+        TodoChanged,
+        FileRestored,
+    )
     events = [event for event in STORY if not isinstance(event, told_once)]
     assert shown(*events, *events) == shown(*events)
 
@@ -449,6 +468,32 @@ def test_text_shows_the_same_however_often_it_is_drawn_meanwhile() -> None:
         document.apply(event)
         rows(document)
     assert [row for row in rows(document) if row] == shown(*STORY)
+
+
+def test_the_list_of_what_is_to_be_done_is_a_checklist() -> None:
+    items = [
+        ("find it", TodoStatus.DONE),
+        ("mend it " * 12, TodoStatus.IN_PROGRESS),
+        ("say so", TodoStatus.PENDING),
+    ]
+    seen = shown(TodoChanged(tuple(TodoItem(*item) for item in items)))
+    assert seen[0] == "☑ find it"
+    assert seen[1].startswith("▸ mend it mend it")
+    assert seen[2].startswith("  mend it")
+    assert seen[-1] == "☐ say so"
+    assert shown(TodoChanged(())) == ["the list is empty"]
+
+
+def test_a_file_put_back_is_told_and_so_is_why_it_was_not() -> None:
+    assert shown(
+        FileRestored(False, "a.py", "+1 -2"),
+        FileRestored(True, "a.py", "+2 -1"),
+        FileRestored(False, problem="Not undone: a.py has been changed since."),
+    ) == [
+        "↶ undid the edit of a.py · +1 -2",
+        "↷ redid the edit of a.py · +2 -1",
+        "↶ Not undone: a.py has been changed since.",
+    ]
 
 
 # ------------------------------------------------------------------ hostile

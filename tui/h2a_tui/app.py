@@ -7,6 +7,7 @@ chat screen in batches; keys go the other way as calls of the agent.
 from __future__ import annotations
 
 import gc
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segments
@@ -16,6 +17,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from h2a_agent.model_choice import ModelChoice
 from h2a_agent.state import State, reduce
 from h2a_themes import load
 from h2a_tui.client import Client
@@ -39,11 +41,19 @@ class H2AApp(App[None], inherit_bindings=False):
     TITLE: str | None = "h2a-chat"
 
     def __init__(
-        self, client: Client, settings: ScreenSettings, theme_name: str = "", *, notice: str = ""
+        self,
+        client: Client,
+        settings: ScreenSettings,
+        theme_name: str = "",
+        *,
+        notice: str = "",
+        models: ModelChoice | None = None,
+        offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         """`theme_name` is a built-in theme's name or a theme file's path; "" is the dark one.
 
-        `notice` stands on the first page, until something is said.
+        `notice` stands on the first page, until something is said; what `offers` finds after the first frame
+        joins it. `models` is what `/model` chooses from.
 
         Raises:
             ThemeError: there is no such theme.
@@ -55,7 +65,8 @@ class H2AApp(App[None], inherit_bindings=False):
         self.theme = textual.name
         self._client = client
         self._settings = settings
-        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice)
+        self._offers = offers
+        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice, models)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
@@ -90,6 +101,12 @@ class H2AApp(App[None], inherit_bindings=False):
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
         self.run_worker(self._warm_up(), name="warm-up")
+        if self._offers is not None:
+            self.run_worker(self._offer(self._offers), name="offers")
+
+    async def _offer(self, offers: Callable[[], Awaitable[Sequence[str]]]) -> None:
+        for line in await offers():
+            self.chat.welcome.say(line)
 
     async def _warm_up(self) -> None:
         await self._client.warm_up()

@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from h2a_tui import environment
+from h2a_tui import environment, key_command
+from h2a_tui.log import open_log
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
@@ -25,6 +27,7 @@ __all__ = ["main"]
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+UNGUARDED: Final = 70  # EX_SOFTWARE: the guardian process was killed, so the program has saved and left
 INTERRUPTED: Final = 130
 
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
@@ -37,7 +40,10 @@ examples:
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p -                  the prompt from a pipe
   h2a-chat --demo                           try every key without a model
-  h2a-chat --base-url http://localhost:11434 --model NAME     a local server
+  h2a-chat --model ollama/NAME              a model on this machine
+  h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
+  h2a-chat --base-url http://localhost:11434 --model NAME     any other
+  h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -45,13 +51,15 @@ while it works:
 
 environment:
   ANTHROPIC_API_KEY    the key, for Anthropic or for ANTHROPIC_BASE_URL
-  H2A_API_KEY          the key for the server of --base-url
+  DEEPSEEK_API_KEY, OPENROUTER_API_KEY ...     the other providers' keys
+  H2A_API_KEY          the key for whichever server is chosen, also by --base-url
   ANTHROPIC_BASE_URL, H2A_MODEL     as --base-url and --model
   H2A_HOME             one folder for settings, sessions and logs
 
 settings: {config}
 
-exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted"""
+exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process was killed,
+  128 + n ended by signal n (130 interrupted)"""
 
 
 class UsageError(Exception):
@@ -108,8 +116,15 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
     provider.add_argument(
         "--demo", dest="provider", action="store_const", const="demo", help="a script that needs no key"
     )
-    provider.add_argument("--provider", choices=("anthropic", "demo"), help="where answers come from")
-    model.add_argument("--model", metavar="NAME", help="the model that answers")
+    provider.add_argument(
+        "--provider", metavar="NAME", help="where answers come from: anthropic, ollama, deepseek ..."
+    )
+    model.add_argument("--model", metavar="NAME", help="the model that answers, or PROVIDER/NAME")
+    model.add_argument(
+        "--thinking",
+        choices=("off", "low", "medium", "high", "max"),
+        help="how hard it thinks before it answers",
+    )
     model.add_argument("--base-url", metavar="URL", help="a server that speaks the Messages API")
 
     how = result.add_argument_group("behaviour")
@@ -135,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         if (code := _exit_code(error)) is None:
+            sys.excepthook = _redacted_traceback
             raise
         print(f"h2a-chat: {_message(error)}", file=sys.stderr)
         return code
@@ -160,19 +176,35 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def _message(error: Exception) -> str:
+    from h2a_agent.redact import redact
     from h2a_agent.safe_text import one_line
 
+    words = str(error)
     if isinstance(error, OSError) and error.strerror:
-        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1000)
-    return one_line(str(error), 1000)
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return one_line(redact(words), 1000)
+
+
+def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What is printed of a fault of ours, without keys."""
+    import traceback
+
+    from h2a_agent.redact import redact
+
+    print(redact("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.config import load
     from h2a_agent.paths import find_paths
+    from h2a_agent.tools.supervisor import guardian
 
-    paths = find_paths(os.environ)
-    args = parser(paths.config_file).parse_args(argv)
+    environ = {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
+    paths = find_paths(environ)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if len(words) > 1 and words[0] == "key" and words[1] in key_command.VERBS:
+        return key_command.key_command(words[1:], paths, environ)
+    args = parser(paths.config_file).parse_args(words)
     if args.version:
         from h2a_agent import __version__
 
@@ -180,8 +212,10 @@ def _main(argv: Sequence[str] | None) -> int:
         return OK
     if args.resume == "":
         return _list_sessions(paths)
-    flags = {key: getattr(args, key) for key in ("provider", "model", "base_url", "mode", "theme")}
-    settings = load(paths, flags, os.environ)
+    flags = {
+        key: getattr(args, key) for key in ("provider", "model", "base_url", "thinking", "mode", "theme")
+    }
+    settings = load(paths, flags, environ)
 
     if args.print_prompt is not None:
         return _print_answer(args, settings, paths)
@@ -202,26 +236,43 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             "what your terminal is, such as xterm-256color."
         )
     environment.prepare(os.environ)
+    # Whoever takes the terminal from us while we leave does not stop us by that.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     screen = _screen_settings(settings, paths)
 
     async def run() -> int:
-        from h2a_agent.assemble import make_provider, running_agent
+        from functools import partial
+
+        from h2a_agent.assemble import connect, make_provider, running_agent
+        from h2a_agent.model_choice import ModelChoice
+        from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
 
         session = _session(args, paths)
         async with running_agent(settings, paths, session, make_provider(settings)) as agent:
             notice = _FELL_BACK if settings.fell_back else ""
-            app = H2AApp(agent, screen, settings.theme, notice=notice)
+            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
+            offers = models.offers if settings.fell_back else None
+            app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
+            if (ours := guardian()) is not None:
+                session_file = os.fspath(session.path or "")
+                ours.remember(
+                    resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
+                )
+                ours.watch(partial(app.exit, None, UNGUARDED))
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 # The app leaves by its own door, so that the terminal is as it was.
                 asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
             await app.run_async(mouse=settings.mouse)
+            if app.return_code == UNGUARDED:
+                print(_UNGUARDED, file=sys.stderr)
             _say_where_it_is(agent)
             return app.return_code or OK
 
-    return asyncio.run(run())
+    with open_log(paths.logs_dir) as log:
+        return asyncio.run(run())
 
 
 def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
@@ -260,11 +311,12 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
 
     async def run() -> int:
         from h2a_agent.assemble import make_provider, open_session, running_agent
+        from h2a_agent.catalogue import DEMO
         from h2a_agent.config import Settings
         from h2a_agent.run_settings import RunSettings
         from h2a_tui.plain import play_demo
 
-        settings = Settings("demo", RunSettings("demo"))
+        settings = Settings(DEMO, RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
         async with running_agent(settings, paths, session, provider) as agent:
@@ -292,9 +344,10 @@ def _list_sessions(paths: Paths) -> int:
 
 # --------------------------------------------------------------------- helpers
 
+_UNGUARDED: Final = "h2a-chat has left because its guardian process was killed, and without it a crash could leave commands running."
 _FELL_BACK: Final = (
     "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
-    "ANTHROPIC_API_KEY or give --base-url."
+    "ANTHROPIC_API_KEY, run h2a-chat key set NAME, or give --model ollama/NAME or --base-url."
 )
 
 

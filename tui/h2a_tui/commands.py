@@ -9,10 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
+from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
+from h2a_tui.model_commands import model_command, thinking_command
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from h2a_tui.screens.page import PageScreen
 
 __all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
 
@@ -31,7 +42,21 @@ class Chat(Protocol):
         """Say something short."""
         ...
 
+    @property
+    def models(self) -> ModelChoice | None:
+        """The choice of models; None where there is none."""
+        ...
+
+    def work(self, job: Coroutine[None, None, None]) -> None:
+        """Let `job` go on in the background."""
+        ...
+
+    def show_page(self, title: str, content: Table | Text) -> PageScreen:
+        """Show something to read."""
+        ...
+
     def show_help(self) -> None: ...
+    def show_todos(self) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -85,6 +110,21 @@ def _resume(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _undo(chat: Chat, _argument: str) -> bool:
+    chat.client.undo()
+    return True
+
+
+def _redo(chat: Chat, _argument: str) -> bool:
+    chat.client.redo()
+    return True
+
+
+def _todo(chat: Chat, _argument: str) -> bool:
+    chat.show_todos()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -99,6 +139,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "", "Go on", _resume),
+    Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
+    Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command("undo", "", "Take back the agent's last edit of a file", _undo),
+    Command("redo", "", "Make that edit again", _redo),
+    Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

@@ -7,6 +7,8 @@ import time
 import traceback
 from pathlib import Path
 
+from h2a_agent.redact import redact
+
 __all__ = ["crash_message", "write_crash_report"]
 
 
@@ -14,7 +16,7 @@ def write_crash_report(error: BaseException, folder: Path) -> Path | None:
     """Write `error` with its traceback into a new file in `folder`; None when that is impossible too."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = folder / f"crash-{stamp}.log"
-    report = "".join(traceback.format_exception(error))
+    report = redact("".join(traceback.format_exception(error)))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text(

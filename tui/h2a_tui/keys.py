@@ -15,7 +15,8 @@ Nothing is held back without a clock: an ESC that turns out to be alone is repor
 escape delay has passed.
 
 `KeyDriver` reads the terminal with this parser. It also asks for modifyOtherKeys, which is the only
-extended mode tmux honours, and wakes up when a lone ESC is due instead of up to 100 ms later.
+extended mode tmux honours, wakes up when a lone ESC is due instead of up to 100 ms later, and tells the guardian
+whether the terminal is ours, so that it knows whether it has to be put back when we die.
 
 The private names used here are Textual's `XTermParser._sequence_to_key_events`, `_timeout_time` and
 `LinuxDriver._writer_thread`; a test fails when one of them moves.
@@ -36,6 +37,8 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
 from textual.message import Message
+
+from h2a_agent.tools.supervisor import guardian
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -168,11 +171,24 @@ def _named(key: events.Key) -> events.Key:
     return events.Key(key.key, None) if command and key.character is not None else key
 
 
+def _tell_guardian(*, taken: bool) -> None:
+    if (ours := guardian()) is not None:
+        ours.terminal_taken(taken)
+
+
+def _in_foreground(descriptor: int) -> bool:
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return True  # the terminal is gone, so nobody else has it
+
+
 class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
     def start_application_mode(self) -> None:
         """Take the terminal over."""
+        _tell_guardian(taken=True)
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._writer_thread is not None:
             # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
@@ -186,7 +202,10 @@ class KeyDriver(LinuxDriver):
             self.write("\x1b[>4;0m")
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
+        if not _in_foreground(self.fileno):
+            self.attrs_before = None  # whoever has the terminal now has set it up for themselves
         super().stop_application_mode()
+        _tell_guardian(taken=False)
 
     def run_input_thread(self) -> None:
         """Read keys until the driver stops."""

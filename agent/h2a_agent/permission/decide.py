@@ -5,6 +5,7 @@ Decided from five things only: the mode, what the tool can do (`Effect`), the pa
 cannot be judged is asked about: this fails closed.
 
                         plan      ask       edits     full
+    note something      allow     allow     allow     allow
     look, inside        allow     allow     allow     allow
     look, elsewhere     ask       ask       ask       allow
     edit, inside        deny      ask       allow     allow
@@ -137,6 +138,8 @@ class Permission:
         """Whether the call may run in `mode`. Of a command it may take some milliseconds: for a thread."""
         if mode not in Mode.__members__.values():
             return Judgement(Verdict.DENY, f"There is no permission mode {mode!r}.")
+        if tool.effect is Effect.NOTE:
+            return _ALLOWED
         if tool.effect is Effect.EXECUTE:
             return self._decide_command(mode, tool, params, ctx)
         subject: Subject = "read" if tool.effect is Effect.READ else "edit"
@@ -164,7 +167,7 @@ class Permission:
             return self._propose_for_line(getattr(params, "command", ""))
         subject: Subject = "read" if tool.effect is Effect.READ else "edit"
         for path in tool.paths(params, ctx):
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None or looks_secret(real) or looks_secret(path) or self._is_obeyed(real, ctx):
                 return ""
             if subject == "read" and (real.is_dir() or _is_wide(real.parent, ctx)):
@@ -179,7 +182,7 @@ class Permission:
             self._commands.add((tool.name, _arguments(params)))
             return
         for path in tool.paths(params, ctx):
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 continue
             if tool.effect is Effect.EDIT:
@@ -262,7 +265,7 @@ class Permission:
         """What deny and ask rules say of these paths; what the user granted since needs no question."""
         asked = _ALLOWED
         for path in paths:
-            real = _real(path)
+            real = _judged(path, ctx)
             forms = (Path(os.path.normpath(path)), *([] if real is None else [real]))
             searched = subject == "read" and real is not None and real.is_dir()
             said, rule = self.rules.on_path(subject, forms, ctx.workspace, searched)
@@ -274,7 +277,7 @@ class Permission:
 
     def _decide_read(self, paths: tuple[Path, ...], ctx: ToolContext) -> Judgement:
         for path in paths:
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 return Judgement(Verdict.ASK, f"looks at {path}, which cannot be resolved")
             secret = looks_secret(path) or looks_secret(real)
@@ -289,7 +292,7 @@ class Permission:
 
     def _decide_edit(self, mode: Mode | str, paths: tuple[Path, ...], ctx: ToolContext) -> Judgement:
         for path in paths:
-            real = _real(path)
+            real = _judged(path, ctx)
             if real is None:
                 return Judgement(Verdict.ASK, f"changes {path}, which cannot be resolved")
             secret = looks_secret(path) or looks_secret(real)
@@ -353,6 +356,11 @@ def _denied_by(rule: str) -> str:
 
 def _arguments(params: BaseModel) -> str:
     return params.model_dump_json(exclude=set(_NO_EFFECT))
+
+
+def _judged(path: Path, ctx: ToolContext) -> Path | None:
+    """`path` as the tool will open it, whatever its links become; None where that cannot be told for certain."""
+    return ctx.real(path) if _real(path) is not None else None
 
 
 def _real(path: Path) -> Path | None:

@@ -19,9 +19,9 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from h2a_agent.providers.base import (
@@ -62,7 +62,8 @@ class AnthropicProvider:
     machine or a private network needs none.
 
     A wrong configuration is not an error here: each stream then ends at once with a
-    `Failed(CONFIGURATION)` that says what to do. `first_byte_timeout_s` limits the wait for the answer to
+    `Failed(CONFIGURATION)` that says what to do. `key_header` is the header the key goes
+    in, `key_source` where it was found, for people. `first_byte_timeout_s` limits the wait for the answer to
     begin, `idle_timeout_s` a pause without content (pings are none); the defaults are 60 and 90
     seconds, and 10 minutes for a local server.
     """
@@ -74,13 +75,16 @@ class AnthropicProvider:
         api_key: str | None = None,
         base_url: str | None = None,
         name: str = "anthropic",
+        key_header: Literal["bearer", "x-api-key"] = "bearer",
+        key_source: str = "",
         first_byte_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
     ) -> None:
         self.name = name
         self.model = model
-        self._endpoint = _endpoint(api_key, base_url)
+        self._endpoint = _endpoint(api_key, base_url, key_header)
         local = isinstance(self._endpoint, _Endpoint) and self._endpoint.local
+        self._key_source = key_source
         self._first_byte_s = first_byte_timeout_s or (_LOCAL_S if local else _FIRST_BYTE_S)
         self._idle_s = idle_timeout_s or (_LOCAL_S if local else _IDLE_S)
         self._client: asyncio.Future[anthropic.AsyncAnthropic] | None = None
@@ -158,14 +162,12 @@ class AnthropicProvider:
 
     def _redacted(self, failed: Failed) -> Failed:
         assert isinstance(self._endpoint, _Endpoint)
-        return Failed(
-            failed.kind,
-            failed.message.replace(self._endpoint.key, "[API key]")
-            if self._endpoint.secret
-            else failed.message,
-            failed.status,
-            failed.retry_after_s,
-        )
+        if not self._endpoint.secret:
+            return failed
+        message = failed.message.replace(self._endpoint.key, "[API key]")
+        if failed.kind is FailureKind.AUTHENTICATION and self._key_source:
+            message += f" (the key is from {self._key_source})"
+        return replace(failed, message=message)
 
 
 # ---------------------------------------------------------------------- configuration
@@ -178,13 +180,16 @@ class _Endpoint:
     url: str
     key: str
     local: bool
+    key_header: Literal["bearer", "x-api-key"] = "bearer"
 
     @property
     def secret(self) -> bool:
         return self.key != _NO_KEY
 
 
-def _endpoint(api_key: str | None, base_url: str | None) -> _Endpoint | Failed:
+def _endpoint(
+    api_key: str | None, base_url: str | None, key_header: Literal["bearer", "x-api-key"] = "bearer"
+) -> _Endpoint | Failed:
     url = (base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API).strip()
     try:
         parts = urlsplit(url)
@@ -206,7 +211,7 @@ def _endpoint(api_key: str | None, base_url: str | None) -> _Endpoint | Failed:
         return _unusable(f"No API key for {host}. Set ANTHROPIC_API_KEY, or H2A_API_KEY for another server.")
     if not (key.isascii() and key.isprintable() and " " not in key):
         return _unusable("The API key contains characters no key has. Copy it again.")
-    return _Endpoint(url, key, local)
+    return _Endpoint(url, key, local, key_header)
 
 
 def _unusable(message: str) -> Failed:
@@ -255,8 +260,12 @@ def _new_client(endpoint: _Endpoint) -> anthropic.AsyncAnthropic:
     import anthropic
     import httpx2
 
+    headers: dict[str, Any] = {}
+    if endpoint.key_header == "x-api-key":
+        headers = {"x-api-key": endpoint.key, "Authorization": anthropic.Omit()}
     return anthropic.AsyncAnthropic(
         api_key=endpoint.key,  # given, so that the SDK looks for no credential of its own
+        default_headers=headers,
         base_url=endpoint.url,
         max_retries=0,
         open_telemetry=False,

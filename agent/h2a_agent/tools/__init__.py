@@ -18,8 +18,22 @@ def default_tools() -> tuple[Tool[Any], ...]:
     from h2a_agent.tools.edit import EditTool
     from h2a_agent.tools.find import FindTool
     from h2a_agent.tools.grep import GrepTool
+    from h2a_agent.tools.job_output import JobOutputTool
+    from h2a_agent.tools.job_stop import JobStopTool
     from h2a_agent.tools.ls import LsTool
     from h2a_agent.tools.read import ReadTool
+    from h2a_agent.tools.todo import TodoTool
     from h2a_agent.tools.write import WriteTool
 
-    return (ReadTool(), WriteTool(), EditTool(), BashTool(), GrepTool(), FindTool(), LsTool())
+    return (
+        ReadTool(),
+        WriteTool(),
+        EditTool(),
+        BashTool(),
+        JobOutputTool(),
+        JobStopTool(),
+        GrepTool(),
+        FindTool(),
+        LsTool(),
+        TodoTool(),
+    )

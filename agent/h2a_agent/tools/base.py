@@ -8,15 +8,18 @@ with `is_error`, never an exception.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from h2a_agent.content import ImageBlock
+from h2a_agent.tools.jobs import Jobs
+from h2a_agent.tools.undo import Undo
 
 __all__ = ["Effect", "Files", "Preview", "Tool", "ToolContext", "ToolOutcome", "WhenSteered"]
 
@@ -26,6 +29,7 @@ P_contra = TypeVar("P_contra", bound=BaseModel, contravariant=True)
 class Effect(Enum):
     """What a tool can do to the world; the permission modes are defined on it."""
 
+    NOTE = "note"  # nothing outside the conversation, neither looked at nor changed
     READ = "read"
     EDIT = "edit"
     EXECUTE = "execute"
@@ -72,23 +76,25 @@ class Files:
     One per session. `lock(path)` serialises changes of one real path; locks are handed out in the order
     they were asked for, so two edits of one response apply in the model's order. `seen` remembers the
     content hash the model last read, so that an edit of a file somebody else has changed can be refused.
+    `undo` keeps what the files held before.
     """
 
     def __init__(self) -> None:
         self._locks: dict[Path, asyncio.Lock] = {}
         self._seen: dict[Path, str] = {}
+        self.undo: Final = Undo()
 
     def lock(self, path: Path) -> asyncio.Lock:
         """The lock of `path`'s real file."""
-        return self._locks.setdefault(path.resolve(), asyncio.Lock())
+        return self._locks.setdefault(_real(path), asyncio.Lock())
 
     def remember(self, path: Path, digest: str) -> None:
         """The model has now seen (or written) this content of `path`."""
-        self._seen[path.resolve()] = digest
+        self._seen[_real(path)] = digest
 
     def last_seen(self, path: Path) -> str | None:
         """The digest last remembered for `path`, None when the model has not read it."""
-        return self._seen.get(path.resolve())
+        return self._seen.get(_real(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,8 @@ class ToolContext:
 
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
-    the model goes whole; it exists. `env` goes on top of the environment of a command.
+    the model goes whole; it exists. `jobs` are the commands in the background; `goes_on` answers, when a call is cancelled,
+    whether the user wants a running command to go on as one. `env` goes on top of the environment of a command.
     """
 
     workspace: Path
@@ -105,11 +112,24 @@ class ToolContext:
     call_id: str = "call"
     emit: Callable[[str], None] = field(default=lambda _text: None)
     files: Files = field(default_factory=Files)
-    env: Mapping[str, str] = field(default_factory=dict)
+    jobs: Jobs = field(default_factory=Jobs)
+    goes_on: Callable[[], bool] = field(default=lambda: False)
+    env: dict[str, str] = field(default_factory=dict)
+    _reals: dict[Path, Path] = field(default_factory=dict, init=False)
 
     def resolve(self, path: str) -> Path:
         """`path` as an absolute path: `~` expanded, relative paths taken from the workspace. Not resolved."""
         return self.workspace / Path(path).expanduser()
+
+    def real(self, path: Path) -> Path:
+        """Where `path` leads with every link followed, found out once per call.
+
+        Permission is decided on it and the tools open it without following any link, so a link that is
+        exchanged in between changes nothing.
+        """
+        if path not in self._reals:
+            self._reals[path] = _real(path)
+        return self._reals[path]
 
 
 class Tool(Protocol[P_contra]):
@@ -145,3 +165,7 @@ class Tool(Protocol[P_contra]):
                 something to tell returns it with `stopped` set, after it has cleaned up.
         """
         ...
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # unlike Path.resolve, it has an answer for a loop of links

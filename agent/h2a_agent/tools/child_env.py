@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["child_env"]
+from h2a_agent.redact import redact
+from h2a_guardian.vault import is_secret
 
-# Our keys and the user's never reach a command the model wrote.
-_SECRET_NAME: Final = re.compile(
-    r"ANTHROPIC_.*|.*(API_?KEY|TOKEN|SECRET|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|PASSWORD|PASSWD|PASSPHRASE)",
-    re.IGNORECASE,
-)
+__all__ = ["child_env"]
 
 _QUIET: Final[Mapping[str, str]] = {
     # No colours, no cursor games, no pager: the output is read by a model.
@@ -40,5 +36,14 @@ _QUIET: Final[Mapping[str, str]] = {
 
 def child_env(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment for a child process, with `extra` on top."""
-    kept = {name: value for name, value in os.environ.items() if not _SECRET_NAME.fullmatch(name)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _is_ours(name) and redact(value) == value  # a key may stand under any name
+    }
     return {**kept, **_QUIET, **extra}
+
+
+def _is_ours(name: str) -> bool:
+    """The user's keys, and where ours would go: nothing of that is for a command the model wrote."""
+    return name.startswith("ANTHROPIC_") or is_secret(name)

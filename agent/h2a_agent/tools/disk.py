@@ -1,4 +1,7 @@
-"""Files as the tools touch them: looked at before they are opened, written whole or not at all.
+"""Files as the tools look at them: known for what they are before they are opened, and never through a link.
+
+Every path here is a real one (`ToolContext.real`): permission was decided on it, so it is walked folder by folder
+without following a link. One that has become a link since leads nowhere.
 
 Everything here blocks and belongs in a thread. An expected failure is a `FileProblem`, whose words are for
 the model; a tool returns it as its outcome.
@@ -8,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,23 +20,31 @@ from pathlib import Path
 from typing import Final
 
 from h2a_agent.tools.base import ToolOutcome
+from h2a_agent.tools.near_names import near_names
 from h2a_agent.tools.truncate import size_text
 
 __all__ = [
+    "NO_LINK",
     "WHOLE_FILE_BYTES",
     "FileProblem",
     "Snapshot",
-    "check_seen",
     "content_hash",
     "display_path",
+    "folder_of",
+    "named",
+    "no_such",
     "opened",
-    "replace_file",
+    "opened_folder",
+    "problem",
     "snapshot",
+    "up_to",
     "what_is",
 ]
 
 WHOLE_FILE_BYTES: Final = 16 * 1024 * 1024  # larger files are read in parts only, and not edited
 
+NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | NO_LINK
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -65,9 +75,9 @@ class Snapshot:
     state: os.stat_result | None
 
     @property
-    def digest(self) -> str:
-        """The digest of the content."""
-        return content_hash(self.data).hexdigest()
+    def digest(self) -> str | None:
+        """The digest of the content, None where there is no file."""
+        return content_hash(self.data).hexdigest() if self.state is not None else None
 
 
 def content_hash(data: bytes = b"") -> hashlib.blake2b:
@@ -83,23 +93,34 @@ def display_path(path: Path, workspace: Path) -> str:
         return str(path)
 
 
-def what_is(path: Path) -> os.stat_result | None:
-    """The state of the file `path` leads to, None when there is none.
+def no_such(path: Path, advice: str = "", *, noun: str = "file") -> FileProblem:
+    """There is nothing at `path`; names that are nearly that one are told. Blocks."""
+    names = near_names(path)
+    hint = f" Did you mean {' or '.join(names)}?" if names else ""
+    return FileProblem(f"There is no {noun} {path}.{hint}{advice}", f"no such {noun}")
+
+
+# ------------------------------------------------------------------ looking
+
+
+def what_is(real: Path) -> os.stat_result | None:
+    """The state of what is at `real`, None when there is nothing.
 
     Raises:
         FileProblem: it cannot be looked at.
     """
     try:
-        return path.stat()
+        with folder_of(real) as folder:
+            return named(real.name, folder)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _problem(path, error) from None
+        raise problem(real, error) from None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[FileIO]:
-    """The regular file `path`, open for reading.
+def opened(real: Path) -> Iterator[FileIO]:
+    """The regular file `real`, open for reading.
 
     It is looked at first, since opening a named pipe can wait for ever and opening a device can do
     things; and once more when it is open, since it may have been exchanged meanwhile.
@@ -108,83 +129,99 @@ def opened(path: Path) -> Iterator[FileIO]:
         FileProblem: it is missing, unreadable or not a regular file; also for a failure while it is read.
     """
     try:
-        _check_regular(path, path.stat())
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with folder_of(real) as folder:
+            _check_regular(real, os.stat(real.name or ".", dir_fd=folder, follow_symlinks=False))
+            descriptor = os.open(real.name, os.O_RDONLY | os.O_NONBLOCK | NO_LINK, dir_fd=folder)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            _check_regular(path, os.fstat(descriptor))
+            _check_regular(real, os.fstat(descriptor))
             yield file
     except OSError as error:
-        raise _problem(path, error) from None
+        raise problem(real, error) from None
 
 
-def snapshot(path: Path) -> Snapshot:
-    """The whole of `path` as it is now; empty with no state where there is no file.
+@contextmanager
+def opened_folder(real: Path) -> Iterator[int]:
+    """The descriptor of the folder `real`, open for listing.
+
+    Raises:
+        FileProblem: it is missing, unreadable or not a folder; also for a failure while it is listed.
+    """
+    try:
+        with folder_of(real) as parent:
+            descriptor = os.open(real.name or ".", os.O_RDONLY | os.O_DIRECTORY | NO_LINK, dir_fd=parent)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise problem(real, error, "folder") from None
+
+
+def snapshot(real: Path) -> Snapshot:
+    """The whole of `real` as it is now; empty with no state where there is no file.
 
     Raises:
         FileProblem: as `opened`, and for a file too large to be changed as a whole.
     """
-    if what_is(path) is None:
+    if what_is(real) is None:
         return Snapshot(b"", None)
-    with opened(path) as file:
+    with opened(real) as file:
         state = os.fstat(file.fileno())
-        pieces = []
-        left = WHOLE_FILE_BYTES + 1
-        while left and (piece := file.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        if not left:
+        data = up_to(file, WHOLE_FILE_BYTES + 1)
+        if len(data) > WHOLE_FILE_BYTES:
             limit = size_text(WHOLE_FILE_BYTES)
             raise FileProblem(
-                f"{path} is larger than {limit}, too large to be changed as a whole. Use bash, for example sed.",
+                f"{real} is larger than {limit}, too large to be changed as a whole. Use bash, for example sed.",
                 f"larger than {limit}",
             )
-    return Snapshot(b"".join(pieces), state)
+    return Snapshot(data, state)
 
 
-def check_seen(path: Path, now: Snapshot, last_seen: str | None) -> None:
-    """Refuse a change of what somebody else has changed since the model last saw it.
-
-    Raises:
-        FileProblem: the content is another one than `last_seen`.
-    """
-    if last_seen is not None and now.digest != last_seen:
-        raise FileProblem(
-            f"{path} has changed since you last read it. Read it again, then make your change to what it holds now.",
-            "changed since last read",
-        )
+def up_to(file: FileIO, size: int) -> bytes:
+    """The next `size` bytes of `file`; fewer at its end, or where the kernel would make us wait (some of /proc)."""
+    pieces = []
+    while size > 0 and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
-def replace_file(path: Path, data: bytes, before: Snapshot) -> None:
-    """Make `data` the content of `path`: after a crash the file is the old one or the new one, never a mixture.
+# ------------------------------------------------------------------ private
 
-    Missing folders are made. A symbolic link stays one and its target changes. Mode, owner and extended attributes
-    are kept; a hard link is cut off from its siblings, which keep the old content.
 
-    Raises:
-        FileProblem: it cannot be written, or it changed after `before` was taken.
-    """
+@contextmanager
+def folder_of(real: Path, *, make: bool = False) -> Iterator[int]:
+    """The descriptor of the folder that `real` is in, reached without following a link."""
+    descriptor = os.open(real.anchor, _FOLDER)
     try:
-        target = Path(os.path.realpath(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if before.state is not None and not os.access(target, os.W_OK):
-            raise FileProblem(f"{path} is write-protected.", "write-protected")
-        fresh = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if before.state is not None:
-                    _keep_attributes(target, before.state, descriptor)
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            _check_unchanged(target, before.state)
-            fresh.replace(target)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
+        for part in real.parent.parts[1:]:
+            inner = _inner(part, descriptor, make=make)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _inner(name: str, folder: int, *, make: bool) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        if not make:
             raise
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise _problem(path, error) from None
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        pass  # somebody was quicker
+    return os.open(name, _FOLDER, dir_fd=folder)
+
+
+def named(name: str, folder: int) -> os.stat_result | None:
+    """The state of what has this name in the folder of this descriptor, None when nothing has."""
+    try:
+        return os.stat(name or ".", dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _check_regular(path: Path, state: os.stat_result) -> None:
@@ -194,49 +231,10 @@ def _check_regular(path: Path, state: os.stat_result) -> None:
             raise FileProblem(f"{path} is {kind}, not a file.{advice}", f"is {kind}")
 
 
-def _check_unchanged(target: Path, before: os.stat_result | None) -> None:
-    now = what_is(target)
-    if (now is None) != (before is None) or (
-        now is not None
-        and before is not None
-        and (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns)
-    ):
-        raise FileProblem(
-            f"{target} was changed by somebody else at this very moment; nothing was written. Read it again.",
-            "changed meanwhile",
-        )
-
-
-def _keep_attributes(target: Path, state: os.stat_result, descriptor: int) -> None:
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (state.st_uid, state.st_gid):
-        try:
-            os.fchown(descriptor, state.st_uid, state.st_gid)
-        except PermissionError:
-            pass  # only root may give files away; then it is ours from now on
-    os.fchmod(descriptor, stat.S_IMODE(state.st_mode))
-    if hasattr(os, "listxattr"):
-        try:
-            for name in os.listxattr(target):
-                os.setxattr(descriptor, name, os.getxattr(target, name))
-        except OSError:
-            pass  # the file system has none, or keeps them to itself
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        pass  # some file systems cannot; the new content is in place all the same
-
-
-def _problem(path: Path, error: OSError) -> FileProblem:
+def problem(path: Path, error: OSError, noun: str = "file") -> FileProblem:
+    """What the system says, in words for the model."""
     if isinstance(error, FileNotFoundError):
-        return FileProblem(f"There is no file {path}.", "no such file")
+        return no_such(path, noun=noun)
     if isinstance(error, PermissionError):
         return FileProblem(f"No permission for {path}.", "no permission")
     reason = error.strerror or str(error)

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import codecs
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
-from h2a_agent.tools.diff import Diff, unified
-from h2a_agent.tools.disk import (
-    FileProblem,
-    Snapshot,
-    check_seen,
-    content_hash,
-    display_path,
-    replace_file,
-    snapshot,
-    what_is,
-)
-from h2a_agent.tools.finish import in_thread
+from h2a_agent.tools.change import Change, Plan, change_file, changeable_encoding, encoded, planned
+from h2a_agent.tools.diff import unified
+from h2a_agent.tools.disk import FileProblem, Snapshot, display_path, no_such
+from h2a_agent.tools.encoding import visible
 from h2a_agent.tools.matching import EditError, apply, locate
-from h2a_agent.tools.params import PathText, Text, ToolParams, manual
+from h2a_agent.tools.params import Listed, PathText, Text, ToolParams, manual
 
 __all__ = ["Edit", "EditParams", "EditTool"]
-
-_BOM: Final = codecs.BOM_UTF8
 
 
 class Edit(ToolParams):
     """One replacement."""
+
+    also: ClassVar[Mapping[str, str]] = {
+        "old_string": "old_text",
+        "new_string": "new_text",
+        "old_str": "old_text",
+        "new_str": "new_text",
+    }
 
     old_text: Text = Field(
         description="The text to replace, exactly as it stands in the file and occurring only once. Add lines around it to make it unique."
@@ -43,36 +39,26 @@ class Edit(ToolParams):
 class EditParams(ToolParams):
     """Which replacements to make in which file."""
 
+    example: ClassVar[Mapping[str, Any]] = {
+        "path": "src/app.py",
+        "edits": [{"old_text": "retries = 3", "new_text": "retries = 5"}],
+    }
+
     path: PathText = Field(description="The file, relative to the working directory or absolute.")
-    edits: list[Edit] = Field(
+    edits: Listed[Edit] = Field(
         min_length=1,
         description="The replacements. Each is matched against the file as it is now, not after the others; they may not overlap.",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _as_models_send_it(cls, data: Any) -> Any:
-        """Accept what models send now and then: the list as a JSON string, one edit alone, or its texts on top."""
-        if not isinstance(data, dict):
+    def _one_edit_on_top(cls, data: Any) -> Any:
+        """Accept the texts of one edit beside the path."""
+        if not isinstance(data, dict) or "edits" in data:
             return data
-        data = dict(data)
-        if "edits" not in data and "old_text" in data:
-            data["edits"] = [{key: data.pop(key) for key in ("old_text", "new_text") if key in data}]
-        edits = data.get("edits")
-        if isinstance(edits, str):
-            try:
-                edits = json.loads(edits)
-            except ValueError:
-                return data
-        data["edits"] = [edits] if isinstance(edits, dict) else edits
-        return data
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    before: Snapshot
-    data: bytes
-    diff: Diff
+        texts = {name: value for name, value in data.items() if Edit.names(name)}
+        rest = {name: value for name, value in data.items() if name not in texts}
+        return {**rest, "edits": [texts]} if texts else data
 
 
 class EditTool:
@@ -98,7 +84,7 @@ class EditTool:
         """The diff the edits make, or why they cannot be made."""
         path = ctx.resolve(params.path)
         try:
-            change = await in_thread(_plan, path, params.edits, display_path(path, ctx.workspace), None)
+            change = await planned(path, ctx, _plan(path, params.edits, ctx))
         except FileProblem as problem:
             return Preview(problem.text)
         return Preview(change.diff.text, "diff")
@@ -106,31 +92,25 @@ class EditTool:
     async def run(self, params: EditParams, ctx: ToolContext) -> ToolOutcome:
         """Make all the replacements, or say why none was made."""
         path = ctx.resolve(params.path)
-        name = display_path(path, ctx.workspace)
+        plan = _plan(path, params.edits, ctx)
         try:
-            await in_thread(what_is, path)  # a loop of links has no real path to lock
-            async with ctx.files.lock(path):
-                change = await in_thread(_edit, path, params.edits, name, ctx.files.last_seen(path))
-                ctx.files.remember(path, content_hash(change.data).hexdigest())
+            change = await change_file(path, ctx, plan, unread_allowed=True)
         except FileProblem as problem:
             return problem.outcome()
         brief = change.diff.brief
+        name = display_path(path, ctx.workspace)
         return ToolOutcome(f"Edited {name} ({brief} lines).", brief, diff=change.diff.shown)
 
 
-def _edit(path: Path, edits: list[Edit], name: str, last_seen: str | None) -> _Change:
-    change = _plan(path, edits, name, last_seen)
-    replace_file(path, change.data, change.before)
-    return change
+def _plan(path: Path, edits: list[Edit], ctx: ToolContext) -> Plan:
+    return partial(_change, path=path, edits=edits, name=display_path(path, ctx.workspace))
 
 
-def _plan(path: Path, edits: list[Edit], name: str, last_seen: str | None) -> _Change:
-    before = snapshot(path)
+def _change(before: Snapshot, path: Path, edits: list[Edit], name: str) -> Change:
     if before.state is None:
-        raise FileProblem(f"There is no file {path}. To make a new file, use write.", "no such file")
-    check_seen(path, before, last_seen)
-    bom = _BOM if before.data.startswith(_BOM) else b""
-    old = _decode(path, before.data[len(bom) :])
+        raise no_such(path, " To make a new file, use write.")
+    encoding = changeable_encoding(path, before.data)
+    old = encoding.decode(before.data)
     try:
         new = apply(old, locate(old, [(edit.old_text, edit.new_text) for edit in edits]))
     except EditError as error:
@@ -140,19 +120,4 @@ def _plan(path: Path, edits: list[Edit], name: str, last_seen: str | None) -> _C
         raise FileProblem(
             f"{path} was not changed: the result is what it already holds.", "nothing to change"
         )
-    return _Change(before, bom + new.encode(), unified(old, new, name))
-
-
-def _decode(path: Path, data: bytes) -> str:
-    if b"\0" in data or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise FileProblem(
-            f"{path} is a binary file or UTF-16, which edit does not change. Use bash.", "not UTF-8 text"
-        )
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FileProblem(
-            f"{path} is not UTF-8 (line {line}), which edit does not change, since bytes would be lost. Use bash, for example sed.",
-            "not UTF-8 text",
-        ) from None
+    return Change(before, encoded(path, new, encoding), unified(visible(old), visible(new), name))

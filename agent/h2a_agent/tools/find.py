@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import stat
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from h2a_agent.safe_text import safe_text
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
-from h2a_agent.tools.disk import FileProblem, display_path, what_is
-from h2a_agent.tools.finish import in_thread
-from h2a_agent.tools.params import PathText, Text, ToolParams, manual
-from h2a_agent.tools.ripgrep import records
-from h2a_agent.tools.truncate import count_text, head
+from h2a_agent.tools.disk import FileProblem
+from h2a_agent.tools.grep_results import FileResults
+from h2a_agent.tools.params import Listed, PathText, Text, ToolParams, manual
+from h2a_agent.tools.ripgrep import SEARCH_S, records
+from h2a_agent.tools.search import place_of
+from h2a_agent.tools.truncate import count_text
 
 __all__ = ["FindParams", "FindTool"]
 
@@ -25,29 +24,22 @@ MAX_FILES: Final = 1000
 class FindParams(ToolParams):
     """What to look for where."""
 
-    pattern: Text = Field(
+    also: ClassVar[Mapping[str, str]] = {
+        "glob": "pattern",
+        "glob_pattern": "pattern",
+        "name": "pattern",
+        "patterns": "pattern",
+        "head_limit": "limit",
+    }
+    example: ClassVar[Mapping[str, Any]] = {"pattern": "test_*.py", "path": "tests"}
+
+    pattern: Listed[Text] = Field(
         min_length=1,
-        description="A glob for the file's name, such as `*.py`, or for its path, such as `src/**/test_*.ts`.",
+        description="A glob, or several, for the file's name, such as `*.py`, or for its path, such as `src/**/test_*.ts`.",
     )
     path: PathText = Field(default=".", description="The folder to search; by default the working directory.")
     limit: int = Field(default=MAX_FILES, ge=1, description=f"How many files, at most {MAX_FILES}.")
-
-
-@dataclass(slots=True)
-class _Results:
-    prefix: str
-    limit: int
-    lines: list[str] = field(default_factory=list)
-
-    def take(self, record: bytes) -> bool:
-        """Add a path; False when there are enough. After the last NUL there is nothing."""
-        if not record:
-            return True
-        if len(self.lines) == self.limit:
-            return False
-        name = record.removeprefix(b"./").decode("utf-8", "replace")
-        self.lines.append(safe_text(self.prefix + name).replace("\n", "␊"))
-        return True
+    offset: int = Field(default=0, ge=0, description="How many files to skip first, to go on.")
 
 
 class FindTool:
@@ -62,38 +54,40 @@ class FindTool:
         self.description = manual("find")
 
     def title(self, params: FindParams) -> str:
-        """The pattern, and where."""
-        return params.pattern if params.path == "." else f"{params.pattern} in {params.path}"
+        """The patterns, and where."""
+        patterns = ", ".join(params.pattern)
+        return patterns if params.path == "." else f"{patterns} in {params.path}"
 
     def paths(self, params: FindParams, ctx: ToolContext) -> tuple[Path, ...]:
         """The folder."""
         return (ctx.resolve(params.path),)
 
     async def preview(self, params: FindParams, ctx: ToolContext) -> Preview:
-        """The pattern and the absolute path."""
-        return Preview(f"{params.pattern}\nin {ctx.resolve(params.path)}")
+        """The patterns and the absolute path."""
+        return Preview(f"{', '.join(params.pattern)}\nin {ctx.resolve(params.path)}")
 
     async def run(self, params: FindParams, ctx: ToolContext) -> ToolOutcome:
         """Search."""
-        path = ctx.resolve(params.path)
         try:
-            state = await in_thread(what_is, path)
-            if state is None or not stat.S_ISDIR(state.st_mode):
-                raise FileProblem(f"There is no folder {path}.", "no such folder")
-            prefix = (
-                "" if path == ctx.workspace else f"{display_path(path, ctx.workspace)}/".removeprefix("./")
-            )
-            results = _Results(prefix, min(params.limit, MAX_FILES))
-            arguments = ["--files", "--null", f"--glob={params.pattern}", "--glob=!.git", "--", "."]
-            ended = await records(arguments, path, b"\0", results.take, ctx.workspace)
+            place = await place_of(ctx.resolve(params.path), ctx, "folder")
+            if not place.is_folder:
+                raise FileProblem(f"{params.path} is a file, not a folder. Use read.", "is a file")
+            results = FileResults(place.prefix, min(params.limit, MAX_FILES), params.offset)
+            globs = [f"--glob={pattern}" for pattern in params.pattern]
+            arguments = ["--files", "--null", *globs, "--glob=!.git", "--", place.target]
+            ended = await records(arguments, place.folder, b"\0", results.take, ctx.workspace)
         except FileProblem as problem:
             return problem.outcome()
-        if ended.complaint and not results.lines:
+        if ended.complaint and not results.found:
             return ToolOutcome(f"The search failed.\n\n{ended.complaint}", "search failed", is_error=True)
-        if not results.lines:
-            return ToolOutcome("No files match.", "no files match")
-        cut = head(results.lines, MAX_FILES)
-        if not ended.stopped and cut.complete:
-            return ToolOutcome(cut.text, count_text(cut.lines, "file"))
-        notice = f"[There are more: the first {cut.lines} are shown. Narrow the pattern or the path.]"
-        return ToolOutcome(f"{cut.text}\n\n{notice}", f"{cut.lines}+ files")
+        text = "\n".join(results.lines) or "No files match."
+        if ended.late:
+            notice = f"[Stopped after {SEARCH_S:.0f} s; not everything was searched. Narrow the path.]"
+            return ToolOutcome(f"{text}\n\n{notice}", "stopped, took too long")
+        if not results.found:
+            return ToolOutcome(text, "no files match")
+        if not ended.stopped:
+            return ToolOutcome(text, count_text(results.found, "file"))
+        go_on = f"Narrow the pattern or the path, or go on with offset={params.offset + results.found}."
+        notice = f"[There are more: {results.found} files are shown. {go_on}]"
+        return ToolOutcome(f"{text}\n\n{notice}", f"{results.found}+ files")

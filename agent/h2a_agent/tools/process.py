@@ -2,11 +2,9 @@
 
 asyncio's own subprocess streams are not used: with them a flood grows memory without a bound, and a
 `wait` after a kill can hang for ever while data is left in the pipe. Here the pipe is ours and is read only
-when somebody asks, so a flood is held back by the pipe itself; the end is told by a pidfd (a waiting
-thread where there is none).
+when somebody asks, so a flood is held back by the pipe itself; the process is a keeper's (`keeper.py`).
 
-    child = Child.start(...)
-    async with child:
+    async with await Child.start(...) as child:
         while chunk := await child.read():
             ...
     child.exit_code
@@ -19,10 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,79 +24,59 @@ from typing import Final, Self
 
 from h2a_agent.tools.child_env import child_env
 from h2a_agent.tools.finish import finish
-from h2a_agent.tools.process_tree import MARK, ProcessTree, new_mark
+from h2a_agent.tools.keeper import Keeper
 
 __all__ = ["Child"]
 
 _CHUNK: Final = 65536  # bytes; what a Linux pipe holds
 _QUIET_S: Final = 0.1  # no output for this long after the end: what still holds the pipe is in the background
 _AFTER_END_S: Final = 0.2  # at the latest then, also when a background process never stops printing
-_KILL_S: Final = 2.0  # SIGKILL needs no more, unless the kernel itself is stuck
-_LOOK_AGAIN_S: Final = 0.005
 
 
 class Child:
     """One running process and its output, standard output and error together. Made by `start`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: int, tree: ProcessTree) -> None:
-        self._process = process
+    def __init__(self, keeper: Keeper, pipe: int) -> None:
+        self.keeper = keeper
+        self._detached = False
         self._pipe = pipe
-        self._tree = tree
         self._loop = asyncio.get_running_loop()
-        self._exited = asyncio.Event()
+        self._exited = keeper.exited
         self._wake: asyncio.Future[None] | None = None
-        self._ended_at = 0.0
+        self._ended_at = self._loop.time()
         self._quiet_since = 0.0
         self._read_after_end = 0
         self._at_end_of_file = False
-        self._pidfd = -1
-        self._watch()
+        self.pid = keeper.pid
+        keeper.on_exit = self._note_exit
 
     @classmethod
-    def start(cls, argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None) -> Child:
+    async def start(
+        cls, argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None
+    ) -> Child:
         """Start `argv` in `cwd`, in a session of its own, without a terminal and with nothing to read.
 
-        `env` goes on top of `child_env`. Call it from the event loop's thread.
+        `env` goes on top of `child_env`.
 
         Raises:
-            OSError: the program cannot be run, or `cwd` is no folder.
+            OSError: the program cannot be run, `cwd` is no folder, or nobody is there to start it.
         """
-        mark = new_mark()
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         try:
-            process = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=child_env({**(env or {}), MARK: mark}),
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                start_new_session=True,
-            )
+            words = [os.fspath(word) for word in argv]
+            keeper = await Keeper.start(words, os.fspath(cwd), child_env(env or {}), write_end)
         except BaseException:
             os.close(read_end)
             raise
         finally:
             os.close(write_end)
-        try:
-            return cls(process, read_end, ProcessTree(process.pid, mark))
-        except BaseException:  # out of file descriptors: without one to watch it by, it must not run
-            process.kill()
-            process.wait()
-            os.close(read_end)
-            raise
-
-    @property
-    def pid(self) -> int:
-        """Its process id, which is also its session's and its process group's."""
-        return self._process.pid
+        return cls(keeper, read_end)
 
     @property
     def exit_code(self) -> int | None:
         """As a shell gives it: 128 + n after signal n. None while it runs."""
-        code = self._process.returncode
-        return 128 - code if code is not None and code < 0 else code
+        return self.keeper.exit_code
 
     @property
     def left_pipe_open(self) -> bool:
@@ -140,7 +114,12 @@ class Child:
 
         Runs to its end even when cancelled meanwhile. Returns how many processes could not be ended.
         """
-        return await finish(self._end(grace_s))
+        return await finish(self.keeper.end(grace_s))
+
+    def detach(self) -> Keeper:
+        """Leave what runs in the background to the caller: it goes on until the keeper is closed."""
+        self._detached = True
+        return self.keeper
 
     def drain(self) -> bytes:
         """What is in the pipe right now, at most 128 KB: the last words when nobody waits for more."""
@@ -160,14 +139,15 @@ class Child:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing of it is left: what still runs in the foreground is ended, every descriptor closed."""
+        """Nothing of it is left, unless it was detached: what still runs is ended, every descriptor closed."""
         try:
-            if not self._exited.is_set():
+            if not self._detached:
                 await self.end(0)
         finally:
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
-            self._close_pidfd()
+            if not self._detached:
+                self.keeper.close()
 
     # ------------------------------------------------------------------ waiting
 
@@ -193,53 +173,6 @@ class Child:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    # ------------------------------------------------------------------ the end
-
-    def _watch(self) -> None:
-        if hasattr(os, "pidfd_open"):
-            self._pidfd = os.pidfd_open(self._process.pid)
-            self._loop.add_reader(self._pidfd, self._reap)
-        else:
-            threading.Thread(target=self._wait_in_thread, daemon=True, name=f"wait {self.pid}").start()
-
-    def _wait_in_thread(self) -> None:
-        self._process.wait()
-        try:
-            self._loop.call_soon_threadsafe(self._reap)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
-
-    def _reap(self) -> None:
-        if self._process.poll() is None:
-            return
-        self._close_pidfd()
+    def _note_exit(self) -> None:
         self._ended_at = self._loop.time()
-        self._exited.set()
         self._wake_up()
-
-    def _close_pidfd(self) -> None:
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    async def _end(self, grace_s: float) -> int:
-        living = 0
-        steps = (
-            ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_S))
-            if grace_s
-            else ((signal.SIGKILL, _KILL_S),)
-        )
-        for number, patience_s in steps:
-            deadline = time.monotonic() + patience_s
-            empty = 0
-            while True:
-                living = await asyncio.to_thread(self._tree.send, number)
-                empty = empty + 1 if not living and self._exited.is_set() else 0
-                # Looked at twice: a process may fork and end between being listed and being looked at.
-                if empty == 2:
-                    return 0
-                if time.monotonic() >= deadline:
-                    break
-                await asyncio.sleep(_LOOK_AGAIN_S)
-        return living

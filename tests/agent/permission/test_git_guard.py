@@ -75,7 +75,7 @@ async def look(repository: Path, line: str) -> Verdict:
     params = tool.params(command=line)
     judged = Permission().decide("plan", tool, params, ctx)
     if judged.verdict is Verdict.ALLOW:
-        await tool.run(params, ToolContext(repository, spill, env=judged.env))
+        await tool.run(params, ToolContext(repository, spill, env=dict(judged.env)))
     return judged.verdict
 
 

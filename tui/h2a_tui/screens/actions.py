@@ -14,16 +14,24 @@ from typing import TYPE_CHECKING, Final
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
-from h2a_agent.events import Kind, Phase, QueueItem
+from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
+from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.keymap import Action, Keymap
+from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
+from h2a_tui.screens.page import PageScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from rich.table import Table
+    from rich.text import Text
+
     from h2a_tui.screens.chat import ChatScreen
 
 __all__ = ["ChatActions"]
@@ -114,9 +122,35 @@ class ChatActions:
         """Say something short."""
         self._chat.notice(text)
 
+    @property
+    def models(self) -> ModelChoice | None:
+        """The choice of models."""
+        return self._chat.models
+
+    def work(self, job: Coroutine[None, None, None]) -> None:
+        """Let `job` go on in the background, until the app ends."""
+        self._chat.run_worker(job)
+
+    def show_page(self, title: str, content: Table | Text) -> PageScreen:
+        """Show something to read."""
+        page = PageScreen(title, content, self._keymap)
+        _ = self._chat.app.push_screen(page)  # it mounts by itself
+        return page
+
+    def suggest_models(self) -> None:
+        """There is no such model: offer names that are near."""
+        self.work(suggest_models(self))
+
     def show_help(self) -> None:
         """Show keys and commands."""
         _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+
+    def show_todos(self) -> None:
+        """Show the list of what is to be done, at the end of the conversation."""
+        if todos := self._chat.state.todos:
+            self._chat.transcript.apply(TodoChanged(todos))
+        else:
+            self.notice("There is no list of what is to be done")
 
     def quit(self) -> None:
         """Leave; the session stays on disk."""

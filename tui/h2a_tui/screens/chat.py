@@ -16,7 +16,9 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from h2a_agent.events import AnyEvent, InputRestored, QueueChanged, UserInput
+from h2a_agent.events import AnyEvent, Error, InputRestored, ModelChanged, QueueChanged, UserInput
+from h2a_agent.model_choice import ModelChoice
+from h2a_agent.providers.base import FailureKind
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.client import Client
@@ -76,10 +78,16 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     """
 
     def __init__(
-        self, client: Client, settings: ScreenSettings, transcript: Transcript, notice: str = ""
+        self,
+        client: Client,
+        settings: ScreenSettings,
+        transcript: Transcript,
+        notice: str = "",
+        models: ModelChoice | None = None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
+        self.models = models
         self.state = State()
         self.transcript = transcript
         self._settings = settings
@@ -89,7 +97,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
-        self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace))
+        thinking = models.thinking if models is not None else ""
+        self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace, thinking))
         self._said_below = ""
         self._actions = ChatActions(self, client, settings, self._keymap)
 
@@ -111,12 +120,16 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def show(self, state: State, happened: Sequence[AnyEvent]) -> None:
         """Draw `state`, and what happened since the last one."""
         before, self.state = self.state, state
-        if self.has_class("-empty") and any(not isinstance(event, QueueChanged) for event in happened):
+        if self.has_class("-empty") and any(
+            not isinstance(event, QueueChanged | ModelChanged) for event in happened
+        ):
             self.remove_class("-empty")
         self.transcript.apply_many(happened)
         for event in happened:
             if isinstance(event, InputRestored):
                 self.composer.restore(event)
+            elif isinstance(event, Error) and event.kind == FailureKind.NOT_FOUND:
+                self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
             self.queue_panel.show(state.queue, state.queue_paused)
         self.status_line.show(state)

@@ -6,14 +6,10 @@ from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from h2a_tui.commands import COMMANDS
-from h2a_tui.keymap import Action, Context, Keymap, key_label
+from h2a_tui.keymap import Context, Keymap, key_label
+from h2a_tui.screens.page import PageScreen
 
 __all__ = ["HelpScreen", "help_table"]
 
@@ -45,52 +41,8 @@ def _lines(keymap: Keymap) -> Iterator[tuple[str, str]]:
         yield f"/{command.name} {command.argument}".rstrip(), command.help
 
 
-class HelpScreen(ModalScreen[None], inherit_bindings=False):
+class HelpScreen(PageScreen):
     """Shows `help_table` over the chat until a key closes it."""
 
-    DEFAULT_CSS = """
-    HelpScreen {
-        align: center middle;
-        background: $h2a-background 60%;
-        & VerticalScroll {
-            width: 90%;
-            max-width: 100;
-            height: auto;
-            max-height: 90%;
-            border: round $h2a-accent;
-            border-title-color: $h2a-text;
-            border-subtitle-color: $h2a-muted;
-            padding: 0 1;
-            background: $h2a-surface;
-            scrollbar-size: 1 1;
-        }
-        & Static { height: auto; }
-    }
-    """
-
     def __init__(self, keymap: Keymap) -> None:
-        super().__init__()
-        self._keymap = keymap
-
-    def compose(self) -> ComposeResult:
-        """One scrollable box."""
-        with VerticalScroll(can_focus=False) as box:
-            box.border_title = "Keys"
-            box.border_subtitle = f"{self._keymap.label(Action.CLOSE_HELP)} closes · ↑ ↓ scroll"
-            yield Static(help_table(self._keymap))
-
-    def on_key(self, event: events.Key) -> None:
-        """Close, or scroll."""
-        event.stop()
-        box = self.query_one(VerticalScroll)
-        match self._keymap.action(event.key, Context.HELP, Context.GLOBAL):
-            case Action.CLOSE_HELP:
-                _ = self.dismiss()  # the screen goes by itself
-            case Action.SCROLL_HELP_UP:
-                box.scroll_relative(y=-1, animate=False, immediate=True)
-            case Action.SCROLL_HELP_DOWN:
-                box.scroll_relative(y=1, animate=False, immediate=True)
-            case Action.PAGE_UP:
-                box.scroll_page_up(animate=False)
-            case Action.PAGE_DOWN:
-                box.scroll_page_down(animate=False)
+        super().__init__("Keys", help_table(keymap), keymap)

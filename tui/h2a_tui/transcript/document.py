@@ -19,13 +19,17 @@ from h2a_agent.events import (
     Decision,
     Done,
     Error,
+    FileRestored,
     InputRestored,
     Interrupt,
+    JobsChanged,
+    ModelChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
     Status,
     Thinking,
+    TodoChanged,
     TokenStream,
     ToolCall,
     ToolOutput,
@@ -35,6 +39,7 @@ from h2a_agent.events import (
 )
 from h2a_tui.format import duration, tokens
 from h2a_tui.transcript.answer import Prose
+from h2a_tui.transcript.checklist import Checklist
 from h2a_tui.transcript.items import Foldable, Item, Notice, Thought, Tone, UserMessage
 from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
 from h2a_tui.transcript.tool_item import Stage, ToolItem
@@ -133,12 +138,16 @@ class Document:
                 self._compaction = self._append(Notice("⋯", text))
             case CompactionEnded():
                 self._compaction_ended(event)
+            case TodoChanged():
+                self._append(Checklist(event.items))
+            case FileRestored():
+                self._restored(event)
             case Error():
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status():
-                pass  # the queue panel and the status line show them
+            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
+                pass  # the queue panel, the status line and /jobs show them
             case _:
                 assert_never(event)
 
@@ -293,6 +302,13 @@ class Document:
             return
         tool.finish(event.outcome, event.text, event.brief, event.diff, event.elapsed_s)
         self.dirty.add(index)
+
+    def _restored(self, event: FileRestored) -> None:
+        glyph, verb = ("↷", "redid") if event.redo else ("↶", "undid")
+        if event.problem:
+            self._append(Notice(glyph, event.problem, Tone.WARNING))
+        else:
+            self._append(Notice(glyph, f"{verb} the edit of {event.path} · {event.brief}"))
 
     def _ask(self, event: ApprovalRequested) -> None:
         index = self._tools.get(event.call_id)

@@ -44,11 +44,12 @@ _QUIET: Final = frozenset({Phase.IDLE, Phase.SETTLING, Phase.PAUSED})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the line says that no event does."""
+    """What the line says that no event has changed."""
 
     model: str
     mode: str
     workspace: Path
+    thinking: str = ""
 
 
 def state_line(state: State, now: float) -> str:
@@ -73,13 +74,16 @@ def facts_line(state: State, facts: Facts, width: int) -> str:
     """What is worth knowing, the least important left out until it fits into `width` cells."""
     usage = state.usage
     waiting = len(state.queue)
+    chosen = state.chosen
+    model, thinking = (chosen.model, chosen.thinking) if chosen else (facts.model, facts.thinking)
     # (importance, text) in the order shown; the least important goes first.
     segments: list[tuple[int, str]] = [
         (6, f"queue {waiting}" if waiting else ""),
         (7, facts.mode),
         (5, _context(state)),
         (3, "" if usage is None or usage.cost_usd is None else fmt.money(usage.cost_usd)),
-        (4, facts.model),
+        (4, model),
+        (2, f"thinking {thinking}" if thinking else ""),
         (1, fmt.folder(facts.workspace)),
     ]
     shown = [segment for segment in segments if segment[1]]

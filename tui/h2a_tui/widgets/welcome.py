@@ -57,5 +57,9 @@ class Welcome(Container):
         yield Static(head)
         yield Static(Text("\nWrite what to do and press Enter. While the agent works:\n"))
         yield Static(keys)
-        if self._notice:
-            yield Static(Text(self._notice), id="welcome-notice")
+        yield Static(Text(self._notice), id="welcome-notice")
+
+    def say(self, line: str) -> None:
+        """Add a line to the notice."""
+        self._notice = f"{self._notice}\n{line}" if self._notice else line
+        self.query_one("#welcome-notice", Static).update(Text(self._notice))

@@ -131,16 +131,18 @@ def think(_moment: Moment, _subject: str) -> list[Part]:
 def model(_moment: Moment, _subject: str) -> list[Part]:
     return [
         Say(
-            "Gladly. Any of these, then start again:\n\n"
+            "Gladly. A model that runs on this machine, at once: `/model ollama/NAME`; `/model` alone lists what "
+            "there is. For a server that wants a key, one of these, then start again:\n\n"
             + fence(
                 "export ANTHROPIC_API_KEY=...          # Anthropic's models\n"
                 "h2a-chat\n\n"
-                "h2a-chat --base-url http://localhost:11434 --model NAME   # Ollama and other servers\n"
-                "                                                          # that speak the Messages API",
+                "h2a-chat key set deepseek             # or openrouter, kimi, glm, minimax, qwen\n"
+                "h2a-chat --provider deepseek\n\n"
+                "h2a-chat --base-url URL --model NAME   # any other that speaks the Messages API",
                 "sh",
             )
-            + "\n\nTo keep it, put `model`, `base_url` and the like into `config.toml`; `h2a-chat --help` says "
-            "where that is. The key stays in the environment."
+            + "\n\nTo keep the choice, `/model NAME --save`, or write `provider` and `model` into `config.toml`; "
+            "`h2a-chat --help` says where that is."
         )
     ]
 
