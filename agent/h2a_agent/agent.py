@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -42,11 +42,12 @@ from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
+from h2a_agent.permission.rules import Rules
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.retry import RetryPolicy
-from h2a_agent.run import Approval, Run, Toolbox
+from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
@@ -77,6 +78,7 @@ class Agent:
     one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
     nobody vouches for it: then the mode is never above "ask". `system_prompt` is what the model is
     told first.
+    `rules` are the user's own; `save_rule` (called in a thread) keeps one they make at a question.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Agent:
         workspace: Path | None = None,
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
+        rules: Rules | None = None,
+        save_rule: Callable[[str], None] | None = None,
         retry: RetryPolicy | None = None,
         sandbox: SessionSandbox | None = None,
         trusted: bool = True,
@@ -118,7 +122,8 @@ class Agent:
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(own=tuple(own_folders)),
+            permission=Permission(own=tuple(own_folders), rules=rules),
+            save_rule=save_rule,
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
             sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
@@ -251,12 +256,32 @@ class Agent:
             self._run.resume()
         self._start()
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        """Answer an approval question; only the run itself can withdraw one.
+
+        Whatever allows needs the `digest` of the question that was shown; `changed` is its `editable` text as the
+        user has changed it. With `REJECT_AND_STEER` the `note` is delivered as a steering message. False when the
+        question is no longer open, or the answer is to something else.
+
+        Raises:
+            ValueError: the changed text does not fit the tool. The question stays open.
+        """
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done() or decision is Decision.WITHDRAWN:
+        steers = decision is Decision.REJECT_AND_STEER
+        if steers and not note.strip():
+            return self.answer(call_id, Decision.REJECT)
+        if question is None or not question.answer(decision, note, digest, changed):
             return False
-        question.set_result(Approval(decision, note))
+        if steers:
+            self.steer(note)
         return True
 
     def branch(self, entry_id: str) -> None:
