@@ -92,7 +92,7 @@ def test_without_a_terminal_the_demo_is_played_with_steer_follow_up_and_figures(
         "not a language model",
         "· ls",
         "# A little project",
-        "· bash: echo",
+        "? bash",
         "It ran, and had 3 lines to say.",
         "-- cut here by a steer --",
         "steer> short, please",
