@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from typing import Any, Final
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
 from h2a_agent.compactor import switch_summary
-from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.content import TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
 from h2a_agent.context.prompt import Part, SystemPrompt
 from h2a_agent.events import (
@@ -31,28 +31,31 @@ from h2a_agent.events import (
     JobsChanged,
     Kind,
     ModelChanged,
+    PathChanged,
     Phase,
     QueueChanged,
     Settled,
     Status,
 )
-from h2a_agent.history import AssistantEntry, CompactionEntry
+from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
 from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
+from h2a_agent.permission.rules import Rules
 from h2a_agent.providers.base import Provider, Request, ToolSpec
 from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
-from h2a_agent.run import Approval, Run, Toolbox
+from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.sandbox.settings import SandboxSettings
 from h2a_agent.sandbox.trial import SessionSandbox
-from h2a_agent.session import Session
+from h2a_agent.session import ReadOnlySession, Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
@@ -76,6 +79,7 @@ class Agent:
     one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
     nobody vouches for it: then the mode is never above "ask". `system_prompt` is what the model is
     told first.
+    `rules` are the user's own; `save_rule` (called in a thread) keeps one they make at a question.
     """
 
     def __init__(
@@ -88,6 +92,8 @@ class Agent:
         workspace: Path | None = None,
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
+        rules: Rules | None = None,
+        save_rule: Callable[[str], None] | None = None,
         retry: RetryPolicy | None = None,
         sandbox: SessionSandbox | None = None,
         trusted: bool = True,
@@ -109,12 +115,17 @@ class Agent:
         self._last = Settled("completed")
         self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._leaving_for: tuple[Node, int] | None = (
+            None  # where to branch once the run has ended, and a mark
+        )
         self.workspace: Final = workspace or session.workspace
         self._prompt = system_prompt or SystemPrompt(self.workspace)
+        self.sessions: Final = SessionVerbs(session)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(own=tuple(own_folders)),
+            permission=Permission(own=tuple(own_folders), rules=rules),
+            save_rule=save_rule,
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
             sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
@@ -122,7 +133,7 @@ class Agent:
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
-        for entry in session.history.entries:
+        for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
@@ -142,6 +153,7 @@ class Agent:
 
         Raises:
             ValueError: the message is empty.
+            ReadOnlySession: the session is only looked at.
         """
         return self._accept(Kind.PROMPT, content, item_id)
 
@@ -247,13 +259,54 @@ class Agent:
             self._run.resume()
         self._start()
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        """Answer an approval question; only the run itself can withdraw one.
+
+        Whatever allows needs the `digest` of the question that was shown; `changed` is its `editable` text as the
+        user has changed it. With `REJECT_AND_STEER` the `note` is delivered as a steering message. False when the
+        question is no longer open, or the answer is to something else.
+
+        Raises:
+            ValueError: the changed text does not fit the tool. The question stays open.
+        """
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done() or decision is Decision.WITHDRAWN:
+        steers = decision is Decision.REJECT_AND_STEER
+        if steers and not note.strip():
+            return self.answer(call_id, Decision.REJECT)
+        if question is None or not question.answer(decision, note, digest, changed):
             return False
-        question.set_result(Approval(decision, note))
+        if steers:
+            self.steer(note)
         return True
+
+    def branch(self, entry_id: str) -> None:
+        """Go back to an entry: what comes next hangs below it, and what is left stays in the session.
+
+        A message of the user's comes back into the editor to be said anew (`InputRestored`). A run is aborted
+        first, truthfully, on the branch it belongs to. What waits in the queue stays, held. `PathChanged` tells
+        the screens.
+
+        Raises:
+            SessionError: there is no such entry (the beginning of its id, or its label, will do), or the session
+                is only looked at.
+        """
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
+        target = self._session.find_node(entry_id), self._session.inbox.mark()
+        if self._run is None:
+            self._go_to(*target)
+            return
+        self._leaving_for = target
+        self._run.closing = True  # what waits stays in the session
+        self.abort()
 
     def undo(self) -> None:
         """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
@@ -332,8 +385,13 @@ class Agent:
 
     @property
     def session_path(self) -> Path | None:
-        """The session's file once something is in it; None when nothing is written."""
+        """The session's file once something is in it; None when nothing is written, or not all of it."""
         return self._session.path if self._session.saved else None
+
+    @property
+    def unsaved(self) -> int:
+        """How many records the disk had not taken when the agent was closed."""
+        return self._session.lost
 
     @property
     def session_notes(self) -> tuple[str, ...]:
@@ -411,6 +469,8 @@ class Agent:
     # ------------------------------------------------------------ private
 
     def _accept(self, kind: Kind, content: str | Sequence[UserBlock], item_id: str | None) -> str:
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
         item = self._session.inbox.put(kind, _blocks(content), item_id)
         if item is None:
             assert item_id is not None
@@ -506,6 +566,26 @@ class Agent:
         finally:
             self._run = self._task = None
             self._close_retired()
+            if self._leaving_for is not None:
+                target, self._leaving_for = self._leaving_for, None
+                self._go_to(*target)
+                self._start()
+
+    def _go_to(self, node: Node, mark: int) -> None:
+        session = self._session
+        session.branch(session.history.before(node))
+        if len(session.inbox):
+            session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
+            self._queue_changed()
+        self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
+        answers = [
+            e for e in session.history.entries if isinstance(e, AssistantEntry) and e.usage.context_tokens
+        ]
+        if answers:
+            self._bus.publish(self._spending.event(answers[-1].model, answers[-1].usage))
+        if isinstance(node.entry, UserEntry):
+            content = node.entry.content
+            self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
     def _provider_of_step(self) -> Provider:
         """Who answers the step that begins; nobody else is answering any more."""

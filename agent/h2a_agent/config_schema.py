@@ -86,6 +86,16 @@ class SandboxTable(BaseModel):
     writable: list[_Word] | None = None
 
 
+class PermissionsTable(BaseModel):
+    """The user's rules (`permission/rules.py`), which are read there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    allow: list[_Word] = []
+    ask: list[_Word] = []
+    deny: list[_Word] = []
+
+
 class ConfigFile(BaseModel):
     """The file's keys. Each may be left out; a key that is not here is an error, because it is a typo."""
 
@@ -110,6 +120,7 @@ class ConfigFile(BaseModel):
     mouse: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
+    permissions: PermissionsTable | None = None
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderTable] | None = None
 
     @model_validator(mode="after")

@@ -41,6 +41,7 @@ __all__ = [
     "Kind",
     "ModelChanged",
     "Outcome",
+    "PathChanged",
     "Phase",
     "QueueChanged",
     "QueueItem",
@@ -96,11 +97,18 @@ class Outcome(StrEnum):
 
 
 class Decision(StrEnum):
-    """A person's answer to an approval question."""
+    """A person's answer to an approval question.
+
+    `ALLOW_ALWAYS` also keeps the rule the question proposed. `ALLOW_CHANGED` runs what the person made of it.
+    `REJECT_AND_STEER` goes on with their reason as a steering message, which clears the other calls.
+    """
 
     ALLOW = "allow"
     ALLOW_SESSION = "allow for this session"
+    ALLOW_ALWAYS = "allow always"
+    ALLOW_CHANGED = "allow with changes"
     REJECT = "reject"
+    REJECT_AND_STEER = "reject and steer"
     WITHDRAWN = "withdrawn"
 
 
@@ -177,6 +185,17 @@ class InputRestored(Event):
     texts: tuple[str, ...]
     retracted: tuple[str, ...] = ()
     content: tuple[tuple[UserBlock, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PathChanged(Event):
+    """The user has gone back to an entry: the conversation now ends at `head` ("": before its first word).
+
+    `past` is all of it as events, in the place of everything that was shown before. No run is active.
+    """
+
+    head: str
+    past: tuple[AnyEvent, ...]
 
 
 # ----------------------------------------------------------------- the model
@@ -317,10 +336,12 @@ class FileRestored(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
-    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision)`.
+    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision, digest=digest)`.
 
     `detail` is everything that would run or change, whole: the command, or a diff when
-    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run.
+    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run. `digest` identifies exactly
+    this: an answer that allows must bring it. `rule` is the rule that "allow always" would keep, "" when there is
+    none; `editable` the command or the arguments as JSON, for "allow with changes", "" when they cannot be edited.
     """
 
     call_id: str
@@ -330,11 +351,17 @@ class ApprovalRequested(Event):
     detail_kind: Literal["command", "diff", "text"]
     reason: str
     cwd: str
+    digest: str = ""
+    rule: str = ""
+    editable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAnswered(Event):
-    """An approval question is closed: answered, or withdrawn because the user steered or aborted."""
+    """An approval question is closed: answered, or withdrawn because the user steered or aborted.
+
+    `note` is the person's reason, the rule that is kept, or the title of what runs instead.
+    """
 
     call_id: str
     decision: Decision
@@ -461,6 +488,7 @@ AnyEvent: TypeAlias = (
     UserInput
     | QueueChanged
     | InputRestored
+    | PathChanged
     | Thinking
     | TokenStream
     | ToolCall

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from h2a_agent.approval import Question
 from h2a_agent.bus import EventBus
 from h2a_agent.compaction import Room
-from h2a_agent.events import Decision, Interrupt, Phase, Status
+from h2a_agent.events import Interrupt, Phase, Status
 from h2a_agent.history import OmitEntry, UserEntry
 from h2a_agent.inbox import Boundary
 from h2a_agent.permission import Permission
@@ -31,7 +32,7 @@ from h2a_agent.spending import Spending
 from h2a_agent.tools.base import Files, Tool
 from h2a_agent.tools.jobs import Jobs
 
-__all__ = ["Approval", "Backoff", "Cause", "Ending", "Limit", "Refused", "Run", "Step", "Toolbox"]
+__all__ = ["Backoff", "Cause", "Ending", "Limit", "Refused", "Run", "Step", "Toolbox"]
 
 # How soon a wait for an hour of the day notices that the machine was asleep.
 _LOOK_AGAIN_S: Final = 15.0
@@ -41,16 +42,11 @@ Ending: TypeAlias = Literal["completed", "aborted", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """A person's answer to a question, with their words."""
-
-    decision: Decision
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The tools and what their calls share, for as long as the agent lives."""
+    """The tools and what their calls share, for as long as the agent lives.
+
+    `save_rule` keeps a rule the user has made for good; without it none is proposed.
+    """
 
     tools: Mapping[str, Tool[Any]]
     permission: Permission
@@ -60,7 +56,8 @@ class Toolbox:
     sandbox: SessionSandbox
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
-    questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)
+    save_rule: Callable[[str], None] | None = None
+    questions: dict[str, Question] = field(default_factory=dict)
     given_up: set[asyncio.Task[None]] = field(default_factory=set)  # calls that did not end when stopped
 
 

@@ -10,19 +10,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from h2a_agent.approval import ALLOWING, Approval, Question, as_text, digest_of
+from h2a_agent.config_error import ConfigError
 from h2a_agent.content import ToolUseBlock
-from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Outcome, Phase, ToolOutput
+from h2a_agent.events import ApprovalAnswered, Decision, Error, Outcome, Phase, ToolOutput
 from h2a_agent.history import ToolEntry
 from h2a_agent.permission import Verdict
+from h2a_agent.permission.rules import RuleError
 from h2a_agent.replay import tool_result
-from h2a_agent.run import Approval, Cause, Run
+from h2a_agent.run import Cause, Run
 from h2a_agent.safe_text import one_line, safe_text
-from h2a_agent.sandbox.sandbox import OFF, Sandbox, must_ask
+from h2a_agent.sandbox.sandbox import OFF, Sandbox
 from h2a_agent.todos import todo_changed
 from h2a_agent.tools.base import Effect, Tool, ToolContext, ToolOutcome, WhenSteered
 
@@ -62,6 +66,7 @@ class Call:
         self._cause: Cause | None = None
         self._started = 0.0
         self._closed = False
+        self._changed = ""  # what the user made of the call, for the model to know
         self._answer_is_recorded = False
         self._unrecorded: ToolEntry | None = None
 
@@ -75,10 +80,10 @@ class Call:
         toolbox, mode = self._run.toolbox, self._run.settings.mode
         try:
             params = tool.params.model_validate(dict(self.block.arguments))
-            verdict, _ = toolbox.permission.decide(mode, tool, params, self._context())
+            judged = toolbox.permission.decide(mode, tool, params, self._context())
         except Exception:  # noqa: BLE001  arguments that do not fit, or a tool's bug: told when its turn comes
             return False
-        return verdict is Verdict.ALLOW
+        return judged.verdict is Verdict.ALLOW
 
     # ---------------------------------------------------------------- its way
 
@@ -167,7 +172,7 @@ class Call:
             return self.entry(Outcome.NOT_STARTED, text, "not run")
         elapsed = self._elapsed()
         by = "the user's steering" if cause == "steer" else "the user"
-        text = f"Stopped after {elapsed:.1f} s by {by}."
+        text = f"{self._changed}Stopped after {elapsed:.1f} s by {by}."
         if self._tool is None or self._tool.effect is not Effect.READ:
             text += " Side effects are possible."
         if outcome is not None and outcome.text.strip():
@@ -201,10 +206,11 @@ class Call:
             return self.entry(Outcome.FAILED, _explain(error), "arguments do not fit")
         execute = tool.effect is Effect.EXECUTE
         ctx = self._context(await self._run.toolbox.sandbox.get() if execute else OFF)
-        if (refusal := await self._permit(tool, params, ctx)) is not None:
-            return refusal
+        permitted = await self._permit(tool, params, ctx)
+        if isinstance(permitted, ToolEntry):
+            return permitted
         async with limit:
-            return await self._execute(tool, params, ctx)
+            return await self._execute(tool, *permitted)
 
     def _context(self, sandbox: Sandbox = OFF) -> ToolContext:
         toolbox = self._run.toolbox
@@ -219,48 +225,88 @@ class Call:
             sandbox=sandbox,
         )
 
-    async def _permit(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext) -> ToolEntry | None:
-        """Ask if it must be asked; the refusal, or None when the call may run."""
+    async def _permit(
+        self, tool: Tool[Any], params: BaseModel, ctx: ToolContext
+    ) -> ToolEntry | tuple[BaseModel, ToolContext]:
+        """Ask if it must be asked; the refusal, or what is to run."""
         permission = self._run.toolbox.permission
-        mode = self._run.settings.mode
-        risk = must_ask(ctx.sandbox, getattr(params, "needs", "nothing"))
-        verdict, reason = permission.decide("ask" if risk and mode == "full" else mode, tool, params, ctx)
-        if risk and verdict is Verdict.ASK:
-            reason = f"{reason} {risk}"
-        if verdict is Verdict.ALLOW:
-            return None
-        if verdict is Verdict.DENY:
-            return self.entry(Outcome.REJECTED, reason, "not allowed in this mode")
-        answer = await self._ask(tool, params, ctx, reason)
-        if answer.decision not in (Decision.ALLOW, Decision.ALLOW_SESSION):
-            said = f" They said: {answer.note}" if answer.note else ""
-            return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
-        if answer.decision is Decision.ALLOW_SESSION:
-            permission.grant(tool, params, ctx)
-        return None
+        judged = await asyncio.to_thread(permission.decide, self._run.settings.mode, tool, params, ctx)
+        if judged.verdict is Verdict.ALLOW:
+            ctx.env.update(judged.env)
+            return params, ctx
+        if judged.verdict is Verdict.DENY:
+            return self._denied(judged.reason)
+        answer = await self._ask(tool, params, ctx, judged.reason)
+        match answer.decision:
+            case Decision.ALLOW:
+                pass
+            case Decision.ALLOW_SESSION:
+                permission.grant(tool, params, ctx)
+            case Decision.ALLOW_ALWAYS:
+                await self._keep_rule(answer.note)
+            case Decision.ALLOW_CHANGED if answer.changed is not None:
+                params = answer.changed
+                self._changed = (
+                    f"The user changed this call before allowing it. What ran is:\n{as_text(params)}\n\n"
+                )
+                judged = await asyncio.to_thread(
+                    permission.decide, self._run.settings.mode, tool, params, ctx
+                )
+                if judged.verdict is Verdict.DENY:
+                    return self._denied(judged.reason)
+            case Decision.REJECT_AND_STEER:
+                text = "Not run: the user refused this call. Their next message says why."
+                return self.entry(Outcome.REJECTED, text, "")
+            case _:
+                said = f" They said: {answer.note}" if answer.note else ""
+                return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
+        return params, ctx
+
+    def _denied(self, reason: str) -> ToolEntry:
+        brief = "not allowed in this mode" if self._run.settings.mode == "plan" else "denied by your rule"
+        return self.entry(Outcome.REJECTED, reason, brief)
 
     async def _ask(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext, reason: str) -> Approval:
-        preview = await tool.preview(params, ctx)
-        question: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
-        questions = self._run.toolbox.questions
-        questions[self.block.id] = question
-        self._state = _State.ASKING
-        self._run.bus.publish(
-            ApprovalRequested(
-                self.block.id,
-                tool.name,
-                one_line(tool.title(params), 200),
-                safe_text(preview.text),
-                preview.kind,
-                reason,
-                str(ctx.workspace),
+        """Ask until the answer is to what would still happen: a file may have changed under the question."""
+        box = self._run.toolbox
+        while True:
+            preview = await tool.preview(params, ctx)
+            rule = box.permission.propose(tool, params, ctx) if box.save_rule else ""
+            question = Question(self.block.id, tool, params, preview, ctx, reason, rule)
+            box.questions[self.block.id] = question
+            self._state = _State.ASKING
+            self._run.bus.publish(question.event)
+            self._run.enter(Phase.APPROVAL)
+            answer = await question.answered()
+            if answer.decision in ALLOWING and answer.changed is None:
+                now = await tool.preview(params, ctx)
+                if digest_of(self.block.id, tool, params, now, ctx) != question.digest:
+                    reason = "changed while you were asked; please look again"
+                    continue
+            note = answer.note
+            if answer.decision is Decision.ALLOW_ALWAYS:
+                note = question.rule
+            elif answer.changed is not None:
+                note = tool.title(answer.changed)
+            self._question_closed(answer.decision, note)
+            self._state = _State.WAITING
+            return replace(answer, note=note)
+
+    async def _keep_rule(self, rule: str) -> None:
+        """Let the rule hold from now on, and write it down; where that fails, it holds for this session."""
+        box = self._run.toolbox
+        try:
+            box.permission.allow_always(rule)
+            if box.save_rule is not None:
+                await asyncio.to_thread(box.save_rule, rule)
+        except (OSError, RuleError, ConfigError) as error:
+            self._run.bus.publish(
+                Error(
+                    "rule",
+                    f"The rule {one_line(rule)} was not saved: {one_line(str(error))}",
+                    "It holds for this session.",
+                )
             )
-        )
-        self._run.enter(Phase.APPROVAL)
-        answer = await question
-        self._question_closed(answer.decision, answer.note)
-        self._state = _State.WAITING
-        return answer
 
     def _question_closed(self, decision: Decision, note: str) -> None:
         questions = self._run.toolbox.questions
@@ -280,7 +326,7 @@ class Call:
         return ToolEntry(
             self.block.id,
             kind,
-            outcome.text,
+            self._changed + outcome.text,
             outcome.brief,
             self._elapsed(),
             self._run.now(),

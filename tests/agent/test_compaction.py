@@ -447,13 +447,13 @@ async def test_the_words_of_a_waiting_order_can_be_edited(desk: Desk) -> None:
 async def test_a_compaction_asked_for_while_a_question_is_open_waits_for_the_tool(desk: Desk) -> None:
     await desk.talk("first " * 400)
     desk.agent.configure(mode="ask")
-    desk.server.script(Answer(tool("bash", {"command": "echo hi"}, id="c1")), SUMMARY, Answer(text("ok")))
+    desk.server.script(Answer(tool("bash", {"command": "touch made"}, id="c1")), SUMMARY, Answer(text("ok")))
     desk.agent.prompt("go")
     asked = await desk.until(ApprovalRequested)
     desk.agent.compact()
     assert desk.agent.state.phase is Phase.APPROVAL
     assert len(desk.server.requests) == 2
-    assert desk.agent.answer(asked.call_id, Decision.ALLOW)
+    assert desk.agent.answer(asked.call_id, Decision.ALLOW, digest=asked.digest)
     await desk.settle()
     assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [True, False]
     last = desk.server.requests[-1]

@@ -280,6 +280,23 @@ def test_a_summary_is_asked_for_without_what_the_server_refused_also_since() -> 
         assert not any(isinstance(b, ToolUseBlock) for m in request.messages for b in m.content)
 
 
+def test_a_second_summary_is_asked_for_without_what_was_refused_before_the_first() -> None:
+    refused = OmitEntry((Omission.LEVEL,), "m", "no", 1.0)
+    history = [
+        user("a" * 90),
+        refused,
+        said(TextBlock("b")),
+        summed(0),
+        user("c" * 90),
+        said(TextBlock("d" * 90)),
+    ]
+    planned = plan(history, 10, 30)
+    assert planned is not None
+    request = summary_request(planned.head, Order(""), replace(BASE, thinking="high"), 0)
+    assert request.thinking is None
+    assert build_request(history, replace(BASE, thinking="high")).request.thinking is None
+
+
 def test_what_is_too_long_even_so_loses_its_oldest_part_and_says_so() -> None:
     head: list[Entry] = [
         summed(0),

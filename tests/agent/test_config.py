@@ -358,6 +358,22 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
         assert word in message
 
 
+def test_rules_of_the_file_arrive_and_a_bad_one_is_named(paths: Paths) -> None:
+    write(paths, '[permissions]\nallow = ["bash(npm test)"]\ndeny = ["edit(src/**)"]')
+    rules = load(paths, {}, {}).rules
+    assert rules is not None
+    assert ([r.text for r in rules.allow], [r.text for r in rules.deny]) == (
+        ["bash(npm test)"],
+        ["edit(src/**)"],
+    )
+    assert load(paths, {}, {}).run.mode == "ask"
+    assert refused(paths, '[permissions]\nallow = ["bash(ls)", "bash(python *)"]') == (
+        "permissions.allow: 'bash(python *)' python runs whatever it is given; write the whole command without *."
+    )
+    assert "permissions.allow.0 must be a valid string" in refused(paths, "[permissions]\nallow = [1]")
+    assert "permissions.alow" in refused(paths, "[permissions]\nalow = []")
+
+
 def test_a_file_that_is_not_text_is_refused(paths: Paths) -> None:
     paths.config_file.write_bytes(b"model = '\xff'")
     with pytest.raises(ConfigError, match=r"config\.toml: cannot be read: it is not UTF-8 text"):

@@ -273,8 +273,9 @@ async def test_a_tools_bug_anywhere_is_the_calls_result_and_not_the_runs_end(
         w = Watched(it, provider)
         it.prompt("go")
         if where == "run":
-            await w.until(ApprovalRequested)
-            it.answer("c1", Decision.ALLOW)
+            asked = await w.until(ApprovalRequested)
+            assert isinstance(asked, ApprovalRequested)
+            it.answer("c1", Decision.ALLOW, digest=asked.digest)
         settled = await w.until(Settled)
         assert isinstance(settled, Settled)
         assert settled.reason == "completed"

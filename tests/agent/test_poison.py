@@ -336,6 +336,20 @@ async def test_a_message_longer_than_the_window_goes_without_its_middle_where_no
     assert "yyy last" in sent
 
 
+async def test_a_summary_is_asked_for_without_what_the_same_message_has_just_been_refused_for(
+    server: MessagesServer, tmp_path: Path
+) -> None:
+    server.refusals += [invalid("This model does not support tools", sets("tools")), too_long(20_000)]
+    path, events = (
+        poisoned(tmp_path, POISONS["a conversation longer than the window"].history),
+        list[AnyEvent](),
+    )
+    async with agent_on(server, Session.open(path), events) as agent:
+        assert await ask(agent, "still there?") == "completed"
+    assert [event.ok for event in events if isinstance(event, CompactionEnded)] == [True]
+    assert sum(not request.refused for request in server.requests) == 2
+
+
 async def test_what_a_server_refuses_for_ever_ends_the_run_and_leaves_the_session_as_it_was(
     server: MessagesServer, tmp_path: Path
 ) -> None:

@@ -405,8 +405,10 @@ async def test_an_approved_call_runs_once_and_a_refused_one_never(world: World) 
     for _ in range(2):
         asked = await world.until(ApprovalRequested)
         decision = Decision.ALLOW if "allowed" in asked.detail else Decision.REJECT
-        assert world.agent.answer(asked.call_id, decision, "use another file")
-        assert not world.agent.answer(asked.call_id, decision), "one answer, one execution"
+        assert world.agent.answer(asked.call_id, decision, "use another file", digest=asked.digest)
+        assert not world.agent.answer(asked.call_id, decision, digest=asked.digest), (
+            "one answer, one execution"
+        )
     second = await world.server.request(2)
     await world.settle()
     assert (world.folder / "allowed").read_text() == "x\n"

@@ -29,6 +29,8 @@ from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -56,6 +58,7 @@ class ScriptedAgent:
         self.has_summary = False
         self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
+        self.sessions = SessionVerbs(Session.unsaved(workspace))
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -156,6 +159,9 @@ class ScriptedAgent:
     def abort(self) -> None:
         self._record("abort")
 
+    def branch(self, entry_id: str) -> None:
+        self._record("branch", entry_id)
+
     def pause(self) -> None:
         self._record("pause")
 
@@ -174,11 +180,21 @@ class ScriptedAgent:
         self._record("stop_job", number)
         return any(job.number == number and job.running for job in self._state.jobs)
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        was_open = any(a.call_id == call_id for a in self._state.approvals)
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        was_open = any(a.call_id == call_id and a.digest == digest for a in self._state.approvals)
+        if changed is not None and not changed.strip():
+            raise ValueError("command: it is empty")
         if was_open:
             self.say(ApprovalAnswered(call_id, decision, note))
-        self._record("answer", call_id, decision, note)
+        self._record("answer", call_id, decision, note, *([] if changed is None else [changed]))
         return was_open
 
     def subscribe(self) -> Subscription:
