@@ -573,6 +573,7 @@ async def test_overflow_compacts_exactly_once_and_repeats_the_request(desk: Desk
     told = said(desk.server.requests[-1])
     assert told[0].startswith(SUMMARY_MARKER)
     assert told[-1] == "go"
+    assert await desk.seen(Error) == [], "nothing is left out where a summary has made room"
 
 
 async def test_a_repeated_request_that_still_does_not_fit_goes_without_its_beginning_then_the_run_ends(
