@@ -15,17 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from h2a_agent.briefing import Briefing
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
 from h2a_agent.compactor import switch_summary
 from h2a_agent.content import TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
-from h2a_agent.context.prompt import Part, SystemPrompt
+from h2a_agent.context.prompt import SystemPrompt
 from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
-    FileRestored,
     InputRestored,
     JobItem,
     JobsChanged,
@@ -37,13 +37,15 @@ from h2a_agent.events import (
     Settled,
     Status,
 )
+from h2a_agent.file_undo import FileUndo
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
 from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.permission.rules import Rules
-from h2a_agent.providers.base import Provider, Request, ToolSpec
+from h2a_agent.providers.base import Provider, ToolSpec
+from h2a_agent.providers.current import CurrentProvider
 from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.request import RequestBuilder
@@ -99,9 +101,7 @@ class Agent:
         trusted: bool = True,
         system_prompt: SystemPrompt | None = None,
     ) -> None:
-        self._provider = provider
-        self._retired: list[Provider] = []  # no longer asked; perhaps still answering
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._provider = CurrentProvider(provider)
         self._session = session
         self._settings = settings
         self.trusted: Final = trusted
@@ -113,13 +113,11 @@ class Agent:
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = Settled("completed")
-        self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
         self._leaving_for: tuple[Node, int] | None = (
             None  # where to branch once the run has ended, and a mark
         )
         self.workspace: Final = workspace or session.workspace
-        self._prompt = system_prompt or SystemPrompt(self.workspace)
         self.sessions: Final = SessionVerbs(session)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
@@ -133,6 +131,10 @@ class Agent:
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
+        self._briefing = Briefing(
+            system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
+        )
+        self._file_undo = FileUndo(self._toolbox, self._bus)
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
@@ -229,13 +231,13 @@ class Agent:
 
     async def context(self) -> Breakdown:
         """What the next request consists of, in tokens, counted by the provider where it counts."""
-        entries, base = self._session.history.entries, self._base_request()
+        entries, base = self._session.history.entries, self._briefing.request()
         await self._requests.catch_up(entries, base)
         request = self._requests.build(entries, base).request
-        counted = await self._provider.count_tokens(request)
+        counted = await self._provider.now.count_tokens(request)
         window = model_info(request.model).context_window
         return await asyncio.to_thread(
-            context_breakdown, self._prompt_parts(), request.tools, entries, window, counted
+            context_breakdown, self._briefing.parts(), request.tools, entries, window, counted
         )
 
     # ------------------------------------------------------------ the run
@@ -313,11 +315,11 @@ class Agent:
 
         Again for the change before that. A file that has changed since is left alone. Works at any time.
         """
-        self._restore(redo=False)
+        self._file_undo.begin(redo=False)
 
     def redo(self) -> None:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
-        self._restore(redo=True)
+        self._file_undo.begin(redo=True)
 
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
@@ -370,13 +372,11 @@ class Agent:
 
         That one is closed when its last stream has ended: at once, or before the next step's begins.
         """
-        if provider is not self._provider:
-            self._retired.append(self._provider)
-            self._provider = provider
+        self._provider.use(provider)
         self._settings = replace(self._settings, model=model)
         self._say_model()
         if self._run is None:
-            self._close_retired()
+            self._provider.close_retired()
 
     @property
     def session_id(self) -> str:
@@ -416,7 +416,7 @@ class Agent:
     @property
     def provider_name(self) -> str:
         """Where answers come from."""
-        return self._provider.name
+        return self._provider.now.name
 
     # ------------------------------------------------------------ its life
 
@@ -427,7 +427,7 @@ class Agent:
         """
         if self.trusted:
             self._toolbox.sandbox.begin()
-        await asyncio.gather(self._provider.warm_up(), self._prompt.refresh())
+        await asyncio.gather(self._provider.now.warm_up(), self._briefing.refresh())
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
@@ -450,15 +450,12 @@ class Agent:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        if self._errands:
-            await asyncio.wait(self._errands)
-        await asyncio.to_thread(self._toolbox.files.undo.forget)
+        await self._file_undo.aclose()
         await self._toolbox.jobs.end()
         await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
-        self._close_retired()
-        await asyncio.gather(self._provider.aclose(), *self._farewells)
+        await self._provider.aclose()
 
     async def __aenter__(self) -> Agent:
         return self
@@ -497,37 +494,16 @@ class Agent:
     def _new_run(self) -> Run:
         return Run(
             self._session,
-            self._provider_of_step,
+            self._provider.of_step,
             self._toolbox,
             self._bus,
             settings=lambda: self.settings,
-            base_request=self._base_request,
-            refresh=self._refresh_prompt,
+            base_request=self._briefing.request,
+            refresh=self._briefing.refresh,
             spending=self._spending,
             retry=self._retry,
             requests=self._requests,
         )
-
-    def _base_request(self) -> Request:
-        """What a request says besides the conversation, by the settings as they are now."""
-        settings = self.settings
-        return Request(
-            model=settings.model,
-            system="\n\n".join(part.text for part in self._prompt_parts()),
-            messages=(),
-            tools=self._toolbox.specs,
-            max_tokens=settings.max_tokens,
-            thinking=settings.thinking,
-        )
-
-    def _prompt_parts(self) -> tuple[Part, ...]:
-        return self._prompt.parts(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
-
-    async def _refresh_prompt(self) -> None:
-        await self._prompt.refresh()
-        known = self._toolbox.sandbox.known
-        summary = known.summary.removeprefix("sandbox: ") if known else "unknown until a command runs"
-        self._prompt.tell_sandbox(summary)
 
     def _switch_summary(self, *, counts: bool) -> bool:
         switched = switch_summary(self._session, Run.now(), counts=counts)
@@ -565,7 +541,7 @@ class Agent:
             self._bus.publish(self._last)
         finally:
             self._run = self._task = None
-            self._close_retired()
+            self._provider.close_retired()
             if self._leaving_for is not None:
                 target, self._leaving_for = self._leaving_for, None
                 self._go_to(*target)
@@ -587,41 +563,9 @@ class Agent:
             content = node.entry.content
             self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
-    def _provider_of_step(self) -> Provider:
-        """Who answers the step that begins; nobody else is answering any more."""
-        self._close_retired()
-        return self._provider
-
-    def _close_retired(self) -> None:
-        while self._retired:
-            task = asyncio.get_running_loop().create_task(self._retired.pop().aclose())
-            self._farewells.add(task)
-            task.add_done_callback(self._farewells.discard)
-
     def _say_model(self) -> None:
         settings = self._settings
-        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
-
-    def _restore(self, *, redo: bool) -> None:
-        if self._closing:
-            return
-        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-    async def _restored(self, redo: bool) -> None:
-        from h2a_agent.tools.change import restore
-        from h2a_agent.tools.disk import FileProblem
-
-        toolbox = self._toolbox
-        try:
-            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
-        except FileProblem as problem:
-            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
-        else:
-            diff = done.diff
-            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
-            self._bus.publish(event)
+        self._bus.publish(ModelChanged(self._provider.now.name, settings.model, settings.thinking))
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
