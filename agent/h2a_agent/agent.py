@@ -8,7 +8,6 @@ or the journal.
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -39,19 +38,18 @@ from h2a_agent.events import (
 )
 from h2a_agent.file_undo import FileUndo
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
-from h2a_agent.inbox import Boundary, ItemState
-from h2a_agent.loop import run_until_settled
+from h2a_agent.inbox import ItemState
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.permission.rules import Rules
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.providers.current import CurrentProvider
-from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
 from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
+from h2a_agent.runner import Runner
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.sandbox.settings import SandboxSettings
@@ -67,9 +65,6 @@ from h2a_agent.trust import at_most_ask
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
-
-CLOSE_DEADLINE_S: Final = 5.0
-_log: Final = logging.getLogger("h2a_agent")
 
 
 class Agent:
@@ -110,10 +105,7 @@ class Agent:
         self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
         self._requests = RequestBuilder()
-        self._run: Run | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._last = Settled("completed")
-        self._closing = False
+        self._runner = Runner(session, self._bus, self._new_run, self._run_ended)
         self._leaving_for: tuple[Node, int] | None = (
             None  # where to branch once the run has ended, and a mark
         )
@@ -165,14 +157,14 @@ class Agent:
         When no run is active it is simply sent. Returns and raises as `prompt`.
         """
         known = item_id is not None and self._session.inbox.state_of(item_id) is not None
-        item = self._accept(Kind.STEER if self._under_way else Kind.PROMPT, content, item_id)
+        item = self._accept(Kind.STEER if self._runner.under_way else Kind.PROMPT, content, item_id)
         if not known:
-            self._interrupt_to_steer()
+            self._runner.steer()
         return item
 
     def nudge(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message at the next step, after the tools of the present one. Returns and raises as `prompt`."""
-        return self._accept(Kind.NUDGE if self._under_way else Kind.PROMPT, content, item_id)
+        return self._accept(Kind.NUDGE if self._runner.under_way else Kind.PROMPT, content, item_id)
 
     def follow_up(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message when the run would otherwise end. Returns and raises as `prompt`."""
@@ -187,8 +179,8 @@ class Agent:
         if item is None:
             return False
         self._bus.publish(InputRestored((safe_text(item.text),), (), (item.content,)))
-        if claimed and item.kind is Kind.COMPACT and self._run is not None:
-            self._run.end_compaction()
+        if claimed and item.kind is Kind.COMPACT and self._runner.run is not None:
+            self._runner.run.end_compaction()
         return True
 
     def edit(self, item_id: str, content: str | Sequence[UserBlock]) -> bool:
@@ -204,8 +196,8 @@ class Agent:
         if not self._session.inbox.convert(item_id, kind):
             return False
         if kind is Kind.STEER:
-            self._interrupt_to_steer()
-        self._start()
+            self._runner.steer()
+        self._runner.start()
         return True
 
     # ------------------------------------------------------------ making room
@@ -244,22 +236,19 @@ class Agent:
 
     def abort(self) -> None:
         """Stop the run: stream and tools end truthfully, waiting items follow the `on_abort` setting."""
-        if self._run is not None and self._run.ending == "completed":
-            self._run.interrupt("abort")
+        self._runner.abort()
 
     def pause(self) -> None:
         """Stop before the next step; the stream in flight finishes. Nothing happens when no run is active."""
-        if self._run is not None:
-            self._run.pause()
+        self._runner.pause()
 
     def resume(self) -> None:
         """Go on after a pause, and let held items of the queue be delivered again."""
         if self._session.inbox.paused:
             self._session.inbox.release()
             self._queue_changed()
-        if self._run is not None:
-            self._run.resume()
-        self._start()
+        self._runner.resume()
+        self._runner.start()
 
     def answer(
         self,
@@ -303,11 +292,11 @@ class Agent:
         if self._session.read_only:
             raise ReadOnlySession(self._session.id)
         target = self._session.find_node(entry_id), self._session.inbox.mark()
-        if self._run is None:
+        if (run := self._runner.run) is None:
             self._go_to(*target)
             return
         self._leaving_for = target
-        self._run.closing = True  # what waits stays in the session
+        run.closing = True  # what waits stays in the session
         self.abort()
 
     def undo(self) -> None:
@@ -354,7 +343,7 @@ class Agent:
     @property
     def busy(self) -> bool:
         """Is a run active, so that a steer interrupts instead of sending?"""
-        return self._run is not None and self._run.phase is not Phase.SETTLING
+        return self._runner.busy
 
     @property
     def settings(self) -> RunSettings:
@@ -375,7 +364,7 @@ class Agent:
         self._provider.use(provider)
         self._settings = replace(self._settings, model=model)
         self._say_model()
-        if self._run is None:
+        if self._runner.run is None:
             self._provider.close_retired()
 
     @property
@@ -431,25 +420,15 @@ class Agent:
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
-        return self._last
+        return await self._runner.settled()
 
     async def aclose(self) -> None:
         """End the run, put everything on disk, let go of session and provider. What waits stays in the session.
 
         The run ends as by an abort, so that every tool call gets its truthful result; if it does not end
-        within `CLOSE_DEADLINE_S`, it is cancelled.
+        within some seconds, it is cancelled.
         """
-        self._closing = True  # what is still said goes into the session, and no run begins
-        if self._run is not None:
-            self._run.closing = True
-            self.abort()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_DEADLINE_S)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._runner.aclose()
         await self._file_undo.aclose()
         await self._toolbox.jobs.end()
         await self._toolbox.sandbox.aclose()
@@ -472,24 +451,10 @@ class Agent:
         if item is None:
             assert item_id is not None
             return item_id
-        if self._run is not None and kind is not Kind.COMPACT:
-            self._run.resume()
-        self._start()
+        if kind is not Kind.COMPACT:
+            self._runner.resume()
+        self._runner.start()
         return item.id
-
-    @property
-    def _under_way(self) -> bool:
-        """Has the run begun its first step? Before that there is nothing to steer, and the prompt goes first."""
-        return self._run is not None and self._run.step is not None and self._run.phase is not Phase.SETTLING
-
-    def _interrupt_to_steer(self) -> None:
-        if self._run is not None and self._under_way:
-            self._run.interrupt("steer")
-
-    def _start(self) -> None:
-        if self._task is None and not self._closing and self._session.inbox.due(Boundary.RUN_END):
-            self._run = self._new_run()
-            self._task = asyncio.get_running_loop().create_task(self._work(self._run), name="h2a run")
 
     def _new_run(self) -> Run:
         return Run(
@@ -514,38 +479,12 @@ class Agent:
             self._bus.publish(replace(self._state.usage, context_tokens=switched.context_tokens))
         return True
 
-    async def _work(self, run: Run) -> None:
-        """Run until nothing is due any more: what came in while a run settled begins the next."""
-        try:
-            while True:
-                self._last = await run_until_settled(run)
-                if run.closing or not self._session.inbox.due(Boundary.RUN_END):
-                    return
-                self._run = run = self._new_run()
-        except Exception as error:  # noqa: BLE001  a bug of ours: the session stays usable, the person hears of it
-            _log.exception("the run failed")
-            inbox = self._session.inbox
-            inbox.give_back(item.id for item in inbox.waiting())
-            inbox.hold()
-            self._queue_changed()
-            self._bus.publish(
-                Error(
-                    "internal",
-                    one_line(redact(f"{error!r}"), 300),
-                    "The session is safe; send again to go on.",
-                    fatal=True,
-                )
-            )
-            self._bus.publish(Status(Phase.IDLE))
-            self._last = Settled("failed", run.steps)
-            self._bus.publish(self._last)
-        finally:
-            self._run = self._task = None
-            self._provider.close_retired()
-            if self._leaving_for is not None:
-                target, self._leaving_for = self._leaving_for, None
-                self._go_to(*target)
-                self._start()
+    def _run_ended(self) -> None:
+        self._provider.close_retired()
+        if self._leaving_for is not None:
+            target, self._leaving_for = self._leaving_for, None
+            self._go_to(*target)
+            self._runner.start()
 
     def _go_to(self, node: Node, mark: int) -> None:
         session = self._session
@@ -583,8 +522,8 @@ class Agent:
         self._bus.publish(QueueChanged(inbox.snapshot(), inbox.paused))
 
     def _saved_again(self) -> None:
-        if self._run is not None:
-            self._run.say("saved again")
+        if self._runner.run is not None:
+            self._runner.run.say("saved again")
         else:
             self._bus.publish(Status(Phase.IDLE, 0, "saved again"))
 
