@@ -59,19 +59,23 @@ TABLE: Final[Mapping[FailureKind, Rule]] = MappingProxyType(
         ),
         _K.USAGE_LIMIT: Rule(_R.ASK, 6, "Raise the limit, or send again when it begins anew."),
         _K.TOO_LARGE: Rule(
-            _R.MAKE_ROOM, 0, "The conversation is too large for the model; start a new session."
+            _R.MAKE_ROOM,
+            0,
+            "The conversation is too large for the model; /compact it, or start a new session.",
         ),
         _K.TOO_MANY_BYTES: Rule(_R.REPAIR, 0, "The conversation is too large to send; start a new session."),
         _K.INVALID_REQUEST: Rule(
             _R.REPAIR, 0, "The server refused the request; your message is in the session."
         ),
-        _K.AUTHENTICATION: Rule(_R.FATAL, 0, "Check the API key (ANTHROPIC_API_KEY), then send again."),
+        _K.AUTHENTICATION: Rule(
+            _R.FATAL, 0, "Check the API key (h2a-chat key list says where it comes from), then send again."
+        ),
         _K.PERMISSION: Rule(
             _R.FATAL,
             0,
             "The key may not be used for this; choose another model (--model) or check the account.",
         ),
-        _K.NOT_FOUND: Rule(_R.FATAL, 0, "Check the model's name (--model) and the address (--base-url)."),
+        _K.NOT_FOUND: Rule(_R.FATAL, 0, "/model lists what there is; or check the address (--base-url)."),
         _K.CONFIGURATION: Rule(_R.FATAL, 0, "Nothing was sent."),
     }
 )
