@@ -282,8 +282,9 @@ async def test_the_model_is_told_what_the_trial_showed_before_the_first_request(
     async with agent_with(NONE_HERE, tmp_path) as agent:
         agent.prompt("go")
         await agent.settled()
-        assert isinstance(agent._provider, ScriptedProvider)
-        [request] = agent._provider.requests
+        provider = agent._provider.now
+        assert isinstance(provider, ScriptedProvider)
+        [request] = provider.requests
     assert "Sandbox: none (bubblewrap is not installed)" in request.system
 
 

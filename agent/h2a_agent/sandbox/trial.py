@@ -90,7 +90,9 @@ def _candidates(base: Sandbox, workspace: Path, reasons: list[str]) -> Iterator[
 def _try(sandbox: Sandbox) -> tuple[frozenset[str], str]:
     """What `sandbox` held back, and what went wrong when nothing could be tried."""
     with _stage() as root, socket.create_server(("127.0.0.1", 0)) as server:
-        on_stage = replace(sandbox, own=(root / "secret",), shown=(), settings=SandboxSettings())
+        # Where we are installed below /tmp, the private /tmp would hide the very program that tries it.
+        ours = (Path(sys.prefix), Path(sys.base_prefix), _PROBES.parent)
+        on_stage = replace(sandbox, own=(root / "secret",), shown=ours, settings=SandboxSettings())
         probes = [sandbox.python, "-I", "-S", str(_PROBES), str(root), str(server.getsockname()[1])]
         argv = on_stage.wrap([*probes, str(os.getpid()), _started()], workspace=root / "work")
         try:
