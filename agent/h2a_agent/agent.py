@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.compaction import Order
+from h2a_agent.compactor import switch_summary
 from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.context.breakdown import Breakdown, context_breakdown
+from h2a_agent.context.prompt import Part, SystemPrompt
 from h2a_agent.events import (
     AnyEvent,
     Decision,
@@ -32,11 +36,11 @@ from h2a_agent.events import (
     Settled,
     Status,
 )
-from h2a_agent.history import AssistantEntry
-from h2a_agent.inbox import Boundary
+from h2a_agent.history import AssistantEntry, CompactionEntry
+from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
+from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
-from h2a_agent.prompt import system_prompt
 from h2a_agent.providers.base import Provider, ToolSpec
 from h2a_agent.redact import redact
 from h2a_agent.replay import events_of
@@ -44,12 +48,16 @@ from h2a_agent.retry import RetryPolicy
 from h2a_agent.run import Approval, Run, Toolbox
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.sandbox.settings import SandboxSettings
+from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
+from h2a_agent.trust import at_most_ask
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -63,7 +71,10 @@ class Agent:
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
-    (settings, sessions) are asked about even where files may be edited.
+    (settings, sessions) are asked about even where files may be edited. `sandbox` holds commands in; without
+    one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
+    nobody vouches for it: then the mode is never above "ask". `system_prompt` is what the model is
+    told first.
     """
 
     def __init__(
@@ -77,12 +88,16 @@ class Agent:
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
         retry: RetryPolicy | None = None,
+        sandbox: SessionSandbox | None = None,
+        trusted: bool = True,
+        system_prompt: SystemPrompt | None = None,
     ) -> None:
         self._provider = provider
         self._retired: list[Provider] = []  # no longer asked; perhaps still answering
         self._farewells: set[asyncio.Task[None]] = set()
         self._session = session
         self._settings = settings
+        self.trusted: Final = trusted
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
@@ -93,18 +108,20 @@ class Agent:
         self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
         self.workspace: Final = workspace or session.workspace
+        self._prompt = system_prompt or SystemPrompt(self.workspace)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
             permission=Permission(own=tuple(own_folders)),
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
+            sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
             specs=tuple(
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
         for entry in session.history.entries:
-            if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
+            if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
         self._toolbox.jobs.changed = self._jobs_changed
@@ -149,10 +166,13 @@ class Agent:
 
     def withdraw(self, item_id: str) -> bool:
         """Take a waiting item out; its text comes back as `InputRestored`. False when it was delivered already."""
+        claimed = self._session.inbox.state_of(item_id) is ItemState.CLAIMED
         item = self._session.inbox.withdraw(item_id)
         if item is None:
             return False
         self._bus.publish(InputRestored((safe_text(item.text),), (), (item.content,)))
+        if claimed and item.kind is Kind.COMPACT and self._run is not None:
+            self._run.end_compaction()
         return True
 
     def edit(self, item_id: str, content: str | Sequence[UserBlock]) -> bool:
@@ -171,6 +191,37 @@ class Agent:
             self._interrupt_to_steer()
         self._start()
         return True
+
+    # ------------------------------------------------------------ making room
+
+    def compact(self, instructions: str = "", *, preview: bool = False, item_id: str | None = None) -> str:
+        """Have the older part of the conversation summarised, as soon as the run is between two steps.
+
+        It waits in line with the messages: what is sent later goes after it. `instructions` say what the summary should
+        look after; a `preview` does not count until `accept_summary`. Returns the item's id.
+        """
+        return self._accept(Kind.COMPACT, Order("", instructions.strip(), preview).words, item_id)
+
+    def accept_summary(self) -> bool:
+        """Let the newest summary count: a preview, or one that was undone. False when there is none."""
+        return self._switch_summary(counts=True)
+
+    def drop_summary(self) -> bool:
+        """Take the newest summary back, whether it is a preview or counts: the conversation is told whole again.
+
+        False when there is none, or it was taken back before.
+        """
+        return self._switch_summary(counts=False)
+
+    async def context(self) -> Breakdown:
+        """What the next request consists of, in tokens."""
+        return await asyncio.to_thread(
+            context_breakdown,
+            self._prompt_parts(),
+            self._toolbox.specs,
+            self._session.history.entries,
+            model_info(self._settings.model).context_window,
+        )
 
     # ------------------------------------------------------------ the run
 
@@ -250,7 +301,7 @@ class Agent:
     @property
     def settings(self) -> RunSettings:
         """How the agent runs."""
-        return self._settings
+        return self._settings if self.trusted else at_most_ask(self._settings)
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
@@ -289,12 +340,17 @@ class Agent:
     @property
     def model(self) -> str:
         """The model asked for."""
-        return self._settings.model
+        return self.settings.model
 
     @property
     def mode(self) -> str:
         """What runs without asking."""
-        return self._settings.mode
+        return self.settings.mode
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """What holds commands in; None as long as nothing has been tried."""
+        return self._toolbox.sandbox.known
 
     @property
     def provider_name(self) -> str:
@@ -304,8 +360,13 @@ class Agent:
     # ------------------------------------------------------------ its life
 
     async def warm_up(self) -> None:
-        """Load what the first request would wait for; called after a front end's first frame."""
-        await self._provider.warm_up()
+        """Load what the first request would wait for; called after a front end's first frame.
+
+        The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
+        """
+        if self.trusted:
+            self._toolbox.sandbox.begin()
+        await asyncio.gather(self._provider.warm_up(), self._prompt.refresh())
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
@@ -332,6 +393,7 @@ class Agent:
             await asyncio.wait(self._errands)
         await asyncio.to_thread(self._toolbox.files.undo.forget)
         await self._toolbox.jobs.end()
+        await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
         self._close_retired()
@@ -350,7 +412,7 @@ class Agent:
         if item is None:
             assert item_id is not None
             return item_id
-        if self._run is not None:
+        if self._run is not None and kind is not Kind.COMPACT:
             self._run.resume()
         self._start()
         return item.id
@@ -375,11 +437,27 @@ class Agent:
             self._provider_of_step,
             self._toolbox,
             self._bus,
-            settings=lambda: self._settings,
-            system=lambda: system_prompt(self.workspace, self._settings.mode),
+            settings=lambda: self.settings,
+            system=self._system_text,
+            refresh=self._prompt.refresh,
             spending=self._spending,
             retry=self._retry,
         )
+
+    def _prompt_parts(self) -> tuple[Part, ...]:
+        return self._prompt.parts(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
+
+    def _system_text(self) -> str:
+        return self._prompt.text(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
+
+    def _switch_summary(self, *, counts: bool) -> bool:
+        switched = switch_summary(self._session, Run.now(), counts=counts)
+        if switched is None:
+            return False
+        self._bus.publish(switched)
+        if self._state.usage is not None:
+            self._bus.publish(replace(self._state.usage, context_tokens=switched.context_tokens))
+        return True
 
     async def _work(self, run: Run) -> None:
         """Run until nothing is due any more: what came in while a run settled begins the next."""

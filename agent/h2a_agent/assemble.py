@@ -83,9 +83,12 @@ def open_session(
 
 @asynccontextmanager
 async def running_agent(
-    settings: Settings, paths: Paths, session: Session, provider: Provider
+    settings: Settings, paths: Paths, session: Session, provider: Provider, *, trusted: bool = False
 ) -> AsyncGenerator[Agent, None]:
     """An agent on `session`, in its folder, with all tools; closed at the end, with session and provider.
+
+    `trusted` is false where nothing of the folder may be obeyed (`h2a_agent.trust`), nor its instruction files told to the
+    model.
 
     The folder for long outputs is the session's own; it goes again when nothing came into it.
 
@@ -93,18 +96,24 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
+    from h2a_agent.context.prompt import SystemPrompt
+    from h2a_agent.sandbox.trial import SessionSandbox
     from h2a_agent.tools import default_tools
     from h2a_agent.tools.undo import forget_stale
 
     spill_dir = private_folder(paths.spill_dir / session.id)
     forget_stale(spill_dir)
+    own = (paths.config_dir, paths.sessions_dir)
     async with Agent(
         provider,
         session=session,
         settings=settings.run,
         tools=default_tools(),
         spill_dir=spill_dir,
-        own_folders=(paths.config_dir, paths.sessions_dir),
+        own_folders=own,
+        sandbox=SessionSandbox(settings.sandbox, session.workspace, own=own, shown=(spill_dir,)),
+        trusted=trusted,
+        system_prompt=SystemPrompt(session.workspace, own=paths.config_dir, trusted=trusted),
     ) as agent:
         yield agent
     try:

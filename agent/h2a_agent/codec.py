@@ -19,7 +19,16 @@ from h2a_agent.content import (
     UserBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    CompactionSwitchEntry,
+    Cut,
+    Entry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
 
@@ -79,7 +88,6 @@ def entry_record(entry: Entry) -> Record:
                 "content": [_block_record(block) for block in entry.content],
             }
         case AssistantEntry():
-            usage = entry.usage
             return {
                 "type": "assistant",
                 "step": entry.step,
@@ -87,12 +95,7 @@ def entry_record(entry: Entry) -> Record:
                 "time": entry.time,
                 "stop_reason": entry.stop_reason,
                 "cut": entry.cut,
-                "usage": {
-                    "input": usage.input_tokens,
-                    "output": usage.output_tokens,
-                    "cache_read": usage.cache_read_tokens,
-                    "cache_write": usage.cache_write_tokens,
-                },
+                "usage": _usage_record(entry.usage),
                 "content": [_block_record(block) for block in entry.content],
             }
         case ToolEntry():
@@ -109,6 +112,40 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case CompactionEntry():
+            return {
+                "type": "compaction",
+                "id": entry.id,
+                "kept": entry.kept,
+                "tokens_before": entry.tokens_before,
+                "tokens_after": entry.tokens_after,
+                "instructions": entry.instructions,
+                "model": entry.model,
+                "usage": _usage_record(entry.usage),
+                "time": entry.time,
+                "counts": entry.counts,
+                "summary": entry.summary,
+            }
+        case CompactionSwitchEntry():
+            return {
+                "type": "compaction_switch",
+                "compaction": entry.compaction,
+                "counts": entry.counts,
+                "time": entry.time,
+            }
+
+
+def _usage_record(usage: TokenUsage) -> Record:
+    return {
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        "cache_read": usage.cache_read_tokens,
+        "cache_write": usage.cache_write_tokens,
+    }
+
+
+def _usage_of(r: Record) -> TokenUsage:
+    return TokenUsage(int(r["input"]), int(r["output"]), int(r["cache_read"]), int(r["cache_write"]))
 
 
 def _user_of(r: Record) -> UserEntry:
@@ -116,8 +153,7 @@ def _user_of(r: Record) -> UserEntry:
 
 
 def _assistant_of(r: Record) -> AssistantEntry:
-    u = r["usage"]
-    usage = TokenUsage(int(u["input"]), int(u["output"]), int(u["cache_read"]), int(u["cache_write"]))
+    usage = _usage_of(r["usage"])
     cut: Cut = next((known for known in get_args(Cut) if known == r["cut"]), "crash")
     content = _assistant_blocks(r["content"])
     step, stop = int(r["step"]), str(r["stop_reason"])
@@ -138,11 +174,32 @@ def _tool_of(r: Record) -> ToolEntry:
     )
 
 
+def _compaction_of(r: Record) -> CompactionEntry:
+    return CompactionEntry(
+        str(r["id"]),
+        str(r["summary"]),
+        int(r["kept"]),
+        int(r["tokens_before"]),
+        int(r["tokens_after"]),
+        str(r["instructions"]),
+        str(r["model"]),
+        _usage_of(r["usage"]),
+        float(r["time"]),
+        r["counts"] is True,
+    )
+
+
+def _switch_of(r: Record) -> CompactionSwitchEntry:
+    return CompactionSwitchEntry(str(r["compaction"]), r["counts"] is True, float(r["time"]))
+
+
 _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
     "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
+    "compaction": _compaction_of,
+    "compaction_switch": _switch_of,
 }
 
 

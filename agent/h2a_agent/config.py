@@ -9,7 +9,7 @@ server of `ANTHROPIC_BASE_URL`, `H2A_API_KEY` to whichever server was chosen at 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from h2a_agent.config_file import read_file
 from h2a_agent.keys import NO_KEYS, Key, Keys
 from h2a_agent.paths import Paths
 from h2a_agent.run_settings import RunSettings
+from h2a_agent.sandbox.settings import SandboxSettings
 
 __all__ = ["ConfigError", "Settings", "load", "load_providers"]
 
@@ -36,6 +37,9 @@ _RUN_KEYS: Final = (
     "on_abort",
     "running_tools",
     "mode",
+    "auto_compact",
+    "reserve_tokens",
+    "keep_tokens",
 )
 
 
@@ -60,6 +64,7 @@ class Settings:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
 
     @property
     def api_key(self) -> str:
@@ -104,6 +109,8 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
 
     provider, model, key, fell_back = _Choice(given, file, catalogue, api_keys, environ).made()
     values = {name: one.value for name, one in given.items() if name not in ("provider", "model", "base_url")}
+    if (level := values.pop("sandbox_level", None)) is not None:
+        values["sandbox"] = replace(values.get("sandbox", SandboxSettings()), level=level)
     run = RunSettings(model, **{name: values.pop(name) for name in _RUN_KEYS if name in values})
     return Settings(
         provider,

@@ -76,6 +76,16 @@ class ProviderTable(BaseModel):
     models: dict[str, ModelTable] | None = None
 
 
+class SandboxTable(BaseModel):
+    """The table `[sandbox]`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    level: Literal["auto", "off"] | None = None
+    network: bool | None = None
+    writable: list[_Word] | None = None
+
+
 class ConfigFile(BaseModel):
     """The file's keys. Each may be left out; a key that is not here is an error, because it is a typo."""
 
@@ -92,11 +102,15 @@ class ConfigFile(BaseModel):
     follow_up_mode: Delivery | None = None
     on_abort: OnAbort | None = None
     running_tools: RunningTools | None = None
+    auto_compact: bool | None = None
+    reserve_tokens: Annotated[int, Field(ge=0)] | None = None
+    keep_tokens: Annotated[int, Field(ge=0)] | None = None
     theme: _Word | None = None
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
     keys: dict[str, list[_Word]] | None = None
+    sandbox: SandboxTable | None = None
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderTable] | None = None
 
     @model_validator(mode="after")

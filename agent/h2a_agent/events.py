@@ -28,6 +28,7 @@ __all__ = [
     "ApprovalRequested",
     "CompactionEnded",
     "CompactionStarted",
+    "CompactionSwitched",
     "Decision",
     "Done",
     "Error",
@@ -66,6 +67,7 @@ class Kind(StrEnum):
     STEER = "steer"
     NUDGE = "nudge"
     FOLLOW_UP = "follow-up"
+    COMPACT = "compact"  # no message: an order to summarise, which keeps its place among them
 
 
 class Phase(StrEnum):
@@ -398,18 +400,36 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True)
 class CompactionStarted(Event):
-    """The history is being summarised. Queued items keep kind and order."""
+    """The history is being summarised, for `reason`. Queued items keep kind and order."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompactionEnded(Event):
-    """The summary is in place (`ok`), or the history is as it was."""
+    """The summary is there (`ok`), or the history is as it was and `reason` says why.
+
+    `tokens_before` and `tokens_after` are the size of the next request without and with it. A summary that does
+    not count yet (`counts`) is a preview: `Agent.accept_summary` or `drop_summary` decides.
+    """
 
     ok: bool
     tokens_before: int
     tokens_after: int
+    reason: str = ""
+    summary: str = ""
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionSwitched(Event):
+    """A person's word about the newest summary: it `counts` from here on, or no longer does.
+
+    `context_tokens` is the size of a request with it or without, as it was when the summary was made.
+    """
+
+    counts: bool
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +472,7 @@ AnyEvent: TypeAlias = (
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded
+    | CompactionSwitched
     | Error
     | Settled
 )

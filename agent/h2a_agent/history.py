@@ -15,10 +15,24 @@ from h2a_agent.content import AssistantBlock, ImageBlock, ToolUseBlock, UserBloc
 from h2a_agent.events import Kind, Outcome
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["AssistantEntry", "Cut", "Entry", "History", "RetractEntry", "ToolEntry", "UserEntry"]
+__all__ = [
+    "WINDOW_FULL",
+    "AssistantEntry",
+    "CompactionEntry",
+    "CompactionSwitchEntry",
+    "Cut",
+    "Entry",
+    "History",
+    "RetractEntry",
+    "ToolEntry",
+    "UserEntry",
+]
 
 Cut: TypeAlias = Literal["", "steer", "abort", "connection", "crash"]
 
+
+# How the Messages API says that an answer filled the context window.
+WINDOW_FULL: Final = "model_context_window_exceeded"
 
 # After these the results of an answer's calls are sent back ("": it was cut). A refusal, a full context or a
 # reason nobody knows is the model's last word, calls or not.
@@ -85,7 +99,38 @@ class RetractEntry:
     time: float
 
 
-Entry: TypeAlias = UserEntry | AssistantEntry | ToolEntry | RetractEntry
+@dataclass(frozen=True, slots=True)
+class CompactionEntry:
+    """A summary that stands for everything before the `kept` entries in front of it, while it counts.
+
+    `counts` is false for a preview, which a `CompactionSwitchEntry` may make count. `id` is the item's that asked for
+    it where a person did. Tokens are those of the next request without and with the summary.
+    """
+
+    id: str
+    summary: str
+    kept: int
+    tokens_before: int
+    tokens_after: int
+    instructions: str
+    model: str
+    usage: TokenUsage
+    time: float
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionSwitchEntry:
+    """From here on the summary of that compaction counts, or no longer does: accepted, dropped, undone."""
+
+    compaction: str
+    counts: bool
+    time: float
+
+
+Entry: TypeAlias = (
+    UserEntry | AssistantEntry | ToolEntry | RetractEntry | CompactionEntry | CompactionSwitchEntry
+)
 
 
 class History:
@@ -137,11 +182,19 @@ class History:
         return ()
 
     def owes_answer(self) -> bool:
-        """Is it the model's turn: a user message or tool results it has not answered, or an answer that broke off?"""
-        last = self.last
-        if isinstance(last, AssistantEntry):
-            return last.cut == "connection" or last.stop_reason == "pause_turn"
+        """Is it the model's turn: a user message or tool results it has not answered, or an answer that broke off?
+
+        An answer that ended with the context window is gone on with once a summary has made room.
+        """
+        said = (
+            e for e in reversed(self._entries) if not isinstance(e, CompactionEntry | CompactionSwitchEntry)
+        )
+        last = next(said, None)
+        if not isinstance(last, AssistantEntry | ToolEntry):
+            return isinstance(last, UserEntry)
+        answer = next((e for e in reversed(self._entries) if isinstance(e, AssistantEntry)), None)
+        if answer is not None and answer.stop_reason == WINDOW_FULL:
+            return isinstance(self.last, CompactionEntry) and self.last.counts
         if isinstance(last, ToolEntry):
-            answer = next((e for e in reversed(self._entries) if isinstance(e, AssistantEntry)), None)
             return answer is None or answer.stop_reason in _GOES_ON
-        return isinstance(last, UserEntry)
+        return last.cut == "connection" or last.stop_reason == "pause_turn"

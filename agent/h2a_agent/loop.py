@@ -3,7 +3,8 @@
 1. While there is work: an answer is owed, or an item is due at this boundary.
 2. A pause holds here (and once more before tools start).
 3. A new step: a new number, a new cancel scope, never born cancelled.
-4. Prepare: claim what is due, commit it, build the request.
+4. Prepare: compact when that is due and look again at what came meanwhile; claim what is due, commit it, build the
+   request.
 5. Stream the answer; a steer or an abort cuts it, and what truly came is kept.
 6. Run its tools; every call gets one truthful result.
 7. Nothing left: everything is on disk, `Settled` is the last event.
@@ -21,6 +22,7 @@ from contextlib import aclosing
 from typing import Final
 
 from h2a_agent.answer import Answer, AnswerBuilder
+from h2a_agent.compactor import compact_if_due
 from h2a_agent.content import TextBlock, ToolUseBlock, plain_text
 from h2a_agent.events import (
     Done,
@@ -33,7 +35,7 @@ from h2a_agent.events import (
     TokenStream,
     ToolCall,
 )
-from h2a_agent.history import AssistantEntry, Cut
+from h2a_agent.history import WINDOW_FULL, AssistantEntry, Cut
 from h2a_agent.inbox import Boundary
 from h2a_agent.providers.base import (
     ArgumentsDelta,
@@ -70,7 +72,11 @@ async def run_until_settled(run: Run) -> Settled:
             step = run.new_step()  # 3
             if not await wait_for_backoff(run, step):
                 continue
-            request = prepare(run, boundary)  # 4
+            async with step.scope:
+                await run.refresh()  # 4
+            if await compact_if_due(run, step):
+                continue
+            request = prepare(run, boundary)
             answer = await stream_answer(run, step, request)  # 5
             commit_answer(run, step, answer)
             await run_tools(run, step, answer)  # 6
@@ -109,6 +115,7 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
 def prepare(run: Run, boundary: Boundary) -> Request:
     """Claim what is due at this boundary, commit it, and build the request. No wait lies between."""
     run.enter(Phase.PREPARING)
+    run.steps += 1
     session, settings = run.session, run.settings
     claimed = session.inbox.claim(boundary, settings.steering_mode, settings.follow_up_mode)
     for entry in session.deliver(claimed, run.now()):
@@ -190,6 +197,9 @@ def commit_answer(run: Run, step: Step, answer: Answer) -> None:
         run.bus.publish(run.spending.event(answer.model, answer.usage))
     if answer.whole:
         run.failures = 0
+        run.room.answered()
+        if answer.stop_reason == WINDOW_FULL:
+            run.room.overflow()
     elif step.cause is None:
         follow_failure(run, answer)
 
@@ -205,6 +215,8 @@ def _worth_keeping(answer: Answer) -> bool:
 def follow_failure(run: Run, answer: Answer) -> None:
     """A stream failed by itself: schedule the next attempt, or end the run with a reason and advice."""
     failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
+    if failure.kind is FailureKind.TOO_LARGE and run.room.overflow():
+        return
     run.failures += 1
     limit = run.retry.limit(failure)
     reason = one_line(failure.message, 200)
@@ -239,9 +251,9 @@ def _give_back(run: Run) -> None:
         return  # the next run takes up what was said and what waits
     texts = [entry.content for entry in run.unanswered]
     session.retract(run.unanswered, run.now())
-    if run.ending == "aborted" and setting == "restore":
+    if run.ending == "aborted" and setting == "restore" and not run.kept_by_abort:
         texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
-    elif run.ending == "failed" or setting == "keep":
+    elif run.ending == "failed" or setting == "keep" or run.kept_by_abort:
         session.inbox.hold(run.end_mark)
         session.on_queue_changed()
     if texts:

@@ -9,7 +9,8 @@ says what it had to repair. Nothing else makes requests. The rules it keeps are 
 4. Thinking goes back unchanged, with its signature and to the model that made it, or not at all.
 5. No text block is empty or only whitespace; no string holds a lone surrogate; ids are unique and well-formed.
 
-An answer the user cut is followed, in the next user message, by a short marker: without it models either
+Where a compaction counts, the request begins with its summary and goes on with what it kept. An answer the
+user cut is followed, in the next user message, by a short marker: without it models either
 forget the work or blame themselves for breaking off.
 """
 
@@ -31,11 +32,21 @@ from h2a_agent.content import (
     ToolUseBlock,
     UserBlock,
 )
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    CompactionSwitchEntry,
+    Cut,
+    Entry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
+from h2a_agent.projection import project
 from h2a_agent.providers.base import Request
 from h2a_agent.safe_text import encodable, without_surrogates
 
-__all__ = ["CUT_MARKERS", "Built", "build_request"]
+__all__ = ["CUT_MARKERS", "SUMMARY_MARKER", "Built", "build_request"]
 
 CUT_MARKERS: Final[Mapping[Cut, str]] = {
     "steer": "[The user interrupted your answer here. What you wrote so far stands; the user's message follows.]",
@@ -43,6 +54,9 @@ CUT_MARKERS: Final[Mapping[Cut, str]] = {
     "connection": "[The connection broke and cut your answer here. Continue exactly where it ends; do not repeat it.]",
     "crash": "[The program ended and cut your answer here. What you wrote so far stands.]",
 }
+SUMMARY_MARKER: Final = (
+    "[The conversation up to here became too long. You summarised it as follows; go on from there.]"
+)
 _NO_RESULT: Final = (
     "Outcome unknown: the session ended before this call reported back. Verify before you rely on it."
 )
@@ -66,7 +80,8 @@ class Built:
 def build_request(entries: Iterable[Entry], base: Request) -> Built:
     """The request that continues `entries`; model, system prompt, tools and limits come from `base`."""
     repairs: list[str] = []
-    entries = _without_retracted(entries)
+    entries = tuple(entries)
+    entries = _without_retracted(project(entries).entries(entries))
     results = _results(entries, repairs)
     turns = _turns(entries, base.model, results, repairs)
     messages = _alternate(turns, repairs)
@@ -76,8 +91,7 @@ def build_request(entries: Iterable[Entry], base: Request) -> Built:
 # --------------------------------------------------------- helpers, in call order
 
 
-def _without_retracted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    entries = tuple(entries)
+def _without_retracted(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     gone = {item for entry in entries if isinstance(entry, RetractEntry) for item in entry.item_ids}
     return tuple(e for e in entries if not (isinstance(e, UserEntry) and e.item_id in gone))
 
@@ -113,7 +127,10 @@ def _turns(
                     after.append(TextBlock(CUT_MARKERS[entry.cut]))
                 turns.append(("assistant", [_well_formed(block) for block in content]))
                 turns.append(("user", after))
-            case ToolEntry() | RetractEntry():
+            case CompactionEntry(summary=summary):
+                words = without_surrogates(f"{SUMMARY_MARKER}\n\n{summary}")
+                turns.append(("user", [TextBlock(words)]))
+            case ToolEntry() | RetractEntry() | CompactionSwitchEntry():
                 pass
     orphans = results.keys() - used
     if orphans:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from h2a_agent.bus import EventBus
+from h2a_agent.compaction import Room
 from h2a_agent.events import Decision, Interrupt, Phase, Status
 from h2a_agent.history import UserEntry
 from h2a_agent.inbox import Boundary
@@ -22,6 +23,7 @@ from h2a_agent.providers.base import Provider, ProviderEvent, Request, ToolSpec
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.run_state import check
+from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.scope import InterruptScope
 from h2a_agent.session import Session
 from h2a_agent.spending import Spending
@@ -51,6 +53,7 @@ class Toolbox:
     workspace: Path
     spill_dir: Path
     specs: tuple[ToolSpec, ...]
+    sandbox: SessionSandbox
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
     questions: dict[str, asyncio.Future[Approval]] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class Run:
         bus: EventBus,
         settings: Callable[[], RunSettings],
         system: Callable[[], str],
+        refresh: Callable[[], Awaitable[None]],
         spending: Spending,
         retry: RetryPolicy,
     ) -> None:
@@ -116,6 +120,7 @@ class Run:
         self.bus = bus
         self.retry = retry
         self.system = system
+        self.refresh = refresh
         self.spending = spending
         self._settings = settings
         self.phase = Phase.IDLE
@@ -123,9 +128,11 @@ class Run:
         self.steps = 0
         self.number = session.last_step
         self.failures = 0
+        self.room = Room()
         self.backoff: Backoff | None = None
         self.ending: Ending = "completed"
         self.end_mark = 0  # what was accepted later is not concerned by how the run ended
+        self.kept_by_abort = False  # it ended a compaction, so what waits stays where it is
         self.closing = False  # the program ends: what waits stays in the session
         self.cut_answer = False  # the next message delivered is the one that cut the answer before it
         self.unanswered: list[UserEntry] = []  # delivered, and nothing has been shown in answer yet
@@ -163,7 +170,6 @@ class Run:
         """The next step: a new number and a scope that nothing has cancelled."""
         self.session.last_step += 1
         self.number = self.session.last_step
-        self.steps += 1
         self.step = Step(self.number)
         return self.step
 
@@ -171,7 +177,7 @@ class Run:
         """Is a request due: an answer is owed, or an item is to be delivered?"""
         if self.ending != "completed":
             return False
-        return self.owes_answer() or self.session.inbox.due(Boundary.RUN_END)
+        return self.room.overflowed or self.owes_answer() or self.session.inbox.due(Boundary.RUN_END)
 
     def owes_answer(self) -> bool:
         """Does the model owe an answer in this run? What an earlier run left open waits for the user's next word."""
@@ -191,12 +197,21 @@ class Run:
 
     def interrupt(self, cause: Cause) -> None:
         """A person steers or aborts: end what the run waits for, in this tick."""
+        if self.phase is Phase.COMPACTING:
+            if cause == "steer":
+                return  # what is being summarised is finished first, and the steer goes out right after
+            self.kept_by_abort = True
         if cause == "abort":
             self.end("aborted")
         self.bus.publish(Interrupt(cause, self.phase))
         if self.step is not None:
             self.step.interrupt(cause)
         self.resume()
+
+    def end_compaction(self) -> None:
+        """The order to compact was taken back: end what is being made of it. The run goes on."""
+        if self.step is not None and self.phase is Phase.COMPACTING:
+            self.step.interrupt("steer")
 
     def pause(self) -> None:
         """Hold before the next step."""

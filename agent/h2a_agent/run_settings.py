@@ -21,7 +21,8 @@ class RunSettings:
 
     `steering_mode` and `follow_up_mode` say whether waiting items go together; `on_abort` what becomes of
     them when the user aborts; `running_tools` what a steer does to a command under way; `mode` what may run
-    without asking.
+    without asking. When the next request would leave less than `reserve_tokens` of the window for its answer, the history is
+    summarised first (`auto_compact`), all but the last `keep_tokens`.
     """
 
     model: str
@@ -33,3 +34,6 @@ class RunSettings:
     on_abort: OnAbort = "restore"
     running_tools: RunningTools = "cancel"
     mode: Mode = "ask"
+    auto_compact: bool = True
+    reserve_tokens: int = 16_384
+    keep_tokens: int = 20_000

@@ -28,7 +28,15 @@ from h2a_agent import __version__
 from h2a_agent.codec import entry_of, entry_record, item_of, item_record
 from h2a_agent.content import TextBlock, ToolUseBlock
 from h2a_agent.events import Outcome
-from h2a_agent.history import AssistantEntry, Entry, History, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    Entry,
+    History,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
 from h2a_agent.inbox import Inbox, Item, ItemState, new_item_id
 from h2a_agent.journal import Journal, read_journal
 from h2a_agent.providers.base import TokenUsage
@@ -107,6 +115,9 @@ class _Loaded:
         if isinstance(entry, UserEntry):
             self.items.pop(entry.item_id, None)
             self.finished[entry.item_id] = ItemState.DELIVERED
+        elif isinstance(entry, CompactionEntry):
+            self.items.pop(entry.id, None)
+            self.finished[entry.id] = ItemState.DELIVERED
         elif isinstance(entry, AssistantEntry):
             self.stream, self.stream_step = {}, 0
 

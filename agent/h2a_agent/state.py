@@ -18,6 +18,7 @@ from h2a_agent.events import (
     ApprovalRequested,
     CompactionEnded,
     CompactionStarted,
+    CompactionSwitched,
     Done,
     Error,
     FileRestored,
@@ -161,6 +162,7 @@ def reduce(state: State, event: AnyEvent) -> State:
             | CompactionStarted()
             | CompactionEnded()
             | FileRestored()
+            | CompactionSwitched()
         ):
             return state
         case ToolCall():

@@ -23,8 +23,9 @@ from h2a_agent.permission import Verdict
 from h2a_agent.replay import tool_result
 from h2a_agent.run import Approval, Cause, Run, Step
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.sandbox.sandbox import OFF, must_ask
 from h2a_agent.todos import todo_changed
-from h2a_agent.tools.base import Tool, ToolContext, ToolOutcome, WhenSteered
+from h2a_agent.tools.base import Effect, Tool, ToolContext, ToolOutcome, WhenSteered
 
 __all__ = ["run_tools", "title_of"]
 
@@ -252,6 +253,7 @@ class _Call:
             files=self._run.toolbox.files,
             jobs=self._run.toolbox.jobs,
             goes_on=self._goes_on,
+            sandbox=await self._run.toolbox.sandbox.get() if tool.effect is Effect.EXECUTE else OFF,
         )
         if (refusal := await self._permit(tool, params, ctx)) is not None:
             return refusal
@@ -261,7 +263,11 @@ class _Call:
     async def _permit(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext) -> ToolEntry | None:
         """Ask if it must be asked; the refusal, or None when the call may run."""
         permission = self._run.toolbox.permission
-        verdict, reason = permission.decide(self._run.settings.mode, tool, params, ctx)
+        mode = self._run.settings.mode
+        risk = must_ask(ctx.sandbox, getattr(params, "needs", "nothing"))
+        verdict, reason = permission.decide("ask" if risk and mode == "full" else mode, tool, params, ctx)
+        if risk and verdict is Verdict.ASK:
+            reason = f"{reason} {risk}"
         if verdict is Verdict.ALLOW:
             return None
         if verdict is Verdict.DENY:

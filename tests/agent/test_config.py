@@ -16,6 +16,7 @@ from h2a_agent.config_file import set_keys
 from h2a_agent.keys import Key
 from h2a_agent.models import ModelInfo, Price
 from h2a_agent.paths import Paths, find_paths, private_folder
+from h2a_agent.sandbox.settings import SandboxSettings
 
 DEFAULT_MODEL = presets()["anthropic"].model
 KEY = {"ANTHROPIC_API_KEY": "sk-test"}
@@ -121,6 +122,9 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         follow_up_mode = "all"
         on_abort = "keep"
         running_tools = "finish"
+        auto_compact = false
+        reserve_tokens = 3000
+        keep_tokens = 4000
         theme = "dusk"
         enter = "next-step"
         alt_enter = "newline"
@@ -136,6 +140,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     assert run.thinking == "high"
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
+    assert (run.auto_compact, run.reserve_tokens, run.keep_tokens) == (False, 3000, 4000)
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
     assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
@@ -425,3 +430,29 @@ def test_loading_defaults_needs_no_heavy_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------------- the sandbox
+
+
+def test_the_sandbox_is_on_without_network_unless_set(paths: Paths) -> None:
+    assert load(paths, {}, KEY).sandbox == SandboxSettings("auto", network=False, writable=())
+
+
+def test_the_sandbox_has_a_table_of_its_own_and_a_flag_for_its_level(paths: Paths) -> None:
+    write(paths, '[sandbox]\nnetwork = true\nwritable = ["~/data"]\n')
+    assert load(paths, {}, KEY).sandbox == SandboxSettings("auto", network=True, writable=["~/data"])
+    assert load(paths, {"sandbox_level": "off"}, KEY).sandbox.level == "off"
+    assert load(paths, {"sandbox_level": "off"}, KEY).sandbox.network
+    write(paths, '[sandbox]\nlevel = "off"\n')
+    assert load(paths, {}, KEY).sandbox.level == "off"
+    assert load(paths, {"sandbox_level": "auto"}, KEY).sandbox.level == "auto"
+
+
+def test_a_wrong_key_or_level_of_the_sandbox_is_named(paths: Paths) -> None:
+    assert refused(paths, '[sandbox]\nlevel = "on"\n').startswith("sandbox.level must be 'auto' or 'off'")
+    assert refused(paths, "[sandbox]\nnetwork = 1\n").startswith("sandbox.network must be a valid boolean")
+    assert refused(paths, '[sandbox]\nlevle = "off"\n') == (
+        "unknown key 'sandbox.levle'; did you mean 'level'? known are: level, network, writable."
+    )
+    assert refused(paths, 'sandbox = "off"\n') == "sandbox must be a table, not 'off'."

@@ -308,7 +308,7 @@ async def test_a_bug_of_ours_in_mid_delivery_leaves_every_item_waiting(
         assert w.last_texts() == ["go"]
 
 
-@pytest.mark.parametrize("reason", ["refusal", "model_context_window_exceeded", "something new"])
+@pytest.mark.parametrize("reason", ["refusal", "something new"])
 async def test_a_last_word_with_a_call_in_it_ends_the_run(tmp_path: Path, reason: str) -> None:
     async with agent(tmp_path, *[[*call(0, "c1", "bash"), *stop(reason)]] * 3) as w:
         w.agent.prompt("go")

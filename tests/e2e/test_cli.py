@@ -382,3 +382,42 @@ def test_sigterm_leaves_the_terminal_as_it_was(shell: Shell) -> None:
     os.kill(terminal.pid, signal.SIGTERM)
     assert terminal.exit_code() == 143
     assert terminal.screen.rfind(b"\x1b[?1049l") > terminal.screen.rfind(b"\x1b[?1049h")
+
+
+# --------------------------------------------------------------- trust and the sandbox
+
+
+def test_in_a_folder_nobody_vouches_for_p_asks_about_everything_and_says_so(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    done = shell.run("--demo", "--mode", "full", "-p", "run echo hello")
+    assert f"Not trusted: {shell.folder}. Nothing in it is obeyed (AGENTS.md)" in done.stderr
+    assert "h2a-chat --trust" in done.stderr
+    assert "nobody is there to ask" in done.stderr
+
+
+def test_trust_vouches_for_the_folder_from_now_on(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    for flag in (["--trust"], []):
+        done = shell.run("--demo", "--mode", "full", *flag, "-p", "thanks")
+        assert "Not trusted" not in done.stderr
+
+
+def test_trust_that_cannot_be_kept_holds_for_this_run_and_says_so(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    shell.home.mkdir()
+    (shell.home / "trusted-folders.lock").mkdir()
+    done = shell.run("--demo", "--trust", "--no-session", "-p", "thanks")
+    assert "the answer holds for now, but could not be kept" in done.stderr
+    assert "Not trusted" not in done.stderr
+
+
+def test_doctor_tells_versions_settings_and_what_holds_commands_in(shell: Shell) -> None:
+    (shell.folder / ".env").touch()
+    done = shell.run("doctor")
+    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if not line.startswith(" "))
+    assert rows["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert rows["settings"] == f"{shell.home / 'config.toml'} (none yet)"
+    assert rows["folder"] == f"{shell.folder} (trust: unknown; it holds .env)"
+    assert re.match(r"level [123], (none|Landlock|bubblewrap)", rows["sandbox"])
+    assert shell.sessions() == []
+    assert "sandbox    level 0, off" in shell.run("doctor", "--sandbox", "off").stdout

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.compaction import Order
 from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -26,6 +28,7 @@ from h2a_agent.inbox import Inbox
 from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -36,6 +39,7 @@ class ScriptedAgent:
 
     session_id = "01SCRIPTED"
     mode = "ask"
+    sandbox: Sandbox | None = None
 
     def __init__(
         self,
@@ -49,6 +53,8 @@ class ScriptedAgent:
         self.provider_name = "scripted"
         self.settings = RunSettings("scripted-1")
         self.calls: list[tuple[Any, ...]] = []
+        self.has_summary = False
+        self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
         self._past = list(past)
         self._on_call = on_call
@@ -110,6 +116,20 @@ class ScriptedAgent:
 
     def follow_up(self, content: str | Sequence[UserBlock]) -> str:
         return self._put(Kind.FOLLOW_UP, content)
+
+    def compact(self, instructions: str = "", *, preview: bool = False) -> str:
+        return self._put(Kind.COMPACT, Order("", instructions, preview).words)
+
+    def accept_summary(self) -> bool:
+        self._record("accept_summary")
+        return self.has_summary
+
+    def drop_summary(self) -> bool:
+        self._record("drop_summary")
+        return self.has_summary
+
+    async def context(self) -> Breakdown:
+        return self.fills
 
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)

@@ -16,6 +16,7 @@ from h2a_agent.events import (
     TodoStatus,
     UserInput,
 )
+from h2a_agent.sandbox.sandbox import Level, Sandbox
 from h2a_tui.attachments import PASTE_LIMIT, Attachments
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
@@ -265,3 +266,15 @@ async def test_queue_without_a_text_says_what_it_needs() -> None:
         await chat.press("enter")
         assert chat.draft == "/queue"
         assert "/queue needs a text" in chat.rows()[-1]
+
+
+async def test_slash_sandbox_says_what_holds_commands_in() -> None:
+    async with running_chat(size=(120, 24)) as chat:
+        await chat.type("/sandbox")
+        await chat.press("enter")
+        assert "sandbox: not tried yet, nothing has run" in chat.rows()[-1]
+        chat.agent.sandbox = Sandbox(Level.NONE, "bubblewrap is not installed")
+        await chat.type("/sandbox")
+        await chat.press("enter")
+        assert "sandbox: none (bubblewrap is not installed)" in chat.rows()[-1]
+        assert chat.draft == ""

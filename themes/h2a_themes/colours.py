@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 __all__ = ["ALLOWED", "NAMES", "PATTERN", "RGB", "Colour", "contrast", "indexed", "parse", "rgb", "to_hex"]
@@ -71,6 +72,7 @@ def rgb(colour: Colour) -> RGB:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+@lru_cache(maxsize=4096)
 def contrast(one: Colour, other: Colour) -> float:
     """How far two `#rrggbb` are apart in brightness, from 1 to 21, as WCAG 2 counts it."""
     lower, higher = sorted((_luminance(one), _luminance(other)))

@@ -55,11 +55,12 @@ def made_legible(theme: Theme) -> Theme:
     )
 
 
+@lru_cache(maxsize=8)
 def as_256(theme: Theme) -> Theme:
     """`theme` in the 240 colours that all terminals with 256 share: the nearest ones that can be read."""
     colours = {name: getattr(theme, name) for name in TOKENS}
-    coarse = {name: _nearest(colour)[0] for name, colour in colours.items() if colour.startswith("#")}
-    return _replaced(replace(theme, **coarse), theme, _nearest)
+    coarse = {name: _nearest(colour) for name, colour in colours.items() if colour.startswith("#")}
+    return _replaced(replace(theme, **coarse), theme, _nearest_first)
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
@@ -69,28 +70,41 @@ def mixed(one: Colour, other: Colour, share: float) -> Colour:
 
 
 def _replaced(theme: Theme, wanted: Theme, choices: Callable[[Colour], Iterable[Colour]]) -> Theme:
-    """`theme` with each faint colour replaced by the first of the `choices` for the wanted one that is not."""
+    """`theme` with each faint colour replaced by the first of the `choices` for the wanted one that is not.
+
+    Where all are, it is the one that can be read best.
+    """
     changes: dict[str, Colour] = {}
     for name in dict.fromkeys(weak.token for weak in faint(theme)):
         grounds = [ground for on in TOKENS[name].on if (ground := getattr(theme, on)).startswith("#")]
-        offered = list(choices(getattr(wanted, name)))
-        distances = [min(contrast(colour, ground) for ground in grounds) for colour in offered]
-        enough = [
-            colour
-            for colour, distance in zip(offered, distances, strict=True)
-            if distance >= TOKENS[name].contrast
-        ]
-        changes[name] = enough[0] if enough else offered[distances.index(max(distances))]
+        needed = TOKENS[name].contrast
+        best, most = getattr(theme, name), 0.0
+        for colour in choices(getattr(wanted, name)):
+            least = min(contrast(colour, ground) for ground in grounds)
+            if least > most:
+                best, most = colour, least
+            if least >= needed:
+                break
+        changes[name] = best
     return replace(theme, **changes)
 
 
-@lru_cache(maxsize=512)
-def _nearest(colour: Colour) -> list[Colour]:
-    """All of the 240, the most similar first; green counts most and blue least, as for the eye."""
+_THE_240: Final = tuple((indexed(number), rgb(indexed(number))) for number in range(16, 256))
+
+
+def _by_distance(colour: Colour) -> list[tuple[int, Colour]]:
+    """How far each of the 240 is; green counts most and blue least, as for the eye."""
     red, green, blue = rgb(colour)
+    return [
+        (3 * (r - red) ** 2 + 4 * (g - green) ** 2 + 2 * (b - blue) ** 2, other)
+        for other, (r, g, b) in _THE_240
+    ]
 
-    def distance(other: Colour) -> int:
-        r, g, b = rgb(other)
-        return 3 * (r - red) ** 2 + 4 * (g - green) ** 2 + 2 * (b - blue) ** 2
 
-    return sorted(map(indexed, range(16, 256)), key=distance)
+@lru_cache(maxsize=512)
+def _nearest(colour: Colour) -> Colour:
+    return min(_by_distance(colour))[1]
+
+
+def _nearest_first(colour: Colour) -> list[Colour]:
+    return [other for _distance, other in sorted(_by_distance(colour))]

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from h2a_tui import environment, key_command
 from h2a_tui.log import open_log
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from h2a_agent.agent import Agent
     from h2a_agent.config import Settings
     from h2a_agent.paths import Paths
@@ -30,6 +32,7 @@ USAGE: Final = 2
 UNGUARDED: Final = 70  # EX_SOFTWARE: the guardian process was killed, so the program has saved and left
 INTERRUPTED: Final = 130
 
+_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
 
 _EXAMPLES: Final = """\
@@ -44,6 +47,7 @@ examples:
   h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
+  h2a-chat doctor                           what this machine has, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -133,6 +137,17 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         choices=("plan", "ask", "edits", "full"),
         help="what runs unasked: nothing that changes (plan), reading (ask), edits here (edits), all (full)",
     )
+    how.add_argument(
+        "--sandbox",
+        choices=("auto", "off"),
+        dest="sandbox_level",
+        help="hold commands in (auto), or not (off)",
+    )
+    how.add_argument(
+        "--trust",
+        action="store_true",
+        help="vouch for this folder: what it wants obeyed is obeyed from now on",
+    )
     how.add_argument("--theme", metavar="NAME", help="the colours")
     result.add_argument("--version", action="store_true", help="show the version and exit")
     return result
@@ -212,11 +227,13 @@ def _main(argv: Sequence[str] | None) -> int:
         return OK
     if args.resume == "":
         return _list_sessions(paths)
-    flags = {
-        key: getattr(args, key) for key in ("provider", "model", "base_url", "thinking", "mode", "theme")
-    }
+    flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, environ)
 
+    if args.prompt == "doctor" and args.print_prompt is None:
+        from h2a_tui.doctor import report
+
+        return asyncio.run(report(settings, paths, Path.cwd()))
     if args.print_prompt is not None:
         return _print_answer(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -247,12 +264,26 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
+        from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
         session = _session(args, paths)
-        async with running_agent(settings, paths, session, make_provider(settings)) as agent:
-            notice = _FELL_BACK if settings.fell_back else ""
+        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
+        if trusted is None:
+            question = question_about(session.workspace, screen.keymap(), settings.theme)
+            await _run_app(question, mouse=False)
+            trusted = keep_answer(paths, session.workspace, question.return_value)
+            if trusted is None:
+                session.close()
+                return question.return_code or OK
+        provider = make_provider(settings)
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
+            notices = (
+                _FELL_BACK if settings.fell_back else "",
+                "" if trusted else not_trusted(session.workspace),
+            )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
+            notice = "\n\n".join(filter(None, notices))
             app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
@@ -262,10 +293,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
                 ours.watch(partial(app.exit, None, UNGUARDED))
             if args.prompt:
                 app.call_after_refresh(agent.prompt, args.prompt)
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                # The app leaves by its own door, so that the terminal is as it was.
-                asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
-            await app.run_async(mouse=settings.mouse)
+            await _run_app(app, mouse=settings.mouse)
             if app.return_code == UNGUARDED:
                 print(_UNGUARDED, file=sys.stderr)
             _say_where_it_is(agent)
@@ -292,9 +320,14 @@ def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) ->
     async def run() -> int:
         from h2a_agent.assemble import make_provider, running_agent
         from h2a_tui.plain import answer_once
+        from h2a_tui.vouching import is_vouched_for, not_trusted
 
+        session = _session(args, paths)
+        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
+        if not trusted:
+            print(not_trusted(session.workspace), file=sys.stderr)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, _session(args, paths), provider) as agent:
+        async with running_agent(settings, paths, session, provider, trusted=bool(trusted)) as agent:
             return await answer_once(agent, prompt)
 
     return asyncio.run(run())
@@ -315,14 +348,23 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
         from h2a_agent.config import Settings
         from h2a_agent.run_settings import RunSettings
         from h2a_tui.plain import play_demo
+        from h2a_tui.vouching import is_vouched_for
 
         settings = Settings(DEMO, RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
         provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, session, provider) as agent:
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             return await play_demo(agent)
 
     return asyncio.run(run())
+
+
+async def _run_app(app: App[Any], *, mouse: bool) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # The app leaves by its own door, so that the terminal is as it was.
+        asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
+    await app.run_async(mouse=mouse)
 
 
 def _list_sessions(paths: Paths) -> int:

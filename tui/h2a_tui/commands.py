@@ -42,6 +42,7 @@ class Chat(Protocol):
         """Say something short."""
         ...
 
+    def show_context(self) -> None: ...
     @property
     def models(self) -> ModelChoice | None:
         """The choice of models; None where there is none."""
@@ -125,6 +126,33 @@ def _todo(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _sandbox(chat: Chat, _argument: str) -> bool:
+    sandbox = chat.client.sandbox
+    chat.notice(sandbox.summary if sandbox else "sandbox: not tried yet, nothing has run")
+    return True
+
+
+def _compact(chat: Chat, argument: str) -> bool:
+    first, _, rest = argument.partition(" ")
+    match first:
+        case "accept" if not rest:
+            if not chat.client.accept_summary():
+                chat.notice("There is no summary to accept: /compact preview makes one")
+        case "drop" | "undo" if not rest:
+            if not chat.client.drop_summary():
+                chat.notice("There is no summary to take back")
+        case "preview":
+            _ = chat.client.compact(rest.strip(), preview=True)
+        case _:
+            _ = chat.client.compact(argument)
+    return True
+
+
+def _context(chat: Chat, _argument: str) -> bool:
+    chat.show_context()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -144,7 +172,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
+    Command("context", "", "Show what fills the model's window", _context),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

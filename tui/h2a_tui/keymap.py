@@ -27,6 +27,7 @@ class Context(Enum):
     QUEUE_EDIT = "Editing a queued message"
     APPROVAL = "Answering a question"
     REASON = "Giving a reason"
+    TRUST = "Asked whether you trust a folder"
     HELP = "In this help"
 
 
@@ -73,6 +74,11 @@ class Action(StrEnum):
     SEND_REASON = "send-reason"
     DETAIL_UP = "detail-up"
     DETAIL_DOWN = "detail-down"
+
+    TRUST_PREVIOUS = "trust-previous"
+    TRUST_NEXT = "trust-next"
+    TRUST_ANSWER = "trust-answer"
+    TRUST_QUIT = "trust-quit"
 
     CLOSE_HELP = "close-help"
     SCROLL_HELP_UP = "scroll-help-up"
@@ -181,6 +187,10 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.DETAIL_UP, ("up",), Context.APPROVAL, "up", "Scroll the details up"),
     Row(Action.DETAIL_DOWN, ("down",), Context.APPROVAL, "down", "Scroll the details down"),
     Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason"),
+    Row(Action.TRUST_PREVIOUS, ("up",), Context.TRUST, "up", "Choose the answer above"),
+    Row(Action.TRUST_NEXT, ("down",), Context.TRUST, "down", "Choose the answer below"),
+    Row(Action.TRUST_ANSWER, ("enter",), Context.TRUST, "answer", "Give the chosen answer"),
+    Row(Action.TRUST_QUIT, ("ctrl+c", "ctrl+d"), Context.TRUST, "quit", "Leave without an answer"),
     Row(Action.CLOSE_HELP, ("escape", "f1", "q", "enter"), Context.HELP, "close", "Close this help"),
     Row(Action.SCROLL_HELP_UP, ("up", "k"), Context.HELP, "up", "Scroll up"),
     Row(Action.SCROLL_HELP_DOWN, ("down", "j"), Context.HELP, "down", "Scroll down"),

@@ -22,6 +22,7 @@ from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
     ApprovalRequested,
+    CompactionEnded,
     Decision,
     Done,
     Error,
@@ -53,6 +54,7 @@ _SPEAKERS: Final = {
     Kind.STEER: "steer",
     Kind.NUDGE: "next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "compact",
 }
 _NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
 
@@ -142,6 +144,8 @@ class Lines:
             case RetryScheduled():
                 again = f"Again in {event.wait_s:.1f} s ({event.attempt} of {event.limit})."
                 await self.note(f"! {_sentence(event.reason)} {again}")
+            case CompactionEnded():
+                await self.note(f"⋯ {_compacted(event)}")
             case Error():
                 await self.note(f"! {_sentence(event.message)} {event.advice}".rstrip())
             case Done():
@@ -174,6 +178,12 @@ class Lines:
         outcome = "ok" if result.outcome is Outcome.OK else result.outcome.value
         said = f", {brief}" if brief and brief != outcome else ""
         return f"· {one_line(title)} … {outcome}{said}{time}"
+
+
+def _compacted(event: CompactionEnded) -> str:
+    if not event.ok:
+        return f"no summary: {event.reason}; the conversation is as it was"
+    return f"conversation summarised: {event.tokens_before:,} to {event.tokens_after:,} tokens"
 
 
 def _sentence(text: str) -> str:

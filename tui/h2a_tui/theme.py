@@ -170,6 +170,7 @@ class Styles:
             Kind.STEER: of("steer"),
             Kind.NUDGE: of("nudge"),
             Kind.FOLLOW_UP: of("follow_up"),
+            Kind.COMPACT: of("muted", on="user_background"),
         }
         self.cut = of("steer", on="background")
         self.thinking = of("thinking") + self.emphasis

@@ -79,6 +79,7 @@ _VERB: Final[Mapping[Kind, str]] = {
     Kind.STEER: "steer",
     Kind.NUDGE: "next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "compact",
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 from pydantic import BaseModel
 
 from h2a_agent.content import ImageBlock
+from h2a_agent.sandbox.sandbox import OFF, Sandbox
 from h2a_agent.tools.jobs import Jobs
 from h2a_agent.tools.undo import Undo
 
@@ -104,7 +105,7 @@ class ToolContext:
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
     the model goes whole; it exists. `jobs` are the commands in the background; `goes_on` answers, when a call is cancelled,
-    whether the user wants a running command to go on as one.
+    whether the user wants a running command to go on as one. `sandbox` holds commands in.
     """
 
     workspace: Path
@@ -114,6 +115,7 @@ class ToolContext:
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
     goes_on: Callable[[], bool] = field(default=lambda: False)
+    sandbox: Sandbox = OFF
     _reals: dict[Path, Path] = field(default_factory=dict, init=False)
 
     def resolve(self, path: str) -> Path:

@@ -18,6 +18,7 @@ from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
 from h2a_tui.commands import find_command, parse_command
+from h2a_tui.context_text import breakdown_text
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
@@ -120,6 +121,15 @@ class ChatActions:
     def notice(self, text: str) -> None:
         """Say something short."""
         self._chat.notice(text)
+
+    def show_context(self) -> None:
+        """Write into the conversation, without being part of it, what fills the model's window."""
+        self._chat.run_worker(self._tell_context(), name="context")
+
+    async def _tell_context(self) -> None:
+        text = breakdown_text(await self.client.context())
+        self._chat.remove_class("-empty")
+        self._chat.transcript.tell(text)
 
     @property
     def models(self) -> ModelChoice | None:

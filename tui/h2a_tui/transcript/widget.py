@@ -111,6 +111,11 @@ class Transcript(ScrollView, can_focus=False):
         self._pending.extend(events)
         self._wake()
 
+    def tell(self, text: str) -> None:
+        """Show a text that no event brought, behind what is shown."""
+        self._document.tell(text)
+        self._wake()
+
     def plain_text(self) -> str:
         """The whole transcript as it is drawn, with wrapped lines joined. Takes in everything that waits."""
         self._take_in()
