@@ -18,7 +18,7 @@ from typing import Any, Final
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
 from h2a_agent.compactor import switch_summary
-from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.content import TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
 from h2a_agent.context.prompt import Part, SystemPrompt
 from h2a_agent.events import (
@@ -31,12 +31,13 @@ from h2a_agent.events import (
     JobsChanged,
     Kind,
     ModelChanged,
+    PathChanged,
     Phase,
     QueueChanged,
     Settled,
     Status,
 )
-from h2a_agent.history import AssistantEntry, CompactionEntry
+from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
 from h2a_agent.inbox import Boundary, ItemState
 from h2a_agent.loop import run_until_settled
 from h2a_agent.models import model_info
@@ -51,7 +52,8 @@ from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.sandbox.settings import SandboxSettings
 from h2a_agent.sandbox.trial import SessionSandbox
-from h2a_agent.session import Session
+from h2a_agent.session import ReadOnlySession, Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
@@ -107,8 +109,12 @@ class Agent:
         self._last = Settled("completed")
         self._errands: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._leaving_for: tuple[Node, int] | None = (
+            None  # where to branch once the run has ended, and a mark
+        )
         self.workspace: Final = workspace or session.workspace
         self._prompt = system_prompt or SystemPrompt(self.workspace)
+        self.sessions: Final = SessionVerbs(session)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
@@ -120,7 +126,7 @@ class Agent:
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
-        for entry in session.history.entries:
+        for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
@@ -140,6 +146,7 @@ class Agent:
 
         Raises:
             ValueError: the message is empty.
+            ReadOnlySession: the session is only looked at.
         """
         return self._accept(Kind.PROMPT, content, item_id)
 
@@ -252,6 +259,27 @@ class Agent:
         question.set_result(Approval(decision, note))
         return True
 
+    def branch(self, entry_id: str) -> None:
+        """Go back to an entry: what comes next hangs below it, and what is left stays in the session.
+
+        A message of the user's comes back into the editor to be said anew (`InputRestored`). A run is aborted
+        first, truthfully, on the branch it belongs to. What waits in the queue stays, held. `PathChanged` tells
+        the screens.
+
+        Raises:
+            SessionError: there is no such entry (the beginning of its id, or its label, will do), or the session
+                is only looked at.
+        """
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
+        target = self._session.find_node(entry_id), self._session.inbox.mark()
+        if self._run is None:
+            self._go_to(*target)
+            return
+        self._leaving_for = target
+        self._run.closing = True  # what waits stays in the session
+        self.abort()
+
     def undo(self) -> None:
         """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
 
@@ -329,8 +357,13 @@ class Agent:
 
     @property
     def session_path(self) -> Path | None:
-        """The session's file once something is in it; None when nothing is written."""
+        """The session's file once something is in it; None when nothing is written, or not all of it."""
         return self._session.path if self._session.saved else None
+
+    @property
+    def unsaved(self) -> int:
+        """How many records the disk had not taken when the agent was closed."""
+        return self._session.lost
 
     @property
     def session_notes(self) -> tuple[str, ...]:
@@ -408,6 +441,8 @@ class Agent:
     # ------------------------------------------------------------ private
 
     def _accept(self, kind: Kind, content: str | Sequence[UserBlock], item_id: str | None) -> str:
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
         item = self._session.inbox.put(kind, _blocks(content), item_id)
         if item is None:
             assert item_id is not None
@@ -487,6 +522,26 @@ class Agent:
         finally:
             self._run = self._task = None
             self._close_retired()
+            if self._leaving_for is not None:
+                target, self._leaving_for = self._leaving_for, None
+                self._go_to(*target)
+                self._start()
+
+    def _go_to(self, node: Node, mark: int) -> None:
+        session = self._session
+        session.branch(session.history.before(node))
+        if len(session.inbox):
+            session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
+            self._queue_changed()
+        self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
+        answers = [
+            e for e in session.history.entries if isinstance(e, AssistantEntry) and e.usage.context_tokens
+        ]
+        if answers:
+            self._bus.publish(self._spending.event(answers[-1].model, answers[-1].usage))
+        if isinstance(node.entry, UserEntry):
+            content = node.entry.content
+            self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
     def _provider_of_step(self) -> Provider:
         """Who answers the step that begins; nobody else is answering any more."""

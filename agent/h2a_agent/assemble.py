@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from h2a_agent.catalogue import DEMO, ProviderInfo
 from h2a_agent.config import Settings
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from h2a_agent.providers.base import Provider
     from h2a_agent.session import Session
 
-__all__ = ["connect", "make_provider", "open_session", "running_agent"]
+__all__ = ["Access", "connect", "make_provider", "open_session", "running_agent"]
+
+Access: TypeAlias = Literal["write", "fork", "look"]
 
 
 def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
@@ -51,34 +53,63 @@ def connect(
 
 
 def open_session(
-    paths: Paths, workspace: Path, *, session_id: str = "", latest: bool = False, saved: bool = True
+    paths: Paths,
+    workspace: Path,
+    *,
+    session_id: str = "",
+    latest: bool = False,
+    saved: bool = True,
+    access: Access = "write",
+    here: bool = False,
 ) -> Session:
     """The session whose id begins with `session_id`, the `latest` one of `workspace`, or a new one.
 
-    A new one is written to disk unless `saved` is false.
+    A new one is written to disk unless `saved` is false. An old one is gone on with in its own folder, or `here`
+    in `workspace`; or in a copy of its newest branch, which belongs to `workspace`; or it is only looked at.
 
     Raises:
         SessionError: there is no such session, it is not readable, or its folder is gone.
         JournalLocked: another process has it open.
         OSError: its file or folder cannot be used.
     """
-    from h2a_agent.session import Session, SessionError
-    from h2a_agent.session_files import find_session, latest_session, sessions_of
+    from h2a_agent.session import Session
+    from h2a_agent.session_copy import fork_session
+    from h2a_agent.session_files import find_session, latest_session, move_session, sessions_of
 
-    if session_id or latest:
-        path = (
-            find_session(paths.sessions_dir, session_id)
-            if session_id
-            else latest_session(paths.sessions_dir, workspace)
+    folder = sessions_of(paths.sessions_dir, workspace)
+    if not session_id and not latest:
+        return Session.create(private_folder(folder), workspace) if saved else Session.unsaved(workspace)
+    path = (
+        find_session(paths.sessions_dir, session_id)
+        if session_id
+        else latest_session(paths.sessions_dir, workspace)
+    )
+    if access == "look":
+        return Session.look_at(path)
+    if access == "fork":
+        return Session.open(fork_session(path, private_folder(folder), workspace))
+    if here:
+        return Session.open(path if path.parent == folder else move_session(path, folder), workspace)
+    return _in_its_folder(Session.open(path), workspace)
+
+
+def _in_its_folder(session: Session, workspace: Path) -> Session:
+    """`session`, if its folder is there; what to do about another folder is said."""
+    from h2a_agent.session_loading import SessionError
+
+    its = session.workspace
+    if not its.is_dir():
+        session.close()
+        raise SessionError(
+            f"The folder of this session is gone: {its}. Go on in this folder with: h2a-chat -r {session.id} --here; "
+            f"or in a copy with: h2a-chat --fork {session.id}"
         )
-        session = Session.open(path)
-        if not session.workspace.is_dir():
-            session.close()
-            raise SessionError(f"The folder of this session is gone: {session.workspace}")
-        return session
-    if not saved:
-        return Session.unsaved(workspace)
-    return Session.create(private_folder(sessions_of(paths.sessions_dir, workspace)), workspace)
+    if its.resolve() != workspace.resolve():
+        session.notes = (
+            *session.notes,
+            f"This session works in {its}. With --here it goes on in this folder.",
+        )
+    return session
 
 
 @asynccontextmanager

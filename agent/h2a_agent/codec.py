@@ -25,6 +25,7 @@ from h2a_agent.history import (
     CompactionSwitchEntry,
     Cut,
     Entry,
+    Node,
     RetractEntry,
     ToolEntry,
     UserEntry,
@@ -32,7 +33,16 @@ from h2a_agent.history import (
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["Record", "entry_of", "entry_record", "item_of", "item_record"]
+__all__ = [
+    "ENTRY_TYPES",
+    "Record",
+    "entry_of",
+    "entry_record",
+    "item_of",
+    "item_record",
+    "node_of",
+    "node_record",
+]
 
 Record: TypeAlias = Mapping[str, Any]
 _Block: TypeAlias = UserBlock | AssistantBlock
@@ -115,7 +125,7 @@ def entry_record(entry: Entry) -> Record:
         case CompactionEntry():
             return {
                 "type": "compaction",
-                "id": entry.id,
+                "item": entry.id,
                 "kept": entry.kept,
                 "tokens_before": entry.tokens_before,
                 "tokens_after": entry.tokens_after,
@@ -176,7 +186,7 @@ def _tool_of(r: Record) -> ToolEntry:
 
 def _compaction_of(r: Record) -> CompactionEntry:
     return CompactionEntry(
-        str(r["id"]),
+        str(r["item"]),
         str(r["summary"]),
         int(r["kept"]),
         int(r["tokens_before"]),
@@ -203,6 +213,10 @@ _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
 }
 
 
+# The types of records that are entries of the history.
+ENTRY_TYPES: Final = frozenset(_ENTRIES)
+
+
 def entry_of(record: Record) -> Entry | None:
     """The history entry of a record; None when it is another kind of record, or not readable as one."""
     decode = _ENTRIES.get(str(record.get("type")))
@@ -212,6 +226,25 @@ def entry_of(record: Record) -> Entry | None:
         return decode(record)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def node_record(node: Node) -> Record:
+    """An entry and its place in the tree as a journal record."""
+    return {**entry_record(node.entry), "id": node.id, "parent": node.parent}
+
+
+def node_of(record: Record, head: str) -> Node | None:
+    """The node of a record; None when it is not readable as one.
+
+    Format 1 had neither ids nor branches: there the id is the record's number, and the parent is `head`.
+    """
+    entry = entry_of(record)
+    if entry is None:
+        return None
+    entry_id = record.get("id")
+    if entry_id is None:
+        return Node(f"{int(record['n']):08x}", head, entry)
+    return Node(str(entry_id), str(record.get("parent", head)), entry)
 
 
 # --------------------------------------------------------------------- items

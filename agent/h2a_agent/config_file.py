@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from h2a_agent.config_error import ConfigError
 from h2a_agent.safe_text import one_line
+from h2a_agent.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -82,6 +83,8 @@ def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
+    if "sandbox" in values:
+        values["sandbox"] = SandboxSettings(**values["sandbox"])
     return values
 
 
@@ -102,9 +105,8 @@ def _explain(problem: ErrorDetails, schema: Any) -> str:
             named = key if last not in ("", "[key]") else ""
             return f"{named} {problem['ctx']['error']}".strip()
         case _:
-            wanted = re.sub("^(?:Input|String) should", "must", problem["msg"]).replace(
-                "valid dictionary", "table"
-            )
+            wanted = re.sub("^(?:Input|String) should", "must", problem["msg"])
+            wanted = re.sub(r"valid dictionary(?: or instance of \w+)?", "table", wanted)
             return f"{key} {wanted}, not {one_line(repr(problem['input']), 60)}"
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "Kind",
     "ModelChanged",
     "Outcome",
+    "PathChanged",
     "Phase",
     "QueueChanged",
     "QueueItem",
@@ -177,6 +178,17 @@ class InputRestored(Event):
     texts: tuple[str, ...]
     retracted: tuple[str, ...] = ()
     content: tuple[tuple[UserBlock, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PathChanged(Event):
+    """The user has gone back to an entry: the conversation now ends at `head` ("": before its first word).
+
+    `past` is all of it as events, in the place of everything that was shown before. No run is active.
+    """
+
+    head: str
+    past: tuple[AnyEvent, ...]
 
 
 # ----------------------------------------------------------------- the model
@@ -454,6 +466,7 @@ AnyEvent: TypeAlias = (
     UserInput
     | QueueChanged
     | InputRestored
+    | PathChanged
     | Thinking
     | TokenStream
     | ToolCall

@@ -1,12 +1,20 @@
 """What has happened in a conversation, in order, for good.
 
-The history is append-only. What a provider is sent is a projection of it (`request.build_request`); what a
+The history is an append-only tree. Every entry has an id and hangs below the one that was the head when it
+came; the path from the root to the head is the conversation as it stands. `branch` moves the head, so what is
+said next hangs elsewhere; what was left stays where it is and can be gone back to.
+
+        ask ── answer ── ask ── answer          a branch that was left
+                   └──── ask ── answer ◀ head
+
+The path is all that most of the program knows (`entries`). What a provider is sent is a projection of it (`request.build_request`); what a
 screen shows of a reopened session is another (`replay.events_of`). An entry is what truly happened:
 an answer that was cut carries the words that came and why it ended there.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -23,6 +31,7 @@ __all__ = [
     "Cut",
     "Entry",
     "History",
+    "Node",
     "RetractEntry",
     "ToolEntry",
     "UserEntry",
@@ -133,43 +142,137 @@ Entry: TypeAlias = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An entry and its place in the tree: `parent` is the id of the entry before it, "" for a root."""
+
+    id: str
+    parent: str
+    entry: Entry
+
+
 class History:
-    """The entries of one conversation. Only `Session.append` adds to it, after the journal has the entry."""
+    """The tree of one conversation. Only `Session` changes it, after the journal has the change."""
 
     def __init__(self, entries: tuple[Entry, ...] = ()) -> None:
-        self._entries: list[Entry] = []
+        self._nodes: dict[str, Node] = {}
+        self._children: dict[str, list[Node]] = {}
+        self._path: list[Node] = []
+        self._entries: list[Entry] = []  # of the path
         self._call_ids: set[str] = set()
+        self._last_step = 0
         for entry in entries:
             self.append(entry)
 
+    # ------------------------------------------------------------- the path
+
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All of it, in order."""
+        """The conversation as it stands, in order."""
         return tuple(self._entries)
+
+    @property
+    def path(self) -> tuple[Node, ...]:
+        """The same, with ids."""
+        return tuple(self._path)
+
+    @property
+    def head(self) -> str:
+        """The id of the entry that the next one will hang below; "" at the very beginning."""
+        return self._path[-1].id if self._path else ""
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def append(self, entry: Entry) -> None:
+    # ------------------------------------------------------------- the tree
+
+    @property
+    def nodes(self) -> Collection[Node]:
+        """Every entry there is, also on branches that were left, in the order they came."""
+        return self._nodes.values()
+
+    def node(self, entry_id: str) -> Node | None:
+        """The entry of this id; None when there is none."""
+        return self._nodes.get(entry_id)
+
+    def children(self, entry_id: str) -> tuple[Node, ...]:
+        """What hangs below an entry ("": the roots), the oldest first."""
+        return tuple(self._children.get(entry_id, ()))
+
+    def path_to(self, entry_id: str) -> tuple[Node, ...]:
+        """The entries from the root to `entry_id`, which is "" for none of them."""
+        path: list[Node] = []
+        while entry_id:
+            node = self._nodes[entry_id]
+            path.append(node)
+            entry_id = node.parent
+        return tuple(reversed(path))
+
+    def before(self, node: Node) -> str:
+        """Where the head goes to say `node` again, or to go on from it.
+
+        A message of the user's is said again, so the head goes before it. An answer keeps the results of its
+        calls: without them it would ask the model to guess what its calls did.
+        """
+        if isinstance(node.entry, UserEntry):
+            return node.parent
+        while results := [n for n in self.children(node.id) if isinstance(n.entry, ToolEntry)]:
+            node = results[0]
+        return node.id
+
+    # ------------------------------------------------------------- changing
+
+    def next_node(self, entry: Entry) -> Node:
+        """`entry` with a new id, hanging below the head; not added yet."""
+        while (entry_id := secrets.token_hex(4)) in self._nodes:
+            pass
+        return Node(entry_id, self.head, entry)
+
+    def append(self, entry: Entry) -> Node:
         """Add what has happened last."""
-        self._entries.append(entry)
-        if isinstance(entry, AssistantEntry):
-            self._call_ids.update(call.id for call in entry.tool_uses)
+        return self.add(self.next_node(entry))
+
+    def add(self, node: Node) -> Node:
+        """Add a node, which becomes the head. Where its parent is not known, it hangs below the head."""
+        if node.parent != self.head:
+            if node.parent and node.parent not in self._nodes:
+                node = Node(node.id, self.head, node.entry)
+            else:
+                self.branch(node.parent)
+        self._nodes[node.id] = node
+        self._children.setdefault(node.parent, []).append(node)
+        self._path.append(node)
+        self._entries.append(node.entry)
+        if isinstance(node.entry, AssistantEntry):
+            self._call_ids.update(call.id for call in node.entry.tool_uses)
+            self._last_step = max(self._last_step, node.entry.step)
+        return node
+
+    def branch(self, entry_id: str) -> None:
+        """Move the head to an entry, "" for the very beginning.
+
+        Raises:
+            KeyError: there is no such entry.
+        """
+        self._path = list(self.path_to(entry_id))
+        self._entries = [node.entry for node in self._path]
+
+    # -------------------------------------------------------------- looking
 
     @property
     def call_ids(self) -> Collection[str]:
-        """The ids of all tool calls there were."""
+        """The ids of all tool calls there were, on every branch."""
         return self._call_ids
 
     @property
     def last(self) -> Entry | None:
-        """The newest entry."""
+        """The newest entry of the path."""
         return self._entries[-1] if self._entries else None
 
     @property
     def last_step(self) -> int:
-        """The number of the last request that was answered, 0 when none was."""
-        return max((e.step for e in self._entries if isinstance(e, AssistantEntry)), default=0)
+        """The number of the last request that was answered, on any branch; 0 when none was."""
+        return self._last_step
 
     def open_calls(self) -> tuple[ToolUseBlock, ...]:
         """Tool calls of the last answer that have no result yet, in the order of the calls."""

@@ -27,6 +27,7 @@ from h2a_agent.events import (
     JobItem,
     JobsChanged,
     ModelChanged,
+    PathChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -158,6 +159,7 @@ def reduce(state: State, event: AnyEvent) -> State:
             ToolOutput()
             | UserInput()
             | InputRestored()
+            | PathChanged()
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()

@@ -29,6 +29,8 @@ from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -56,6 +58,7 @@ class ScriptedAgent:
         self.has_summary = False
         self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
+        self.sessions = SessionVerbs(Session.unsaved(workspace))
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -155,6 +158,9 @@ class ScriptedAgent:
 
     def abort(self) -> None:
         self._record("abort")
+
+    def branch(self, entry_id: str) -> None:
+        self._record("branch", entry_id)
 
     def pause(self) -> None:
         self._record("pause")

@@ -242,6 +242,31 @@ async def test_todo_shows_the_list_again_and_says_when_there_is_none() -> None:
         assert sum("☐ mend the parser" in row for row in chat.rows()) == 2
 
 
+async def test_a_command_that_cannot_says_why_and_stays() -> None:
+    async with running_chat() as chat:
+        for line, why in (
+            ("/tree", "Nothing has been said"),
+            ("/label x", "no entry"),
+            ("/clone", "not written"),
+        ):
+            await chat.type(line)
+            await chat.press("enter")
+            await chat.until(lambda why=why: why in chat.rows()[-1])
+            assert chat.draft in (line, "")
+            await chat.press("ctrl+u")
+
+
+async def test_a_session_has_a_name_once_it_is_given_one() -> None:
+    async with running_chat() as chat:
+        await chat.type("/name")
+        await chat.press("enter")
+        assert "No name yet" in chat.rows()[-1]
+        await chat.type("/name The parser")
+        await chat.press("enter")
+        assert "“The parser”" in chat.rows()[-1]
+        assert chat.agent.sessions.name == "The parser"
+
+
 async def test_unknown_command_says_so_and_stays() -> None:
     async with running_chat() as chat:
         await chat.type("/tmp is full")

@@ -442,7 +442,8 @@ STORY: list[AnyEvent] = [
 
 
 def test_the_story_has_every_kind_of_event() -> None:
-    assert {type(event).__name__ for event in STORY} == set(EVENT_TYPES)
+    """All but one, with which another story begins."""
+    assert {type(event).__name__ for event in STORY} == set(EVENT_TYPES) - {"PathChanged"}
 
 
 def test_numbered_events_seen_twice_show_once() -> None:

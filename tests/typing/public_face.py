@@ -58,6 +58,10 @@ async def agents(folder: Path) -> None:
     async with Agent(provider, session=session, settings=RunSettings("m", mode="plan")) as agent:
         item: str = agent.prompt("hello")
         items: list[str] = [agent.steer("no"), agent.nudge("later"), agent.follow_up("last")]
+        agent.branch(item)
+        for row in agent.sessions.tree():
+            agent.sessions.label(row.id, row.text)
+        print(await agent.sessions.fork(), await agent.sessions.export(folder / "x.html"))
         changed: bool = agent.edit(item, "x") or agent.withdraw(item) or agent.reorder(item, -1)
         agent.promote(item, Kind.STEER)
         order: str = agent.compact("keep the names", preview=True)

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from h2a_tui import environment, key_command
 from h2a_tui.log import open_log
+from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
+from h2a_tui.usage import OK, USAGE, Parser, UsageError
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -22,16 +24,16 @@ if TYPE_CHECKING:
     from h2a_agent.config import Settings
     from h2a_agent.paths import Paths
     from h2a_agent.session import Session
+    from h2a_tui.client import Switch
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["main"]
 
-OK: Final = 0
 FAILED: Final = 1
-USAGE: Final = 2
 UNGUARDED: Final = 70  # EX_SOFTWARE: the guardian process was killed, so the program has saved and left
 INTERRUPTED: Final = 130
 
+_Result = TypeVar("_Result")
 _FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
 _PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
 
@@ -40,6 +42,7 @@ examples:
   h2a-chat                                  start, in this folder
   h2a-chat "why does the build fail?"       start with a question
   h2a-chat -c                               go on where you left off here
+  h2a-chat sessions parser                  find what was said; also: export, import
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p -                  the prompt from a pipe
   h2a-chat --demo                           try every key without a model
@@ -66,23 +69,13 @@ exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process
   128 + n ended by signal n (130 interrupted)"""
 
 
-class UsageError(Exception):
-    """The program was not asked in a way it understands; the message says how to ask."""
-
-
 class UnsuitableTerminal(Exception):
     """The terminal cannot show the app; the message says what to use instead."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line instead of argparse's usage block."""
-        raise UsageError(f"{message}. See: h2a-chat --help")
-
-
 def parser(config_file: Path) -> argparse.ArgumentParser:
     """The command line's grammar."""
-    result = _Parser(
+    result = Parser(
         prog="h2a-chat",
         description="A coding agent for the terminal that you can steer while it works.",
         epilog=_EXAMPLES.format(config=config_file).replace("%", "%%"),
@@ -113,7 +106,11 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         metavar="ID",
         help="go on with session ID (its beginning will do); without ID: list them",
     )
+    which.add_argument("--fork", metavar="ID", help="go on in a copy of session ID, in this folder")
     which.add_argument("--no-session", action="store_true", help="write nothing to disk")
+    sessions.add_argument("--read-only", action="store_true", help="with -r or -c: look at it, write nothing")
+    sessions.add_argument("--here", action="store_true", help="with -r: go on in this folder from now on")
+    sessions.add_argument("--name", metavar="NAME", help="name the session")
 
     model = result.add_argument_group("model")
     provider = model.add_mutually_exclusive_group()
@@ -212,11 +209,13 @@ def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: 
 def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.config import load
     from h2a_agent.paths import find_paths
-    from h2a_agent.tools.supervisor import guardian
+    from h2a_agent.tools.supervisor import whole_environment
 
-    environ = {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
+    environ = whole_environment()
     paths = find_paths(environ)
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in SUBCOMMANDS:
+        return run_subcommand(words, paths, environ)
     if len(words) > 1 and words[0] == "key" and words[1] in key_command.VERBS:
         return key_command.key_command(words[1:], paths, environ)
     args = parser(paths.config_file).parse_args(words)
@@ -226,7 +225,13 @@ def _main(argv: Sequence[str] | None) -> int:
         print(f"h2a-chat {__version__}")
         return OK
     if args.resume == "":
-        return _list_sessions(paths)
+        return run_subcommand(["sessions"], paths, environ)
+    if (args.read_only or args.here) and not (args.latest or args.resume):
+        raise UsageError("--read-only and --here need a session: give -r ID or -c as well")
+    if args.read_only and (args.prompt is not None or args.print_prompt is not None):
+        raise UsageError(
+            "with --read-only nothing is sent; to go on in a copy give --fork ID instead of -r ID"
+        )
     flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, environ)
 
@@ -258,15 +263,25 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     screen = _screen_settings(settings, paths)
 
     async def run() -> int:
+        from h2a_agent.assemble import open_session
+
+        code, switch = await show(_session(args, paths), args.prompt or "", "")
+        while switch is not None:
+            session = open_session(paths, Path.cwd(), session_id=switch.session_id)
+            code, switch = await show(session, "", switch.draft)
+        return code
+
+    async def show(session: Session, prompt: str, draft: str) -> tuple[int, Switch | None]:
+        """One session in the app; the exit code, and which one is next."""
         from functools import partial
 
         from h2a_agent.assemble import connect, make_provider, running_agent
+        from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
         from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
-        session = _session(args, paths)
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
         if trusted is None:
             question = question_about(session.workspace, screen.keymap(), settings.theme)
@@ -274,7 +289,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             trusted = keep_answer(paths, session.workspace, question.return_value)
             if trusted is None:
                 session.close()
-                return question.return_code or OK
+                return question.return_code or OK, None
         provider = make_provider(settings)
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             notices = (
@@ -291,13 +306,18 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
                 ours.watch(partial(app.exit, None, UNGUARDED))
-            if args.prompt:
-                app.call_after_refresh(agent.prompt, args.prompt)
-            await _run_app(app, mouse=settings.mouse)
-            if app.return_code == UNGUARDED:
-                print(_UNGUARDED, file=sys.stderr)
+            if prompt:
+                app.call_after_refresh(agent.prompt, prompt)
+            if draft:
+                app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
+            for note in agent.session_notes:
+                app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
+            switch = await _run_app(app, mouse=settings.mouse)
+        if app.return_code == UNGUARDED:
+            print(_UNGUARDED, file=sys.stderr)
+        if switch is None:
             _say_where_it_is(agent)
-            return app.return_code or OK
+        return app.return_code or OK, switch
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
@@ -335,7 +355,7 @@ def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) ->
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
     """The demo conversation as plain lines: there is no terminal, and nothing was asked for."""
-    if args.prompt is not None or args.latest or args.resume:
+    if args.prompt is not None or args.latest or args.resume or args.fork:
         raise UsageError("there is no terminal here; for one answer use: h2a-chat -p PROMPT")
     print(
         "No terminal here, so this is the demo, played as lines. For one answer use: h2a-chat -p PROMPT",
@@ -360,28 +380,11 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
     return asyncio.run(run())
 
 
-async def _run_app(app: App[Any], *, mouse: bool) -> None:
+async def _run_app(app: App[_Result], *, mouse: bool) -> _Result | None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         # The app leaves by its own door, so that the terminal is as it was.
         asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
-    await app.run_async(mouse=mouse)
-
-
-def _list_sessions(paths: Paths) -> int:
-    """Every session, newest first."""
-    import time
-
-    from h2a_agent.safe_text import one_line
-    from h2a_agent.session_files import list_sessions
-    from h2a_tui.format import age, folder
-
-    sessions = list_sessions(paths.sessions_dir)
-    for info in sessions:
-        where = one_line(folder(info.workspace))
-        print(f"{info.id}  {age(time.time() - info.modified):>4}  {where:30}  {info.title}")
-    if not sessions:
-        print("There are no sessions yet.", file=sys.stderr)
-    return OK
+    return await app.run_async(mouse=mouse)
 
 
 # --------------------------------------------------------------------- helpers
@@ -396,9 +399,18 @@ _FELL_BACK: Final = (
 def _session(args: argparse.Namespace, paths: Paths) -> Session:
     from h2a_agent.assemble import open_session
 
-    return open_session(
-        paths, Path.cwd(), session_id=args.resume or "", latest=args.latest, saved=not args.no_session
+    session = open_session(
+        paths,
+        Path.cwd(),
+        session_id=args.fork or args.resume or "",
+        latest=args.latest,
+        saved=not args.no_session,
+        access="fork" if args.fork else "look" if args.read_only else "write",
+        here=args.here,
     )
+    if args.name:
+        session.rename(args.name)
+    return session
 
 
 def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
@@ -415,5 +427,10 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
 
 
 def _say_where_it_is(agent: Agent) -> None:
-    if agent.session_path is not None:
+    if agent.unsaved:
+        print(
+            f"The last {agent.unsaved} record(s) of this session could not be saved: {agent.session_id}",
+            file=sys.stderr,
+        )
+    elif agent.session_path is not None:
         print(f"To go on: h2a-chat -r {agent.session_id}")

@@ -29,6 +29,7 @@ class Context(Enum):
     REASON = "Giving a reason"
     TRUST = "Asked whether you trust a folder"
     HELP = "In this help"
+    LIST = "In a list"
 
 
 class Action(StrEnum):
@@ -83,6 +84,10 @@ class Action(StrEnum):
     CLOSE_HELP = "close-help"
     SCROLL_HELP_UP = "scroll-help-up"
     SCROLL_HELP_DOWN = "scroll-help-down"
+    LIST_UP = "list-up"
+    LIST_DOWN = "list-down"
+    LIST_CHOOSE = "list-choose"
+    LIST_CLOSE = "list-close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,10 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.CLOSE_HELP, ("escape", "f1", "q", "enter"), Context.HELP, "close", "Close this help"),
     Row(Action.SCROLL_HELP_UP, ("up", "k"), Context.HELP, "up", "Scroll up"),
     Row(Action.SCROLL_HELP_DOWN, ("down", "j"), Context.HELP, "down", "Scroll down"),
+    Row(Action.LIST_UP, ("up", "k"), Context.LIST, "up", "One row up"),
+    Row(Action.LIST_DOWN, ("down", "j"), Context.LIST, "down", "One row down"),
+    Row(Action.LIST_CHOOSE, ("enter",), Context.LIST, "choose", "Choose the row"),
+    Row(Action.LIST_CLOSE, ("escape", "q"), Context.LIST, "close", "Close the list"),
 )
 
 # Keys that edit text in any editor, and the Textual editor action each runs.

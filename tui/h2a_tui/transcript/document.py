@@ -25,6 +25,7 @@ from h2a_agent.events import (
     Interrupt,
     JobsChanged,
     ModelChanged,
+    PathChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -161,6 +162,8 @@ class Document:
                 self._settled(event)
             case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
                 pass  # the queue panel, the status line and /jobs show them
+            case PathChanged():
+                pass  # whoever shows a document begins a new one with the event's past
             case _:
                 assert_never(event)
 
