@@ -6,7 +6,6 @@ Only what is known is judged: a colour of the terminal's own has no brightness u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -58,9 +57,8 @@ def made_legible(theme: Theme) -> Theme:
 @lru_cache(maxsize=8)
 def as_256(theme: Theme) -> Theme:
     """`theme` in the 240 colours that all terminals with 256 share: the nearest ones that can be read."""
-    colours = {name: getattr(theme, name) for name in TOKENS}
-    coarse = {name: _nearest(colour) for name, colour in colours.items() if colour.startswith("#")}
-    return _replaced(replace(theme, **coarse), theme, _nearest_first)
+    coarse = {name: _nearest(colour) for name, colour in theme.colours.items() if colour.startswith("#")}
+    return _replaced(theme.recoloured(coarse), theme, _nearest_first)
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
@@ -86,7 +84,7 @@ def _replaced(theme: Theme, wanted: Theme, choices: Callable[[Colour], Iterable[
             if least >= needed:
                 break
         changes[name] = best
-    return replace(theme, **changes)
+    return theme.recoloured(changes)
 
 
 _THE_240: Final = tuple((indexed(number), rgb(indexed(number))) for number in range(16, 256))

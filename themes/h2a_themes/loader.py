@@ -26,7 +26,17 @@ class ThemeError(Exception):
     def __init__(self, file: str, key: str, problem: str) -> None:
         self.file = file
         self.key = key
-        super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
+        self.problem = problem
+        super().__init__(_said(file, key, problem))
+
+    @property
+    def short(self) -> str:
+        """The same with the file's name only, for a line that is short."""
+        return _said(Path(self.file).name, self.key, self.problem)
+
+
+def _said(file: str, key: str, problem: str) -> str:
+    return f"{file}: {key}: {problem}" if key else f"{file}: {problem}"
 
 
 def names(folder: Path | None = None) -> tuple[str, ...]:

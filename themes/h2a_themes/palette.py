@@ -41,9 +41,7 @@ class Palette:
         return colour or (self.background if is_ground else self.foreground)
 
 
-XTERM: Final = Palette(
-    "#e5e5e5", "#000000", MappingProxyType(dict(enumerate((*_XTERM[0], *_XTERM[1]))))
-)
+XTERM: Final = Palette("#e5e5e5", "#000000", MappingProxyType(dict(enumerate((*_XTERM[0], *_XTERM[1])))))
 """xterm's own defaults, for what a terminal does not say."""
 
 

@@ -55,87 +55,83 @@ class Theme:
     dark: bool
 
     # The page.
-    text: Colour = _token("Words on the page", on="background surface panel selection")
-    muted: Colour = _token(
+    text: str = _token("Words on the page", on="background surface panel selection")
+    muted: str = _token(
         "What matters less: hints, briefs, ages", on="background surface panel user_background"
     )
-    dim: Colour = _token("What may be overlooked: line counts, folded marks", on="background surface panel")
-    background: Colour = _ground("The page")
-    surface: Colour = _ground("A ground one step above the page: overlays")
-    panel: Colour = _ground("A ground two steps above the page: chosen rows")
-    border: Colour = _mark("Frames, and the position mark at the edge")
-    accent: Colour = _token(
+    dim: str = _token("What may be overlooked: line counts, folded marks", on="background surface panel")
+    background: str = _ground("The page")
+    surface: str = _ground("A ground one step above the page: overlays")
+    panel: str = _ground("A ground two steps above the page: chosen rows")
+    border: str = _mark("Frames, and the position mark at the edge")
+    accent: str = _token(
         "The one colour that draws the eye: the focused frame, the prompt mark", on="background surface"
     )
-    success: Colour = _token("It worked", on="background surface")
-    warning: Colour = _token("Look here", on="background surface")
-    error: Colour = _token("It failed; nothing else is drawn in it", on="background surface")
-    selection: Colour = _ground("The ground of selected text")
+    success: str = _token("It worked", on="background surface")
+    warning: str = _token("Look here", on="background surface")
+    error: str = _token("It failed; nothing else is drawn in it", on="background surface")
+    selection: str = _ground("The ground of selected text")
 
     # Messages and tools.
-    user_text: Colour = _token("What the person wrote", "text", on="user_background")
-    user_background: Colour = _ground("The ground of what the person wrote", "surface")
-    thinking: Colour = _token("The model's reasoning", "muted")
-    tool_title: Colour = _token("The name of a tool", "text")
-    tool_output: Colour = _token("What a tool printed", "muted", on="background code_background")
+    user_text: str = _token("What the person wrote", "text", on="user_background")
+    user_background: str = _ground("The ground of what the person wrote", "surface")
+    thinking: str = _token("The model's reasoning", "muted")
+    tool_title: str = _token("The name of a tool", "text")
+    tool_output: str = _token("What a tool printed", "muted", on="background code_background")
 
     # Markdown.
-    heading: Colour = _token("Headings", "accent")
-    link: Colour = _token("Links", "accent", on="background user_background")
-    quote: Colour = _token("Quoted text and its bar", "muted")
-    bullet: Colour = _token("List bullets and numbers", "accent")
-    rule: Colour = _mark("Horizontal rules and the lines of a table", "border")
-    inline_code: Colour = _token("Code within a sentence", "text", on="inline_code_background")
-    inline_code_background: Colour = _ground("The ground of code within a sentence", "surface")
-    code: Colour = _token("Code in a block, where no syntax colour applies", "text", on="code_background")
-    code_background: Colour = _ground("The ground of a code block", "surface")
+    heading: str = _token("Headings", "accent")
+    link: str = _token("Links", "accent", on="background user_background")
+    quote: str = _token("Quoted text and its bar", "muted")
+    bullet: str = _token("List bullets and numbers", "accent")
+    rule: str = _mark("Horizontal rules and the lines of a table", "border")
+    inline_code: str = _token("Code within a sentence", "text", on="inline_code_background")
+    inline_code_background: str = _ground("The ground of code within a sentence", "surface")
+    code: str = _token("Code in a block, where no syntax colour applies", "text", on="code_background")
+    code_background: str = _ground("The ground of a code block", "surface")
 
     # Diffs.
-    diff_added: Colour = _token("Added lines", "success", on="diff_added_background background")
-    diff_added_background: Colour = _ground("The ground of added lines", "diff_background")
-    diff_removed: Colour = _token("Removed lines", "error", on="diff_removed_background background")
-    diff_removed_background: Colour = _ground("The ground of removed lines", "diff_background")
-    diff_context: Colour = _token("Unchanged lines and file names of a diff", "muted", on="diff_background")
-    diff_hunk: Colour = _token(
-        "The lines that say where a change is", "accent", on="diff_background background"
-    )
-    diff_background: Colour = _ground("The ground of a diff", "code_background")
+    diff_added: str = _token("Added lines", "success", on="diff_added_background background")
+    diff_added_background: str = _ground("The ground of added lines", "diff_background")
+    diff_removed: str = _token("Removed lines", "error", on="diff_removed_background background")
+    diff_removed_background: str = _ground("The ground of removed lines", "diff_background")
+    diff_context: str = _token("Unchanged lines and file names of a diff", "muted", on="diff_background")
+    diff_hunk: str = _token("The lines that say where a change is", "accent", on="diff_background background")
+    diff_background: str = _ground("The ground of a diff", "code_background")
 
     # Kinds of messages, in the queue and in the transcript.
-    prompt: Colour = _token(
-        "A message sent while nothing ran", "accent", on="user_background background panel"
-    )
-    steer: Colour = _token(
+    prompt: str = _token("A message sent while nothing ran", "accent", on="user_background background panel")
+    steer: str = _token(
         "A message that interrupts, and the mark where it cut in",
         "warning",
         on="user_background background panel",
     )
-    nudge: Colour = _token("A message for the next step", "accent", on="user_background background panel")
-    follow_up: Colour = _token(
+    nudge: str = _token("A message for the next step", "accent", on="user_background background panel")
+    follow_up: str = _token(
         "A message for when the run would end", "success", on="user_background background panel"
     )
 
     # The words of the status line.
-    status_ready: Colour = _token("Nothing runs", "success")
-    status_thinking: Colour = _token("The model thinks", "accent")
-    status_streaming: Colour = _token("The model writes", "accent")
-    status_tools: Colour = _token("Tools run", "follow_up")
-    status_approval: Colour = _token("A person is asked", "warning")
-    status_retrying: Colour = _token("Waiting to try again", "warning")
-    status_compacting: Colour = _token("The conversation is being summarised", "status_thinking")
-    status_paused: Colour = _token("Nothing is delivered until resumed", "warning")
+    status_ready: str = _token("Nothing runs", "success")
+    status_thinking: str = _token("The model thinks", "accent")
+    status_streaming: str = _token("The model writes", "accent")
+    status_tools: str = _token("Tools run", "follow_up")
+    status_approval: str = _token("A person is asked", "warning")
+    status_retrying: str = _token("Waiting to try again", "warning")
+    status_compacting: str = _token("The conversation is being summarised", "status_thinking")
+    status_paused: str = _token("Nothing is delivered until resumed", "warning")
 
     # Code.
-    syntax_comment: Colour = _token("Comments", "dim", on="code_background")
-    syntax_keyword: Colour = _token("Keywords", "accent", on="code_background")
-    syntax_function: Colour = _token("Names of functions", "code", on="code_background")
-    syntax_class: Colour = _token("Names of classes and exceptions", "syntax_function", on="code_background")
-    syntax_string: Colour = _token("Strings", "success", on="code_background")
-    syntax_number: Colour = _token("Numbers and constants", "warning", on="code_background")
-    syntax_operator: Colour = _token("Operators and punctuation", "code", on="code_background")
-    syntax_builtin: Colour = _token("What the language brings along", "syntax_keyword", on="code_background")
-    syntax_decorator: Colour = _token("Decorators and attributes", "syntax_number", on="code_background")
-    syntax_tag: Colour = _token("Tags and keys of markup and data", "syntax_keyword", on="code_background")
+    syntax_comment: str = _token("Comments", "dim", on="code_background")
+    syntax_keyword: str = _token("Keywords", "accent", on="code_background")
+    syntax_function: str = _token("Names of functions", "code", on="code_background")
+    syntax_class: str = _token("Names of classes and exceptions", "syntax_function", on="code_background")
+    syntax_string: str = _token("Strings", "success", on="code_background")
+    syntax_number: str = _token("Numbers and constants", "warning", on="code_background")
+    syntax_operator: str = _token("Operators and punctuation", "code", on="code_background")
+    syntax_builtin: str = _token("What the language brings along", "syntax_keyword", on="code_background")
+    syntax_decorator: str = _token("Decorators and attributes", "syntax_number", on="code_background")
+    syntax_tag: str = _token("Tags and keys of markup and data", "syntax_keyword", on="code_background")
 
     @classmethod
     def of(cls, name: str, *, dark: bool, given: Mapping[str, Colour]) -> Theme:
@@ -145,6 +141,15 @@ class Theme:
             return given[token] if token in given else colour(TOKENS[token].like)
 
         return cls(name=name, dark=dark, **{token: colour(token) for token in TOKENS})
+
+    @property
+    def colours(self) -> dict[str, Colour]:
+        """Every token's colour, by its name."""
+        return {token: getattr(self, token) for token in TOKENS}
+
+    def recoloured(self, changes: Mapping[str, Colour]) -> Theme:
+        """The same with `changes`."""
+        return Theme.of(self.name, dark=self.dark, given={**self.colours, **changes})
 
 
 TOKENS: Final[Mapping[str, Token]] = MappingProxyType(

@@ -261,6 +261,9 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     screen = _screen_settings(settings, paths)
+    from h2a_tui.theme_choice import ThemeChoice
+
+    themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
 
     async def run() -> int:
         from h2a_agent.assemble import open_session
@@ -284,7 +287,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
         if trusted is None:
-            question = question_about(session.workspace, screen.keymap(), settings.theme)
+            question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
             trusted = keep_answer(paths, session.workspace, question.return_value)
             if trusted is None:
@@ -299,7 +302,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
-            app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
+            app = H2AApp(agent, screen, themes, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(

@@ -62,7 +62,7 @@ def for_terminal(theme: Theme, color_system: str | None, *, no_color: bool) -> T
     if no_color or color_system is None:
         return Theme.of(theme.name, dark=theme.dark, given=dict.fromkeys(TOKENS, ""))
     if color_system in ("standard", "windows"):
-        own = all(not getattr(theme, token).startswith("#") for token in TOKENS)
+        own = not any(colour.startswith("#") for colour in theme.colours.values())
         return theme if own else load("sixteen" if theme.dark else "sixteen-light")
     return as_256(theme) if color_system == "256" else theme
 
@@ -71,12 +71,12 @@ def for_terminal(theme: Theme, color_system: str | None, *, no_color: bool) -> T
 def textual_theme(theme: Theme) -> TextualTheme:
     """`theme` for `App.register_theme`.
 
-    Its name has a prefix, so that none of Textual's own is replaced, and its content's hash, so that another
-    version of the same theme is a change.
+    Its name is made of what is in it, so that another version of the same theme is a change, and none of
+    Textual's own is replaced.
     """
-    colours = {token: _for_textual(getattr(theme, token)) for token in TOKENS}
+    colours = {token: _for_textual(colour) for token, colour in theme.colours.items()}
     return TextualTheme(
-        name=f"h2a-{theme.name}-{hash(theme) & 0xFFFFFFFF:08x}",
+        name=f"h2a-{hash(theme) & 0xFFFFFFFFFFFF:x}",
         dark=theme.dark,
         ansi=any(colour.startswith("ansi_") for colour in colours.values()),
         primary=colours["accent"],
@@ -91,6 +91,8 @@ def textual_theme(theme: Theme) -> TextualTheme:
         panel=colours["panel"],
         variables={
             **{f"h2a-{token.replace('_', '-')}": colour for token, colour in colours.items()},
+            "ansi-background": colours["background"],
+            "ansi-foreground": colours["text"],
             "text-muted": colours["muted"],
             "text-disabled": colours["dim"],
             "text-accent": colours["accent"],
