@@ -112,3 +112,28 @@ def test_what_is_typed_between_the_answers_is_kept(tmp_path: Path) -> None:
 def test_a_program_that_wears_a_fixed_theme_asks_nothing(tmp_path: Path) -> None:
     with running(tmp_path, "--theme", "nord", **TRUECOLOR) as terminal:
         assert b"\x1b]11;?" not in terminal.output
+
+
+def test_sixteen_colours_show_a_stand_in_and_say_so(tmp_path: Path) -> None:
+    with running(tmp_path, "--theme", "nord", TERM="xterm") as terminal:
+        terminal.type_text("/theme dracula")
+        terminal.press("enter")
+        terminal.wait_for("Theme dracula (this terminal has 16 colours: sixteen)")
+
+
+def test_without_colour_the_chosen_row_of_a_list_is_reversed(tmp_path: Path) -> None:
+    with running(tmp_path, NO_COLOR="1") as terminal:
+        terminal.type_text("/theme")
+        terminal.press("enter")
+        terminal.wait_for("catppuccin-latte")
+        terminal.press("down")
+
+        def chosen() -> list[str]:
+            with terminal.screen() as screen:
+                rows = [(screen.display[y], screen.buffer[y]) for y in range(screen.lines)]
+                return [text for text, row in rows if sum(row[x].reverse for x in range(screen.columns)) > 10]
+
+        terminal.wait_for(lambda: len(chosen()) == 1)
+        before = chosen()
+        terminal.press("down")
+        terminal.wait_for(lambda: chosen() not in ([], before))

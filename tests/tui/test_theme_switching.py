@@ -83,12 +83,13 @@ async def test_a_switch_leaves_nothing_of_the_old_colours(name: str) -> None:
     assert await rows_in(name, "dark", "gruvbox-light") == await rows_in(name)
 
 
-async def test_what_is_folded_or_out_of_sight_has_the_new_colours_when_it_comes_up() -> None:
+async def test_what_was_out_of_sight_has_the_new_colours_when_it_comes_up() -> None:
     async with chat_wearing("dark", size=(80, 30)) as chat:
         await play_scene(chat)
+        await chat.press("ctrl+home")
+        await chat.press("ctrl+end")
         await chat.app.themes.choose("light")
         await chat.settle()
-        chat.screen.transcript.toggle_all()
         await chat.press("ctrl+home")
         assert "Why is the parser slow?" in chat.text()
         assert load("light").background in grounds(chat)
@@ -157,7 +158,8 @@ async def test_settings_that_cannot_be_changed_are_said(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("theme = \n")
     async with chat_wearing("dark", tmp_path, size=(100, 30)) as chat:
         await enter(chat, "/theme nord --save")
-        await chat.until(lambda: "not valid TOML" in chat.text())
+        await chat.until(lambda: "TOML:" in chat.text())  # wherever the path makes the line break
+        assert isinstance(chat.app.screen, PageScreen)
         assert worn(chat) == "nord"
 
 
@@ -268,7 +270,9 @@ async def test_only_the_file_of_the_theme_that_is_worn_is_followed(
     own_theme(tmp_path)
     own_theme(tmp_path, name="other")
     async with chat_wearing("mine", tmp_path) as chat:
-        await chat.until(lambda: len(looked) > 2)
+        read = chat.app.themes.theme
+        await chat.until(lambda: len(looked) > 4)
+        assert chat.app.themes.theme is read, "an unchanged file is not read again"
         await chat.app.themes.choose("other")
         await chat.until(lambda: looked[-1] == "other.toml")
         at = len(looked)

@@ -145,7 +145,9 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         action="store_true",
         help="vouch for this folder: what it wants obeyed is obeyed from now on",
     )
-    how.add_argument("--theme", metavar="NAME", help="the colours")
+    how.add_argument(
+        "--theme", metavar="NAME", help="the colours: a theme by name or file, `terminal`, or LIGHT/DARK"
+    )
     result.add_argument("--version", action="store_true", help="show the version and exit")
     return result
 

@@ -91,6 +91,11 @@ def textual_theme(theme: Theme) -> TextualTheme:
         panel=colours["panel"],
         variables={
             **{f"h2a-{token.replace('_', '-')}": colour for token, colour in colours.items()},
+            # By themselves these would be rounded on a way through other colour spaces.
+            "background": colours["background"],
+            "foreground": colours["text"],
+            "surface": colours["surface"],
+            "panel": colours["panel"],
             "ansi-background": colours["background"],
             "ansi-foreground": colours["text"],
             "text-muted": colours["muted"],

@@ -45,7 +45,7 @@ def _pair(name: str) -> list[str]:
 class ThemeChoice:
     """The chosen theme: `name` as it was given, `theme` what that is here, `file` the user's own it comes from.
 
-    `show` is told of every change.
+    `show` is told of every change, and returns what the terminal can show of it.
     """
 
     def __init__(self, name: str = "", folder: Path | None = None, config_file: Path | None = None) -> None:
@@ -55,7 +55,7 @@ class ThemeChoice:
             ThemeError: there is no such theme, or its file is not one.
         """
         self.name = name or DEFAULT
-        self.show: Callable[[Theme], None] = lambda _theme: None
+        self.show: Callable[[Theme], Theme] = lambda theme: theme
         self._folder = folder
         self._config_file = config_file
         self._palette = Palette()
@@ -72,15 +72,15 @@ class ThemeChoice:
         found = await asyncio.to_thread(names, self._folder)
         return sorted({*found, TERMINAL})
 
-    async def choose(self, name: str) -> None:
-        """Choose and show another theme.
+    async def choose(self, name: str) -> Theme:
+        """Choose and show another theme; returns what is shown.
 
         Raises:
             ThemeError: there is no such theme, or its file is not one; the choice stays what it was.
         """
         self.theme, self.file = await asyncio.to_thread(self._resolve, name)
         self.name, self._looked_at = name, ""
-        self.show(self.theme)
+        return self.show(self.theme)
 
     async def preview(self, name: str) -> None:
         """Show another theme without choosing it, unless meanwhile yet another one is looked at, or chosen.
@@ -115,7 +115,7 @@ class ThemeChoice:
         """
         self._palette = palette
         if self.asks_terminal:
-            await self.choose(self.name)
+            _ = await self.choose(self.name)
 
     def _resolve(self, name: str) -> tuple[Theme, Path | None]:
         theme = resolve(name, self._folder, self._palette)

@@ -49,13 +49,14 @@ def theme_command(chat: Chat, argument: str) -> bool:
 async def choose_theme(chat: Chat, themes: ThemeChoice, name: str, *, save: bool) -> None:
     """Wear the theme called `name`, with `save` from now on, and say so."""
     try:
-        await themes.choose(name)
+        shown = await themes.choose(name)
         if save:
             await themes.save()
     except (ThemeError, ConfigError) as error:
         _ = chat.show_page("Theme", Text(str(error)))  # a line that says what to do must be read whole
     else:
-        chat.notice(f"Theme {name}, from now on" if save else f"Theme {name} · /theme {_SAVE} keeps it")
+        instead = "" if shown.name == themes.theme.name else f" (this terminal has 16 colours: {shown.name})"
+        chat.notice(f"Theme {name}{instead}{', from now on' if save else f' · /theme {_SAVE} keeps it'}")
 
 
 async def _pick(chat: Chat, themes: ThemeChoice) -> None:

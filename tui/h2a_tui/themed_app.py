@@ -33,10 +33,9 @@ class ThemedApp(App[Result], inherit_bindings=False):
     """Wears `themes`. `dressed` is what of it this terminal can show."""
 
     CSS: ClassVar[str] = """
-    Screen, Screen:ansi { background: $h2a-background; color: $h2a-text; }
-    ModalScreen { background: $h2a-background 60%; }
+    Screen:ansi { background: $h2a-background; color: $h2a-text; }
     ModalScreen:ansi { background: transparent; }
-    .option-list--option-highlighted:nocolor { text-style: reverse; }
+    OptionList:nocolor > .option-list--option-highlighted { text-style: reverse; }
     """
 
     def __init__(self, themes: ThemeChoice) -> None:
@@ -47,14 +46,15 @@ class ThemedApp(App[Result], inherit_bindings=False):
         self.dressed = self._put_on(themes.theme)
         themes.show = self.wear
 
-    def wear(self, theme: Theme) -> None:
-        """Show everything in the colours of `theme`."""
+    def wear(self, theme: Theme) -> Theme:
+        """Show everything in the colours of `theme`; returns what of it this terminal can show."""
         before = self.theme
         self.dressed = self._put_on(theme)
         if self.theme != before:
             self.unregister_theme(before)
             self.dress(self.dressed)
         self._watch_file()
+        return self.dressed
 
     def _put_on(self, theme: Theme) -> Theme:
         shown = for_terminal(theme, self.console.color_system, no_color=self.no_color)

@@ -49,6 +49,8 @@ class ThemePicker(PickerScreen):
             self.run_worker(self._preview(message.option_id))
 
     async def _preview(self, name: str) -> None:
+        if not self.is_current:
+            return  # closed by a key that came right behind
         try:
             await self._themes.preview(name)
         except ThemeError as error:
