@@ -121,7 +121,7 @@ def test_sixteen_colours_show_a_stand_in_and_say_so(tmp_path: Path) -> None:
         terminal.wait_for("Theme dracula (this terminal has 16 colours: sixteen)")
 
 
-def test_without_colour_the_chosen_row_of_a_list_is_reversed(tmp_path: Path) -> None:
+def test_without_colour_the_chosen_row_of_a_list_is_underlined(tmp_path: Path) -> None:
     with running(tmp_path, NO_COLOR="1") as terminal:
         terminal.type_text("/theme")
         terminal.press("enter")
@@ -131,7 +131,7 @@ def test_without_colour_the_chosen_row_of_a_list_is_reversed(tmp_path: Path) -> 
         def chosen() -> list[str]:
             with terminal.screen() as screen:
                 rows = [(screen.display[y], screen.buffer[y]) for y in range(screen.lines)]
-                return [text for text, row in rows if sum(row[x].reverse for x in range(screen.columns)) > 10]
+                return [text for text, row in rows if any(row[x].underscore for x in range(screen.columns))]
 
         terminal.wait_for(lambda: len(chosen()) == 1)
         before = chosen()

@@ -35,7 +35,7 @@ class ThemedApp(App[Result], inherit_bindings=False):
     CSS: ClassVar[str] = """
     Screen:ansi { background: $h2a-background; color: $h2a-text; }
     ModalScreen:ansi { background: transparent; }
-    OptionList:nocolor > .option-list--option-highlighted { text-style: reverse; }
+    OptionList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     """
 
     def __init__(self, themes: ThemeChoice) -> None:
