@@ -8,24 +8,23 @@ or the journal.
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from h2a_agent.briefing import Briefing
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
 from h2a_agent.compactor import switch_summary
 from h2a_agent.content import TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
-from h2a_agent.context.prompt import Part, SystemPrompt
+from h2a_agent.context.prompt import SystemPrompt
 from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
-    FileRestored,
     InputRestored,
     JobItem,
     JobsChanged,
@@ -37,17 +36,20 @@ from h2a_agent.events import (
     Settled,
     Status,
 )
+from h2a_agent.file_undo import FileUndo
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
-from h2a_agent.inbox import Boundary, ItemState
-from h2a_agent.loop import run_until_settled
+from h2a_agent.inbox import ItemState
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
+from h2a_agent.permission.rules import Rules
 from h2a_agent.providers.base import Provider, ToolSpec
-from h2a_agent.redact import redact
+from h2a_agent.providers.current import CurrentProvider
 from h2a_agent.replay import events_of
+from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
-from h2a_agent.run import Approval, Run, Toolbox
+from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
+from h2a_agent.runner import Runner
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.sandbox.settings import SandboxSettings
@@ -64,9 +66,6 @@ from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
 
-CLOSE_DEADLINE_S: Final = 5.0
-_log: Final = logging.getLogger("h2a_agent")
-
 
 class Agent:
     """An agent on one session. Made inside a running event loop; used as an async context manager or closed.
@@ -77,6 +76,7 @@ class Agent:
     one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
     nobody vouches for it: then the mode is never above "ask". `system_prompt` is what the model is
     told first.
+    `rules` are the user's own; `save_rule` (called in a thread) keeps one they make at a question.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Agent:
         workspace: Path | None = None,
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
+        rules: Rules | None = None,
+        save_rule: Callable[[str], None] | None = None,
         retry: RetryPolicy | None = None,
         sandbox: SessionSandbox | None = None,
         trusted: bool = True,
         system_prompt: SystemPrompt | None = None,
     ) -> None:
-        self._provider = provider
-        self._retired: list[Provider] = []  # no longer asked; perhaps still answering
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._provider = CurrentProvider(provider)
         self._session = session
         self._settings = settings
         self.trusted: Final = trusted
@@ -104,21 +104,18 @@ class Agent:
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
-        self._run: Run | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._last = Settled("completed")
-        self._errands: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._requests = RequestBuilder()
+        self._runner = Runner(session, self._bus, self._new_run, self._run_ended)
         self._leaving_for: tuple[Node, int] | None = (
             None  # where to branch once the run has ended, and a mark
         )
         self.workspace: Final = workspace or session.workspace
-        self._prompt = system_prompt or SystemPrompt(self.workspace)
         self.sessions: Final = SessionVerbs(session)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(own=tuple(own_folders)),
+            permission=Permission(own=tuple(own_folders), rules=rules),
+            save_rule=save_rule,
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
             sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
@@ -126,6 +123,10 @@ class Agent:
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
+        self._briefing = Briefing(
+            system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
+        )
+        self._file_undo = FileUndo(self._toolbox, self._bus)
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
@@ -156,14 +157,14 @@ class Agent:
         When no run is active it is simply sent. Returns and raises as `prompt`.
         """
         known = item_id is not None and self._session.inbox.state_of(item_id) is not None
-        item = self._accept(Kind.STEER if self._under_way else Kind.PROMPT, content, item_id)
+        item = self._accept(Kind.STEER if self._runner.under_way else Kind.PROMPT, content, item_id)
         if not known:
-            self._interrupt_to_steer()
+            self._runner.steer()
         return item
 
     def nudge(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message at the next step, after the tools of the present one. Returns and raises as `prompt`."""
-        return self._accept(Kind.NUDGE if self._under_way else Kind.PROMPT, content, item_id)
+        return self._accept(Kind.NUDGE if self._runner.under_way else Kind.PROMPT, content, item_id)
 
     def follow_up(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message when the run would otherwise end. Returns and raises as `prompt`."""
@@ -178,8 +179,8 @@ class Agent:
         if item is None:
             return False
         self._bus.publish(InputRestored((safe_text(item.text),), (), (item.content,)))
-        if claimed and item.kind is Kind.COMPACT and self._run is not None:
-            self._run.end_compaction()
+        if claimed and item.kind is Kind.COMPACT and self._runner.run is not None:
+            self._runner.run.end_compaction()
         return True
 
     def edit(self, item_id: str, content: str | Sequence[UserBlock]) -> bool:
@@ -195,8 +196,8 @@ class Agent:
         if not self._session.inbox.convert(item_id, kind):
             return False
         if kind is Kind.STEER:
-            self._interrupt_to_steer()
-        self._start()
+            self._runner.steer()
+        self._runner.start()
         return True
 
     # ------------------------------------------------------------ making room
@@ -221,42 +222,60 @@ class Agent:
         return self._switch_summary(counts=False)
 
     async def context(self) -> Breakdown:
-        """What the next request consists of, in tokens."""
+        """What the next request consists of, in tokens, counted by the provider where it counts."""
+        entries, base = self._session.history.entries, self._briefing.request()
+        await self._requests.catch_up(entries, base)
+        request = self._requests.build(entries, base).request
+        counted = await self._provider.now.count_tokens(request)
+        window = model_info(request.model).context_window
         return await asyncio.to_thread(
-            context_breakdown,
-            self._prompt_parts(),
-            self._toolbox.specs,
-            self._session.history.entries,
-            model_info(self._settings.model).context_window,
+            context_breakdown, self._briefing.parts(), request.tools, entries, window, counted
         )
 
     # ------------------------------------------------------------ the run
 
     def abort(self) -> None:
         """Stop the run: stream and tools end truthfully, waiting items follow the `on_abort` setting."""
-        if self._run is not None and self._run.ending == "completed":
-            self._run.interrupt("abort")
+        self._runner.abort()
 
     def pause(self) -> None:
         """Stop before the next step; the stream in flight finishes. Nothing happens when no run is active."""
-        if self._run is not None:
-            self._run.pause()
+        self._runner.pause()
 
     def resume(self) -> None:
         """Go on after a pause, and let held items of the queue be delivered again."""
         if self._session.inbox.paused:
             self._session.inbox.release()
             self._queue_changed()
-        if self._run is not None:
-            self._run.resume()
-        self._start()
+        self._runner.resume()
+        self._runner.start()
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        """Answer an approval question; only the run itself can withdraw one.
+
+        Whatever allows needs the `digest` of the question that was shown; `changed` is its `editable` text as the
+        user has changed it. With `REJECT_AND_STEER` the `note` is delivered as a steering message. False when the
+        question is no longer open, or the answer is to something else.
+
+        Raises:
+            ValueError: the changed text does not fit the tool. The question stays open.
+        """
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done() or decision is Decision.WITHDRAWN:
+        steers = decision is Decision.REJECT_AND_STEER
+        if steers and not note.strip():
+            return self.answer(call_id, Decision.REJECT)
+        if question is None or not question.answer(decision, note, digest, changed):
             return False
-        question.set_result(Approval(decision, note))
+        if steers:
+            self.steer(note)
         return True
 
     def branch(self, entry_id: str) -> None:
@@ -273,11 +292,11 @@ class Agent:
         if self._session.read_only:
             raise ReadOnlySession(self._session.id)
         target = self._session.find_node(entry_id), self._session.inbox.mark()
-        if self._run is None:
+        if (run := self._runner.run) is None:
             self._go_to(*target)
             return
         self._leaving_for = target
-        self._run.closing = True  # what waits stays in the session
+        run.closing = True  # what waits stays in the session
         self.abort()
 
     def undo(self) -> None:
@@ -285,11 +304,11 @@ class Agent:
 
         Again for the change before that. A file that has changed since is left alone. Works at any time.
         """
-        self._restore(redo=False)
+        self._file_undo.begin(redo=False)
 
     def redo(self) -> None:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
-        self._restore(redo=True)
+        self._file_undo.begin(redo=True)
 
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
@@ -324,7 +343,7 @@ class Agent:
     @property
     def busy(self) -> bool:
         """Is a run active, so that a steer interrupts instead of sending?"""
-        return self._run is not None and self._run.phase is not Phase.SETTLING
+        return self._runner.busy
 
     @property
     def settings(self) -> RunSettings:
@@ -342,13 +361,11 @@ class Agent:
 
         That one is closed when its last stream has ended: at once, or before the next step's begins.
         """
-        if provider is not self._provider:
-            self._retired.append(self._provider)
-            self._provider = provider
+        self._provider.use(provider)
         self._settings = replace(self._settings, model=model)
         self._say_model()
-        if self._run is None:
-            self._close_retired()
+        if self._runner.run is None:
+            self._provider.close_retired()
 
     @property
     def session_id(self) -> str:
@@ -388,7 +405,7 @@ class Agent:
     @property
     def provider_name(self) -> str:
         """Where answers come from."""
-        return self._provider.name
+        return self._provider.now.name
 
     # ------------------------------------------------------------ its life
 
@@ -399,38 +416,25 @@ class Agent:
         """
         if self.trusted:
             self._toolbox.sandbox.begin()
-        await asyncio.gather(self._provider.warm_up(), self._prompt.refresh())
+        await asyncio.gather(self._provider.now.warm_up(), self._briefing.refresh())
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
-        return self._last
+        return await self._runner.settled()
 
     async def aclose(self) -> None:
         """End the run, put everything on disk, let go of session and provider. What waits stays in the session.
 
         The run ends as by an abort, so that every tool call gets its truthful result; if it does not end
-        within `CLOSE_DEADLINE_S`, it is cancelled.
+        within some seconds, it is cancelled.
         """
-        self._closing = True  # what is still said goes into the session, and no run begins
-        if self._run is not None:
-            self._run.closing = True
-            self.abort()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_DEADLINE_S)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._errands:
-            await asyncio.wait(self._errands)
-        await asyncio.to_thread(self._toolbox.files.undo.forget)
+        await self._runner.aclose()
+        await self._file_undo.aclose()
         await self._toolbox.jobs.end()
         await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
-        self._close_retired()
-        await asyncio.gather(self._provider.aclose(), *self._farewells)
+        await self._provider.aclose()
 
     async def __aenter__(self) -> Agent:
         return self
@@ -447,43 +451,24 @@ class Agent:
         if item is None:
             assert item_id is not None
             return item_id
-        if self._run is not None and kind is not Kind.COMPACT:
-            self._run.resume()
-        self._start()
+        if kind is not Kind.COMPACT:
+            self._runner.resume()
+        self._runner.start()
         return item.id
-
-    @property
-    def _under_way(self) -> bool:
-        """Has the run begun its first step? Before that there is nothing to steer, and the prompt goes first."""
-        return self._run is not None and self._run.step is not None and self._run.phase is not Phase.SETTLING
-
-    def _interrupt_to_steer(self) -> None:
-        if self._run is not None and self._under_way:
-            self._run.interrupt("steer")
-
-    def _start(self) -> None:
-        if self._task is None and not self._closing and self._session.inbox.due(Boundary.RUN_END):
-            self._run = self._new_run()
-            self._task = asyncio.get_running_loop().create_task(self._work(self._run), name="h2a run")
 
     def _new_run(self) -> Run:
         return Run(
             self._session,
-            self._provider_of_step,
+            self._provider.of_step,
             self._toolbox,
             self._bus,
             settings=lambda: self.settings,
-            system=self._system_text,
-            refresh=self._prompt.refresh,
+            base_request=self._briefing.request,
+            refresh=self._briefing.refresh,
             spending=self._spending,
             retry=self._retry,
+            requests=self._requests,
         )
-
-    def _prompt_parts(self) -> tuple[Part, ...]:
-        return self._prompt.parts(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
-
-    def _system_text(self) -> str:
-        return self._prompt.text(self.settings.mode, self._settings.model, tuple(self._toolbox.tools))
 
     def _switch_summary(self, *, counts: bool) -> bool:
         switched = switch_summary(self._session, Run.now(), counts=counts)
@@ -494,38 +479,12 @@ class Agent:
             self._bus.publish(replace(self._state.usage, context_tokens=switched.context_tokens))
         return True
 
-    async def _work(self, run: Run) -> None:
-        """Run until nothing is due any more: what came in while a run settled begins the next."""
-        try:
-            while True:
-                self._last = await run_until_settled(run)
-                if run.closing or not self._session.inbox.due(Boundary.RUN_END):
-                    return
-                self._run = run = self._new_run()
-        except Exception as error:  # noqa: BLE001  a bug of ours: the session stays usable, the person hears of it
-            _log.exception("the run failed")
-            inbox = self._session.inbox
-            inbox.give_back(item.id for item in inbox.waiting())
-            inbox.hold()
-            self._queue_changed()
-            self._bus.publish(
-                Error(
-                    "internal",
-                    one_line(redact(f"{error!r}"), 300),
-                    "The session is safe; send again to go on.",
-                    fatal=True,
-                )
-            )
-            self._bus.publish(Status(Phase.IDLE))
-            self._last = Settled("failed", run.steps)
-            self._bus.publish(self._last)
-        finally:
-            self._run = self._task = None
-            self._close_retired()
-            if self._leaving_for is not None:
-                target, self._leaving_for = self._leaving_for, None
-                self._go_to(*target)
-                self._start()
+    def _run_ended(self) -> None:
+        self._provider.close_retired()
+        if self._leaving_for is not None:
+            target, self._leaving_for = self._leaving_for, None
+            self._go_to(*target)
+            self._runner.start()
 
     def _go_to(self, node: Node, mark: int) -> None:
         session = self._session
@@ -543,41 +502,9 @@ class Agent:
             content = node.entry.content
             self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
-    def _provider_of_step(self) -> Provider:
-        """Who answers the step that begins; nobody else is answering any more."""
-        self._close_retired()
-        return self._provider
-
-    def _close_retired(self) -> None:
-        while self._retired:
-            task = asyncio.get_running_loop().create_task(self._retired.pop().aclose())
-            self._farewells.add(task)
-            task.add_done_callback(self._farewells.discard)
-
     def _say_model(self) -> None:
         settings = self._settings
-        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
-
-    def _restore(self, *, redo: bool) -> None:
-        if self._closing:
-            return
-        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-    async def _restored(self, redo: bool) -> None:
-        from h2a_agent.tools.change import restore
-        from h2a_agent.tools.disk import FileProblem
-
-        toolbox = self._toolbox
-        try:
-            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
-        except FileProblem as problem:
-            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
-        else:
-            diff = done.diff
-            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
-            self._bus.publish(event)
+        self._bus.publish(ModelChanged(self._provider.now.name, settings.model, settings.thinking))
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
@@ -595,8 +522,8 @@ class Agent:
         self._bus.publish(QueueChanged(inbox.snapshot(), inbox.paused))
 
     def _saved_again(self) -> None:
-        if self._run is not None:
-            self._run.say("saved again")
+        if self._runner.run is not None:
+            self._runner.run.say("saved again")
         else:
             self._bus.publish(Status(Phase.IDLE, 0, "saved again"))
 

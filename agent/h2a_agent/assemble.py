@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -49,6 +50,9 @@ def connect(
         name=info.name,
         key_header=info.auth,
         key_source=key.source if key else "",
+        thinks=info.thinking is not False,
+        caches=info.cache_control is not False,
+        counts=info.count_tokens is not False,
     )
 
 
@@ -128,6 +132,7 @@ async def running_agent(
     """
     from h2a_agent.agent import Agent
     from h2a_agent.context.prompt import SystemPrompt
+    from h2a_agent.rule_file import add_allow_rule
     from h2a_agent.sandbox.trial import SessionSandbox
     from h2a_agent.tools import default_tools
     from h2a_agent.tools.undo import forget_stale
@@ -145,6 +150,8 @@ async def running_agent(
         sandbox=SessionSandbox(settings.sandbox, session.workspace, own=own, shown=(spill_dir,)),
         trusted=trusted,
         system_prompt=SystemPrompt(session.workspace, own=paths.config_dir, trusted=trusted),
+        rules=settings.rules,
+        save_rule=partial(add_allow_rule, paths.config_file),
     ) as agent:
         yield agent
     try:

@@ -26,6 +26,7 @@ from h2a_agent.history import (
     Cut,
     Entry,
     Node,
+    OmitEntry,
     RetractEntry,
     ToolEntry,
     UserEntry,
@@ -122,6 +123,14 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case OmitEntry():
+            return {
+                "type": "omit",
+                "omissions": list(entry.omissions),
+                "model": entry.model,
+                "reason": entry.reason,
+                "time": entry.time,
+            }
         case CompactionEntry():
             return {
                 "type": "compaction",
@@ -207,6 +216,9 @@ _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
+    "omit": lambda r: OmitEntry(
+        tuple(map(str, r["omissions"])), str(r["model"]), str(r["reason"]), float(r["time"])
+    ),
     "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
     "compaction": _compaction_of,
     "compaction_switch": _switch_of,

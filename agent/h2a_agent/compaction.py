@@ -29,13 +29,16 @@ from h2a_agent.history import (
     CompactionEntry,
     CompactionSwitchEntry,
     Entry,
+    OmitEntry,
     RetractEntry,
     ToolEntry,
     UserEntry,
 )
+from h2a_agent.omissions import settings_without, without
 from h2a_agent.projection import project
 from h2a_agent.providers.base import Request
 from h2a_agent.request import build_request
+from h2a_agent.run_settings import ThinkingLevel
 
 __all__ = ["Budget", "Order", "Plan", "Room", "budget", "compact_prompt", "plan", "summary_request"]
 
@@ -78,8 +81,8 @@ class Order:
 class Room:
     """What a run knows of the window: whether a request did not fit, and what was done about it.
 
-    An overflow is answered with one compaction. When the repeated request does not fit either, that is the end of the
-    run; only an answer makes the next overflow a new one.
+    An overflow is answered with one compaction. When the repeated request does not fit either, what can be is left
+    out of it; only an answer makes the next overflow a new one.
     """
 
     overflowed: bool = False
@@ -117,7 +120,10 @@ def budget(window: int, max_tokens: int, reserve: int, keep: int) -> Budget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`head` is summarised; the history from index `first` on stays verbatim."""
+    """`head` is summarised; the history from index `first` on stays verbatim.
+
+    What a server refused since is in `head`, too: its part of the conversation is not to be sent with that again.
+    """
 
     head: tuple[Entry, ...]
     first: int
@@ -130,7 +136,8 @@ def plan(history: Sequence[Entry], keep: int, most: int, estimate: Estimate = ab
     """
     now = project(history)
     first = _cut(history, now.start, keep, most, estimate)
-    head = now.entries(history[:first])
+    refused = (entry for entry in history[first:] if isinstance(entry, OmitEntry))
+    head = (*now.entries(history[:first]), *refused)
     if not any(isinstance(entry, UserEntry | AssistantEntry | ToolEntry) for entry in head):
         return None
     return Plan(head, first)
@@ -169,9 +176,10 @@ def summary_request(
     """The request for a summary of `head`, of at most `room` tokens (0: no limit is known).
 
     `base` gives the model, the tools (a conversation with calls in it is not accepted without them) and the limit of the
-    answer. When even what is left is too long, the oldest entries stay out and that is said.
+    answer; no later request begins like this one, so it need not be kept. When even what is left is too long, the oldest entries stay out and that is said.
     """
-    entries = [_trimmed(entry) for entry in head]
+    base = settings_without(base, head)
+    entries = [_trimmed(entry) for entry in without(head)]
     summary = entries.pop(0) if isinstance(entries[0], CompactionEntry) else None
     sizes = [entry_tokens(entry, estimate) for entry in entries] if room else [0]
     total, out = sum(sizes), 0
@@ -185,7 +193,12 @@ def summary_request(
     ]
     closing = UserEntry("", Kind.COMPACT, tuple(TextBlock(text) for text in words if text), 0.0)
     told = [*([summary] if summary else []), *entries[out:], closing]
-    return build_request(told, replace(base, system=compact_prompt(), thinking_tokens=0)).request
+    thinking: ThinkingLevel | None = (
+        None if base.thinking is None else "off"
+    )  # None: its server refused to be told
+    return build_request(
+        told, replace(base, system=compact_prompt(), thinking=thinking, caching=False)
+    ).request
 
 
 def _trimmed(entry: Entry) -> Entry:
@@ -205,9 +218,7 @@ def _trimmed(entry: Entry) -> Entry:
         case ToolEntry():
             text = entry.text or ("[a picture]" if entry.images else "")
             return replace(entry, text=_short(text, RESULT_CHARS), images=())
-        case CompactionEntry():
-            return replace(entry, counts=True)  # it does: a preview may have been accepted since
-        case RetractEntry() | CompactionSwitchEntry():
+        case CompactionEntry() | CompactionSwitchEntry() | RetractEntry() | OmitEntry():
             return entry
 
 

@@ -4,7 +4,7 @@
    room for its answer. Looked at before every request, so also in the middle of a run, between tools and answer.
 2. The order is leased from the inbox. Nothing else is: messages that come meanwhile wait in their places.
 3. The provider is asked for a summary, with the retries of any request. A steer does not end this and goes out right
-   after; an abort does, and so does withdrawing the order.
+   after; an abort does, and so does withdrawing the order. A limit that lasts long is waited out first.
 4. A whole summary goes into the history and the journal in one entry, together with the end of its order. A cut, an
    empty or a failed one leaves the history as it was.
 """
@@ -40,8 +40,9 @@ from h2a_agent.inbox import Item, new_item_id
 from h2a_agent.models import model_info
 from h2a_agent.projection import may_switch, newest_compaction
 from h2a_agent.providers.base import Failed, FailureKind, Request, TokenUsage
+from h2a_agent.recovery import sit_out
 from h2a_agent.replay import compaction_ended
-from h2a_agent.retry import ADVICE
+from h2a_agent.retry import TABLE, Reaction
 from h2a_agent.run import Run, Step
 from h2a_agent.safe_text import one_line
 from h2a_agent.session import Session
@@ -56,11 +57,12 @@ _EVENTS_PER_TICK: Final = 32
 
 
 class _Refused(Exception):
-    """There is no summary. The message says why, `advice` what to do."""
+    """There is no summary. The message says why, `advice` what to do; after a `limit` it is tried again."""
 
-    def __init__(self, reason: str, advice: str = "") -> None:
+    def __init__(self, reason: str, advice: str = "", limit: Failed | None = None) -> None:
         super().__init__(reason)
         self.advice = advice
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ async def _compact(run: Run, step: Step, order: Order) -> None:
         summary = await _summarise(run, step, order)
     except _Refused as refused:
         _refuse(run, step, order, item, refused)
+        if refused.limit is not None:
+            return  # the order stands
     else:
         _accept(run, order, item, summary)
     run.room.spent = run.room.spent or run.room.overflowed
@@ -148,7 +152,8 @@ async def _compact(run: Run, step: Step, order: Order) -> None:
 
 async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
     history = run.session.history.entries
-    standing = about_tokens(run.system()) + tools_tokens(run.toolbox.specs)
+    base = run.base_request()
+    standing = about_tokens(base.system) + tools_tokens(base.tools)
     before = await asyncio.to_thread(context_tokens, history, standing)
     told = await asyncio.to_thread(told_tokens, history)
     share = _budget(run)
@@ -157,7 +162,7 @@ async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
     planned = await asyncio.to_thread(plan, history, keep, (share.limit or told) * 3 // 4)
     if planned is None:
         raise _Refused("there is nothing to summarise yet")
-    answer, usage = await _ask(run, step, order, planned, share)
+    answer, usage = await _ask(run, step, order, planned, share.limit)
     text = plain_text(answer.blocks).strip()
     if answer.stop_reason == "max_tokens":
         raise _Refused("the summary was cut at its token limit", "Raise max_tokens, or ask for less.")
@@ -170,21 +175,15 @@ async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
     return _Summary(text, planned, before, after, answer.model, usage)
 
 
-async def _ask(run: Run, step: Step, order: Order, planned: Plan, share: Budget) -> tuple[Answer, TokenUsage]:
-    """The whole answer to the request for a summary, and what all attempts used."""
+async def _ask(run: Run, step: Step, order: Order, planned: Plan, room: int) -> tuple[Answer, TokenUsage]:
+    """The whole answer to the request for a summary of at most `room` tokens, and what all attempts used."""
     settings = run.settings
-    base = Request(
-        settings.model,
-        "",
-        (),
-        run.toolbox.specs,
-        min(settings.max_tokens, max(settings.reserve_tokens, 1)),
-    )
-    room = share.limit
+    base = replace(run.base_request(), max_tokens=min(settings.max_tokens, max(settings.reserve_tokens, 1)))
+    head = planned.head if run.omit is None else (*planned.head, run.omit)
     attempt = shorter = 0
     used = TokenUsage()
     while True:
-        request = await asyncio.to_thread(summary_request, planned.head, order, base, room)
+        request = await asyncio.to_thread(summary_request, head, order, base, room)
         answer = await _stream(run, step, request)
         used = _sum(used, answer.usage)
         if answer.usage.context_tokens:
@@ -196,7 +195,8 @@ async def _ask(run: Run, step: Step, order: Order, planned: Plan, share: Budget)
         failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
         if failure.kind is FailureKind.TOO_LARGE and shorter < _SHORTER:
             shorter += 1
-            room = (room or await asyncio.to_thread(told_tokens, planned.head)) // 2
+            size = await asyncio.to_thread(told_tokens, head)
+            room = min(room or size, size) // 2
             continue
         attempt += 1
         await _wait(run, step, failure, attempt)
@@ -223,12 +223,15 @@ async def _wait(run: Run, step: Step, failure: Failed, attempt: int) -> None:
     Raises:
         _Refused: there is none, or the person ended the wait.
     """
-    reason = one_line(failure.message, 200)
-    limit = run.retry.limit(failure)
-    if attempt > limit:
-        raise _Refused(reason, ADVICE[failure.kind])
-    wait_s = run.retry.delay_s(failure, attempt)
-    run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason))
+    reason, rule = one_line(failure.message, 200), TABLE[failure.kind]
+    match run.retry.reaction(failure, attempt):
+        case Reaction.RETRY:
+            wait_s = run.retry.delay_s(failure, attempt)
+        case Reaction.ASK:
+            raise _Refused(reason, limit=failure)
+        case _:
+            raise _Refused(reason, rule.advice)
+    run.bus.publish(RetryScheduled(attempt, rule.attempts, wait_s, reason))
     async with step.scope:
         await asyncio.sleep(wait_s)
     if step.cause is not None:
@@ -265,6 +268,7 @@ def _accept(run: Run, order: Order, item: Item | None, summary: _Summary) -> Non
     session.append(entry)
     if item is not None:
         session.inbox.commit(item.id)
+    run.refused = None  # the next request is another one
     run.bus.publish(compaction_ended(entry))
     size = summary.after if entry.counts else summary.before
     run.bus.publish(replace(run.spending.event(summary.model, summary.usage), context_tokens=size))
@@ -281,18 +285,23 @@ def switch_summary(session: Session, now: float, *, counts: bool) -> CompactionS
 
 
 def _refuse(run: Run, step: Step, order: Order, item: Item | None, refused: _Refused) -> None:
-    """The history stays as it was. Its order is over, a person may give it again; when the program ends, it waits."""
-    if item is not None and run.closing:
+    """The history stays as it was. Its order is over, a person may give it again; what waits for a limit stays."""
+    if item is not None and (run.closing or refused.limit is not None):
         run.session.inbox.give_back([item.id])
     elif item is not None:
         run.session.inbox.withdraw(item.id)
     reason = str(refused)
     run.bus.publish(CompactionEnded(False, 0, 0, reason))
+    if refused.limit is not None:
+        sit_out(run, refused.limit)
+        return
     if order is _FULL:
         run.room.given_up = True
+    if order is _OVERFLOW and run.refused is not None:
+        return  # something of the request can be left out
     if order is _OVERFLOW and step.cause is None:
         run.end("failed")
-        advice = refused.advice or ADVICE[FailureKind.TOO_LARGE]
+        advice = refused.advice or TABLE[FailureKind.TOO_LARGE].advice
         run.bus.publish(Error("compaction", f"No room could be made: {reason}.", advice, fatal=True))
     elif refused.advice:
         run.bus.publish(Error("compaction", f"No summary was made: {reason}", refused.advice))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from h2a_agent.catalogue import DEMO, Catalogue, ProviderInfo
@@ -21,6 +21,9 @@ from h2a_agent.paths import Paths
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.sandbox.settings import SandboxSettings
 
+if TYPE_CHECKING:
+    from h2a_agent.permission.rules import Rules
+
 __all__ = ["ConfigError", "Settings", "load", "load_providers"]
 
 _DEFAULT: Final = "anthropic"
@@ -30,7 +33,6 @@ _ANY_KEY: Final = "H2A_API_KEY"
 _FROM_ENVIRONMENT: Final[Mapping[str, str]] = {"model": "H2A_MODEL", "base_url": _URL_VARIABLE}
 _RUN_KEYS: Final = (
     "max_tokens",
-    "thinking_tokens",
     "thinking",
     "steering_mode",
     "follow_up_mode",
@@ -50,7 +52,8 @@ class Settings:
     `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
     for the default. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
-    `api_keys` hold the other providers one may change to.
+    `api_keys` hold the other providers one may change to. `rules` are the user's permission rules, None where the
+    file has none.
     """
 
     provider: ProviderInfo
@@ -62,6 +65,7 @@ class Settings:
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)

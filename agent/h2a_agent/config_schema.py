@@ -86,6 +86,16 @@ class SandboxTable(BaseModel):
     writable: list[_Word] | None = None
 
 
+class PermissionsTable(BaseModel):
+    """The user's rules (`permission/rules.py`), which are read there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    allow: list[_Word] = []
+    ask: list[_Word] = []
+    deny: list[_Word] = []
+
+
 class ConfigFile(BaseModel):
     """The file's keys. Each may be left out; a key that is not here is an error, because it is a typo."""
 
@@ -96,7 +106,6 @@ class ConfigFile(BaseModel):
     base_url: _Word | None = None
     mode: Mode | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    thinking_tokens: Annotated[int, Field(ge=0)] | None = None
     thinking: ThinkingLevel | None = None
     steering_mode: Delivery | None = None
     follow_up_mode: Delivery | None = None
@@ -111,6 +120,7 @@ class ConfigFile(BaseModel):
     mouse: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
+    permissions: PermissionsTable | None = None
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderTable] | None = None
 
     @model_validator(mode="after")

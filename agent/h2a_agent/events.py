@@ -97,11 +97,18 @@ class Outcome(StrEnum):
 
 
 class Decision(StrEnum):
-    """A person's answer to an approval question."""
+    """A person's answer to an approval question.
+
+    `ALLOW_ALWAYS` also keeps the rule the question proposed. `ALLOW_CHANGED` runs what the person made of it.
+    `REJECT_AND_STEER` goes on with their reason as a steering message, which clears the other calls.
+    """
 
     ALLOW = "allow"
     ALLOW_SESSION = "allow for this session"
+    ALLOW_ALWAYS = "allow always"
+    ALLOW_CHANGED = "allow with changes"
     REJECT = "reject"
+    REJECT_AND_STEER = "reject and steer"
     WITHDRAWN = "withdrawn"
 
 
@@ -237,7 +244,7 @@ class Usage(Event):
 
     Tokens as the provider counts them; `context_tokens` is the size of the last request with its answer,
     `context_window` the model's limit (0: unknown). `cost_usd` is the session's total, None where a price
-    is unknown. `model` is the model that answered.
+    is unknown, `request_usd` what this request cost. `model` is the model that answered.
     """
 
     model: str
@@ -248,6 +255,13 @@ class Usage(Event):
     context_tokens: int
     context_window: int
     cost_usd: float | None
+    request_usd: float | None = None
+
+    @property
+    def hit_rate(self) -> float:
+        """Which part of the prompt came from the provider's cache, from 0 to 1."""
+        prompt = self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+        return self.cache_read_tokens / prompt if prompt else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,10 +336,12 @@ class FileRestored(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
-    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision)`.
+    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision, digest=digest)`.
 
     `detail` is everything that would run or change, whole: the command, or a diff when
-    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run.
+    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run. `digest` identifies exactly
+    this: an answer that allows must bring it. `rule` is the rule that "allow always" would keep, "" when there is
+    none; `editable` the command or the arguments as JSON, for "allow with changes", "" when they cannot be edited.
     """
 
     call_id: str
@@ -335,11 +351,17 @@ class ApprovalRequested(Event):
     detail_kind: Literal["command", "diff", "text"]
     reason: str
     cwd: str
+    digest: str = ""
+    rule: str = ""
+    editable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAnswered(Event):
-    """An approval question is closed: answered, or withdrawn because the user steered or aborted."""
+    """An approval question is closed: answered, or withdrawn because the user steered or aborted.
+
+    `note` is the person's reason, the rule that is kept, or the title of what runs instead.
+    """
 
     call_id: str
     decision: Decision

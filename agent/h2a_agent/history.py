@@ -17,6 +17,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, Literal, TypeAlias
 
 from h2a_agent.content import AssistantBlock, ImageBlock, ToolUseBlock, UserBlock
@@ -32,6 +33,7 @@ __all__ = [
     "Entry",
     "History",
     "Node",
+    "OmitEntry",
     "RetractEntry",
     "ToolEntry",
     "UserEntry",
@@ -109,6 +111,20 @@ class RetractEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OmitEntry:
+    """A server refused a request, and took it without `omissions` (see `omissions.py`); so do those to come.
+
+    What was said before is left out for every model, a setting or a tool only for `model`. `reason` is what
+    the server said.
+    """
+
+    omissions: tuple[str, ...]
+    model: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class CompactionEntry:
     """A summary that stands for everything before the `kept` entries in front of it, while it counts.
 
@@ -138,8 +154,17 @@ class CompactionSwitchEntry:
 
 
 Entry: TypeAlias = (
-    UserEntry | AssistantEntry | ToolEntry | RetractEntry | CompactionEntry | CompactionSwitchEntry
+    UserEntry
+    | AssistantEntry
+    | ToolEntry
+    | RetractEntry
+    | OmitEntry
+    | CompactionEntry
+    | CompactionSwitchEntry
 )
+
+
+_HOW_IT_IS_TOLD: Final = (OmitEntry, CompactionEntry, CompactionSwitchEntry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,15 +314,13 @@ class History:
 
         An answer that ended with the context window is gone on with once a summary has made room.
         """
-        said = (
-            e for e in reversed(self._entries) if not isinstance(e, CompactionEntry | CompactionSwitchEntry)
-        )
-        last = next(said, None)
+        since = list(takewhile(lambda e: isinstance(e, _HOW_IT_IS_TOLD), reversed(self._entries)))
+        last = self._entries[-len(since) - 1] if len(since) < len(self._entries) else None
         if not isinstance(last, AssistantEntry | ToolEntry):
             return isinstance(last, UserEntry)
         answer = next((e for e in reversed(self._entries) if isinstance(e, AssistantEntry)), None)
         if answer is not None and answer.stop_reason == WINDOW_FULL:
-            return isinstance(self.last, CompactionEntry) and self.last.counts
+            return any(isinstance(entry, CompactionEntry) and entry.counts for entry in since)
         if isinstance(last, ToolEntry):
             return answer is None or answer.stop_reason in _GOES_ON
         return last.cut == "connection" or last.stop_reason == "pause_turn"

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +72,7 @@ class Session:
         self.on_trouble: Callable[[str], None] = lambda _reason: None
         self.on_recovered: Callable[[], None] = lambda: None
         self.last_step = 0
+        self._telling = True  # of each change of the queue
         self._journal: Journal | None = None
         self._before_first_write: Callable[[], Iterable[Mapping[str, Any]]] | None = None
         self._unwritten: list[tuple[Mapping[str, Any], bool]] = []
@@ -175,6 +177,18 @@ class Session:
             self.inbox.commit(current.id)
             entries.append(entry)
         return entries
+
+    @contextmanager
+    def one_queue_change(self) -> Iterator[None]:
+        """All that changes in the inbox within is told as one change, at the end."""
+        before = self.inbox.waiting()
+        self._telling = False
+        try:
+            yield
+        finally:
+            self._telling = True
+            if self.inbox.waiting() != before:
+                self.on_queue_changed()
 
     def retract(self, entries: Iterable[UserEntry], now: float) -> None:
         """Take delivered items back that nothing has answered."""
@@ -296,7 +310,8 @@ class Session:
             self._written[item.id] = item.content
         if item.state in (ItemState.DELIVERED, ItemState.WITHDRAWN):
             self._written.pop(item.id, None)
-        self.on_queue_changed()
+        if self._telling:
+            self.on_queue_changed()
 
     def _write(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
         if self.read_only:

@@ -18,6 +18,7 @@ from h2a_agent.history import (
     Entry,
     History,
     Node,
+    OmitEntry,
     RetractEntry,
     ToolEntry,
     UserEntry,
@@ -92,6 +93,8 @@ def _said(entry: Entry) -> tuple[str, str]:
             return "tool", one_line(f"{entry.outcome}: {entry.brief}", _TEXT)
         case RetractEntry():
             return "retract", "taken back unanswered"
+        case OmitEntry():
+            return "left out", one_line(f"{', '.join(entry.omissions)}: {entry.reason}", _TEXT)
         case CompactionEntry():
             return "summary", one_line(entry.summary, _TEXT)
         case CompactionSwitchEntry():

@@ -11,7 +11,16 @@ import pytest
 
 from h2a_agent.agent import Agent
 from h2a_agent.content import ImageBlock, TextBlock
-from h2a_agent.events import AnyEvent, InputRestored, PathChanged, Settled, TokenStream, ToolResult, UserInput
+from h2a_agent.events import (
+    AnyEvent,
+    InputRestored,
+    PathChanged,
+    Settled,
+    TokenStream,
+    ToolOutput,
+    ToolResult,
+    UserInput,
+)
 from h2a_agent.history import AssistantEntry, UserEntry
 from h2a_agent.providers.anthropic import AnthropicProvider
 from h2a_agent.retry import RetryPolicy
@@ -147,11 +156,9 @@ async def test_going_back_during_a_run_aborts_it_truthfully_on_its_own_branch(wo
 
 
 async def test_calls_cut_by_going_back_have_their_results_on_the_branch_that_was_left(world: World) -> None:
-    world.server.script(Answer(tool("bash", {"command": "sleep 60"})), Answer(text("ok")))
+    world.server.script(Answer(tool("bash", {"command": "echo begun; sleep 60"})), Answer(text("ok")))
     world.agent.prompt("one")
-    async with asyncio.timeout(15):
-        while world.agent.state.word != "tools":
-            await world.events.batch()
+    await world.until(ToolOutput)
     world.agent.branch(world.entry("one"))
     seen = await world.until(PathChanged)
     [result] = [e for e in seen if isinstance(e, ToolResult)]

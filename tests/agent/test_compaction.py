@@ -54,6 +54,13 @@ TOO_LONG = Answer(
         {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}},
     )
 )
+USED_UP = Answer(
+    status(
+        429,
+        {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}},
+        {"retry-after": "3600"},
+    )
+)
 SUMMARY = Answer(text("## Goal\nthe gist"))
 
 
@@ -440,13 +447,13 @@ async def test_the_words_of_a_waiting_order_can_be_edited(desk: Desk) -> None:
 async def test_a_compaction_asked_for_while_a_question_is_open_waits_for_the_tool(desk: Desk) -> None:
     await desk.talk("first " * 400)
     desk.agent.configure(mode="ask")
-    desk.server.script(Answer(tool("bash", {"command": "echo hi"}, id="c1")), SUMMARY, Answer(text("ok")))
+    desk.server.script(Answer(tool("bash", {"command": "touch made"}, id="c1")), SUMMARY, Answer(text("ok")))
     desk.agent.prompt("go")
     asked = await desk.until(ApprovalRequested)
     desk.agent.compact()
     assert desk.agent.state.phase is Phase.APPROVAL
     assert len(desk.server.requests) == 2
-    assert desk.agent.answer(asked.call_id, Decision.ALLOW)
+    assert desk.agent.answer(asked.call_id, Decision.ALLOW, digest=asked.digest)
     await desk.settle()
     assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [True, False]
     last = desk.server.requests[-1]
@@ -566,16 +573,57 @@ async def test_overflow_compacts_exactly_once_and_repeats_the_request(desk: Desk
     told = said(desk.server.requests[-1])
     assert told[0].startswith(SUMMARY_MARKER)
     assert told[-1] == "go"
+    assert await desk.seen(Error) == [], "nothing is left out where a summary has made room"
 
 
-async def test_a_repeated_request_that_still_does_not_fit_ends_the_run_with_advice(desk: Desk) -> None:
+async def test_a_repeated_request_that_still_does_not_fit_goes_without_its_beginning_then_the_run_ends(
+    desk: Desk,
+) -> None:
     await desk.talk("first " * 400, "second")
-    desk.server.script(TOO_LONG, SUMMARY, TOO_LONG)
+    desk.server.script(TOO_LONG, SUMMARY, TOO_LONG, TOO_LONG)
     desk.agent.prompt("go")
     assert (await desk.settle()).reason == "failed"
-    assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [False, True, False]
+    assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [False, True, False, False]
+    summary, note, prompt = said(desk.server.requests[-1])
+    assert summary.startswith(SUMMARY_MARKER)
+    assert "left out" in note
+    assert prompt == "go"
+    [error] = [event for event in await desk.seen(Error) if event.fatal]
+    assert error.advice
     [restored] = await desk.seen(InputRestored)
     assert restored.texts == ("go",)
+
+
+async def test_where_no_summary_makes_room_the_request_goes_without_what_it_can(desk: Desk) -> None:
+    await desk.talk("first", f"begin {'long ' * 4_000} end")
+    desk.server.script(TOO_LONG, Answer(text("")), Answer(text("fits")))
+    desk.agent.prompt("go")
+    assert (await desk.settle()).reason == "completed"
+    assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [False, True, False]
+    assert any("characters left out" in words for words in said(desk.server.requests[-1]))
+    [error] = await desk.seen(Error)
+    assert "the middle of long texts" in error.advice
+    assert not error.fatal
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_limit_in_a_compaction_is_waited_out_and_the_order_stands(desk: Desk, ordered: bool) -> None:
+    await desk.talk("first " * 400, "second")
+    desk.server.script(*([] if ordered else [TOO_LONG]), USED_UP, SUMMARY, Answer(text("fits")))
+    if ordered:
+        desk.agent.compact("the names")
+    else:
+        desk.agent.prompt("go")
+    await desk.until(CompactionEnded)
+    async with asyncio.timeout(15):
+        while desk.agent.state.phase is not Phase.PAUSED:
+            await asyncio.sleep(0)
+    assert desk.queue() == ([(Kind.COMPACT, "/compact the names")] if ordered else [])
+    desk.agent.resume()
+    assert (await desk.settle()).reason == "completed"
+    asked = [asks_for_summary(r) for r in desk.server.requests[2:]]
+    assert asked == ([True, True] if ordered else [False, True, True, False])
+    assert [event.ok for event in await desk.seen(CompactionEnded)] == [False, True]
 
 
 async def test_each_overflow_gets_its_compaction_once_an_answer_lies_between(desk: Desk) -> None:
@@ -610,6 +658,17 @@ async def test_an_answer_that_filled_the_window_is_gone_on_with_after_a_summary(
     told = said(desk.server.requests[-1])
     assert told[0].startswith(SUMMARY_MARKER)
     assert "as far as" in told
+
+
+async def test_a_window_that_is_full_again_after_a_summary_is_the_last_word_and_said(desk: Desk) -> None:
+    full = Answer(text("as far as"), stop("model_context_window_exceeded"))
+    await desk.talk("first " * 400, "second")
+    desk.server.script(full, SUMMARY, full)
+    desk.agent.prompt("go")
+    assert (await desk.settle()).reason == "completed"
+    assert [asks_for_summary(r) for r in desk.server.requests[2:]] == [False, True, False]
+    [error] = await desk.seen(Error)
+    assert "fills the model's context window" in error.message
 
 
 async def test_a_request_for_a_summary_that_is_too_long_itself_is_made_shorter(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,15 @@ from h2a_agent.history import (
     CompactionSwitchEntry,
     Entry,
     History,
+    OmitEntry,
     RetractEntry,
     ToolEntry,
     UserEntry,
 )
+from h2a_agent.omissions import Omission
 from h2a_agent.projection import may_switch, newest_compaction, project
 from h2a_agent.providers.base import Request, TokenUsage, ToolSpec
-from h2a_agent.providers.messages_api import payload
+from h2a_agent.providers.messages_request import payload
 from h2a_agent.replay import events_of
 from h2a_agent.request import SUMMARY_MARKER, build_request
 from h2a_agent.session import Session
@@ -74,6 +77,9 @@ def answered(messages: tuple[Message, ...]) -> bool:
 # --------------------------------------------------------------- any history
 
 
+OMISSIONS = [Omission.THINKING, Omission.PICTURES, Omission.LONG_TEXTS, Omission.CALLS, Omission.LEVEL]
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> list[Entry]:
     """What can really happen to a session: turns with tools, compactions, words about them, a step back to an entry."""
@@ -82,7 +88,7 @@ def lives(draw: st.DrawFn) -> list[Entry]:
     for _ in range(draw(st.integers(1, 14))):
         match draw(
             st.sampled_from(
-                ["turn", "turn", "tools", "tools", "cut", "compact", "switch", "branch", "retract"]
+                ["turn", "turn", "tools", "tools", "cut", "compact", "switch", "branch", "retract", "omit"]
             )
         ):
             case "turn":
@@ -114,6 +120,9 @@ def lives(draw: st.DrawFn) -> list[Entry]:
             case "branch":
                 ends = [n for n in range(len(history) + 1) if not History(tuple(history[:n])).open_calls()]
                 history = history[: draw(st.sampled_from(ends))]
+            case "omit":
+                gone = draw(st.lists(st.sampled_from(OMISSIONS), min_size=1, unique=True))
+                history.append(OmitEntry(tuple(gone), "m", "no", 1.0))
             case "retract":
                 if history and isinstance(history[-1], UserEntry):
                     history.append(RetractEntry((history[-1].item_id,), 1.0))
@@ -174,11 +183,11 @@ def test_undoing_the_newest_summary_tells_what_was_told_before_it(history: list[
 def test_about_the_kept_tokens_stay_and_never_half_a_tool_turn() -> None:
     call = ToolUseBlock("c1", "read", {})
     history: list[Entry] = [
-        user("a" * 400),
-        said(TextBlock("b" * 400)),
+        user("a" * 350),
+        said(TextBlock("b" * 350)),
         user("go"),
         said(call),
-        result("c1", "r" * 400),
+        result("c1", "r" * 350),
     ]
     planned = plan(history, keep=102, most=1000)
     assert planned is not None
@@ -246,10 +255,52 @@ def test_a_summary_is_asked_for_without_thinking_pictures_and_long_results() -> 
     assert "7,000 more characters" in sent
 
 
+def test_a_summary_is_asked_for_with_thinking_off_and_nothing_to_keep() -> None:
+    request = summary_request([user("a")], Order(""), replace(BASE, thinking="high"), 0)
+    assert (request.thinking, request.caching) == ("off", False)
+
+
+def test_a_summary_is_asked_for_without_what_the_server_refused_also_since() -> None:
+    history: list[Entry] = [
+        user("a" * 100),
+        said(ToolUseBlock("c1", "read", {})),
+        result("c1"),
+        said(TextBlock("b" * 100)),
+        user("go on"),
+        OmitEntry((Omission.LEVEL, Omission.CALLS, Omission.TOOLS), "m", "no", 1.0),
+        said(TextBlock("c" * 100)),
+    ]
+    for keep, first in ((20, 6), (35, 4)):  # it happened before the cut, and behind it
+        planned = plan(history, keep, 90)
+        assert planned is not None
+        assert planned.first == first
+        request = summary_request(planned.head, Order(""), replace(BASE, thinking="high"), 0)
+        assert request.thinking is None
+        assert request.tools == ()
+        assert not any(isinstance(b, ToolUseBlock) for m in request.messages for b in m.content)
+
+
+def test_a_second_summary_is_asked_for_without_what_was_refused_before_the_first() -> None:
+    refused = OmitEntry((Omission.LEVEL,), "m", "no", 1.0)
+    history = [
+        user("a" * 90),
+        refused,
+        said(TextBlock("b")),
+        summed(0),
+        user("c" * 90),
+        said(TextBlock("d" * 90)),
+    ]
+    planned = plan(history, 10, 30)
+    assert planned is not None
+    request = summary_request(planned.head, Order(""), replace(BASE, thinking="high"), 0)
+    assert request.thinking is None
+    assert build_request(history, replace(BASE, thinking="high")).request.thinking is None
+
+
 def test_what_is_too_long_even_so_loses_its_oldest_part_and_says_so() -> None:
     head: list[Entry] = [
         summed(0),
-        *(e for n in range(9) for e in (user(f"u{n} " * 90), said(TextBlock("a" * 360)))),
+        *(e for n in range(9) for e in (user(f"u{n} " * 80), said(TextBlock("a" * 320)))),
     ]
     request = summary_request(head, Order(""), BASE, 500)
     texts = [b.text for m in request.messages for b in m.content if isinstance(b, TextBlock)]
@@ -344,9 +395,9 @@ def test_a_person_may_decide_once_each_way() -> None:
 
 
 def test_the_size_of_the_context_is_what_was_counted_and_an_estimate_of_the_rest() -> None:
-    counted: list[Entry] = [user("a"), said(TextBlock("b"), used=5_000), user("x" * 400)]
+    counted: list[Entry] = [user("a"), said(TextBlock("b"), used=5_000), user("x" * 350)]
     assert context_tokens(counted, 7) == 5_100
-    assert context_tokens([*counted, summed(0), user("x" * 40)], 7) == 10 + 10
+    assert context_tokens([*counted, summed(0), user("x" * 35)], 7) == 10 + 10
     assert context_tokens([*counted, summed(0, counts=False)], 7) == 5_100
     undone: list[Entry] = [*counted, summed(0), CompactionSwitchEntry("c", False, 1.0)]
     assert context_tokens(undone, 7) == 7 + sum(entry_tokens(e) for e in counted)

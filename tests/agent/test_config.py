@@ -116,7 +116,6 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         base_url = "http://localhost:11434/"
         mode = "edits"
         max_tokens = 1000
-        thinking_tokens = 2000
         thinking = "high"
         steering_mode = "one-at-a-time"
         follow_up_mode = "all"
@@ -136,8 +135,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     )
     settings = load(paths, {}, {})
     run = settings.run
-    assert (run.model, run.mode, run.max_tokens, run.thinking_tokens) == ("m", "edits", 1000, 2000)
-    assert run.thinking == "high"
+    assert (run.model, run.mode, run.max_tokens, run.thinking) == ("m", "edits", 1000, "high")
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
     assert (run.auto_compact, run.reserve_tokens, run.keep_tokens) == (False, 3000, 4000)
@@ -331,7 +329,7 @@ def test_a_file_that_cannot_be_changed_line_by_line_is_left_alone(paths: Paths) 
         ('mode = "yolo"', ["mode must be 'plan', 'ask', 'edits' or 'full', not 'yolo'"]),
         ('max_tokens = "many"', ["max_tokens", "integer", "'many'"]),
         ("max_tokens = 0", ["max_tokens", "greater than or equal to 1", "0"]),
-        ("thinking_tokens = -1", ["thinking_tokens", "-1"]),
+        ('thinking = "hard"', ["thinking", "'off', 'low', 'medium', 'high' or 'max'", "hard"]),
         ('modell = "x"', ["unknown key 'modell'", "did you mean 'model'?", "steering_mode"]),
         ('model = "  "', ["model", "at least 1 character"]),
         ("mouse = 1", ["mouse", "boolean"]),
@@ -358,6 +356,22 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
     message = refused(paths, text)
     for word in words:
         assert word in message
+
+
+def test_rules_of_the_file_arrive_and_a_bad_one_is_named(paths: Paths) -> None:
+    write(paths, '[permissions]\nallow = ["bash(npm test)"]\ndeny = ["edit(src/**)"]')
+    rules = load(paths, {}, {}).rules
+    assert rules is not None
+    assert ([r.text for r in rules.allow], [r.text for r in rules.deny]) == (
+        ["bash(npm test)"],
+        ["edit(src/**)"],
+    )
+    assert load(paths, {}, {}).run.mode == "ask"
+    assert refused(paths, '[permissions]\nallow = ["bash(ls)", "bash(python *)"]') == (
+        "permissions.allow: 'bash(python *)' python runs whatever it is given; write the whole command without *."
+    )
+    assert "permissions.allow.0 must be a valid string" in refused(paths, "[permissions]\nallow = [1]")
+    assert "permissions.alow" in refused(paths, "[permissions]\nalow = []")
 
 
 def test_a_file_that_is_not_text_is_refused(paths: Paths) -> None:

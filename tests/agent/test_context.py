@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from h2a_agent.agent import Agent
 from h2a_agent.content import ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock
@@ -17,10 +19,20 @@ from h2a_agent.context.instructions import InstructionFiles, project_folders
 from h2a_agent.context.prompt import Part, SystemPrompt
 from h2a_agent.context.tokens import IMAGE_TOKENS, about_tokens
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    Entry,
+    OmitEntry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
+from h2a_agent.providers.anthropic import AnthropicProvider
 from h2a_agent.providers.base import TokenUsage, ToolSpec
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
+from support.messages_api import MessagesServer
 from support.scripted_provider import ScriptedProvider
 
 
@@ -260,22 +272,22 @@ async def test_git_status_is_told_in_brief_and_runs_nothing_the_repository_wants
 
 SPEC = ToolSpec("read", "reads files", {"type": "object"})
 PROMPT = (
-    Part("role", "r" * 40),
-    Part("environment", "e" * 40),
-    Part("/p/AGENTS.md", "a" * 80),
-    Part("mode", "m" * 20),
+    Part("role", "r" * 35),
+    Part("environment", "e" * 35),
+    Part("/p/AGENTS.md", "a" * 70),
+    Part("mode", "m" * 14),
 )
 TALK: list[Entry] = [
-    UserEntry("u", Kind.PROMPT, (TextBlock("u" * 40), ImageBlock("image/png", "aGk=")), 1.0),
+    UserEntry("u", Kind.PROMPT, (TextBlock("u" * 35), ImageBlock("image/png", "aGk=")), 1.0),
     AssistantEntry(
         1,
-        (ThinkingBlock("t" * 40, "sig"), TextBlock("w" * 80), ToolUseBlock("c", "read", {})),
+        (ThinkingBlock("t" * 35, "s" * 70), TextBlock("w" * 70), ToolUseBlock("c", "read", {})),
         "tool_use",
         "m",
         TokenUsage(),
         1.0,
     ),
-    ToolEntry("c", Outcome.OK, "r" * 400, "", 0.0, 1.0),
+    ToolEntry("c", Outcome.OK, "r" * 350, "", 0.0, 1.0),
 ]
 
 
@@ -285,14 +297,14 @@ def shares(found: Breakdown) -> dict[str, int]:
 
 def test_each_part_of_the_request_has_its_share() -> None:
     found = context_breakdown(PROMPT, (SPEC,), TALK, 10_000)
-    assert list(shares(found).items())[:2] == [("system prompt", 25), ("/p/AGENTS.md", 20)]
+    assert list(shares(found).items())[:2] == [("system prompt", 24), ("/p/AGENTS.md", 20)]
     assert {**shares(found), "tools": 0} == {
-        "system prompt": 25,
+        "system prompt": 24,
         "/p/AGENTS.md": 20,
         "tools": 0,
         "user messages": 10,
         "answers": 20,
-        "thinking": 10,
+        "thinking": 30,
         "tool calls": 2,
         "tool results": 100,
         "images": IMAGE_TOKENS,
@@ -309,6 +321,52 @@ def test_the_shares_add_up_to_what_the_provider_counted() -> None:
     assert found.free == 267
 
 
+said = st.lists(
+    st.one_of(
+        st.builds(lambda words: UserEntry("u", Kind.PROMPT, (TextBlock(words),), 1.0), st.text(max_size=99)),
+        st.builds(lambda words: ToolEntry("c", Outcome.OK, words, "", 0.0, 1.0), st.text(max_size=99)),
+        st.sampled_from(TALK),
+    ),
+    max_size=6,
+)
+
+
+@given(said, st.one_of(st.none(), st.integers(0, 1_000_000)))
+def test_the_shares_add_up_whatever_was_counted(history: list[Entry], counted: int | None) -> None:
+    found = context_breakdown(PROMPT, (SPEC,), history, 0, counted)
+    assert found.counted is (counted is not None)
+    assert found.total == sum(share.tokens for share in found.shares)
+    if counted is not None:
+        assert found.total == counted
+
+
+def test_what_was_taken_back_or_refused_takes_no_room() -> None:
+    history = [*TALK, RetractEntry(("u",), 1.0), OmitEntry(("earlier thinking",), "m", "no", 1.0)]
+    found = shares(context_breakdown(PROMPT, (SPEC,), history, 0))
+    assert {"answers", "tool results"} < set(found)
+    assert not {"user messages", "images", "thinking"} & set(found)
+
+
+@pytest.mark.parametrize("counts", [12_345, None])
+async def test_an_agent_asks_the_provider_what_its_next_request_weighs(
+    server: MessagesServer, tmp_path: Path, counts: int | None
+) -> None:
+    server.counts = counts
+    provider = AnthropicProvider("claude-opus-5-5", api_key="sk-test", base_url=server.url)
+    settings = RunSettings("claude-opus-5-5")
+    async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings) as agent:
+        before = await agent.context()
+        agent.prompt("hello there")
+        await agent.settled()
+        after = await agent.context()
+    assert before.counted is (counts is not None)
+    assert before.total == counts if counts else before.total > 0
+    assert after.total == counts if counts else after.total > before.total
+    assert after.window == 1_000_000
+    assert {"system prompt", "user messages", "answers"} <= set(shares(after))
+    assert len(server.requests) == 1, "counting asks no model"
+
+
 def test_after_a_summary_it_is_the_summary_that_counts() -> None:
     summary = CompactionEntry("k", "s" * 400, 0, 9_000, 200, "", "m", TokenUsage(), 1.0)
     found = context_breakdown(PROMPT, (SPEC,), [*TALK, summary], 0)
@@ -320,9 +378,11 @@ def test_after_a_summary_it_is_the_summary_that_counts() -> None:
 
 def test_the_estimate_can_be_replaced() -> None:
     found = context_breakdown(PROMPT, (), [], 0, estimate=len)
-    assert found.shares == (Share("system prompt", 100), Share("/p/AGENTS.md", 80))
+    assert found.shares == (Share("system prompt", 84), Share("/p/AGENTS.md", 70))
 
 
-@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("abcde", 2), ("日本語", 3), ("\ud83d", 1)])
-def test_a_text_is_weighed_by_its_script(text: str, tokens: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("abcde", 2), ("日本語", 3), ("\ud83d", 1), ("a" * 350 + "語" * 10, 110)]
+)
+def test_a_text_is_weighed_by_its_scripts(text: str, tokens: int) -> None:
     assert about_tokens(text) == tokens

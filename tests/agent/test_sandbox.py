@@ -254,7 +254,7 @@ async def play(
         async for event in events:
             if isinstance(event, ApprovalRequested):
                 played.questions.append(event.reason)
-                agent.answer(event.call_id, answer)
+                agent.answer(event.call_id, answer, digest=event.digest)
             elif isinstance(event, ToolResult):
                 played.results.append(event.text)
                 if len(played.results) == len(arguments):
@@ -262,30 +262,60 @@ async def play(
     return played
 
 
+async def test_the_model_is_told_once_what_holds_commands_in(tmp_path: Path) -> None:
+    provider = ScriptedProvider()
+    sandbox = SessionSandbox(AUTO, tmp_path)
+    async with Agent(
+        provider, session=Session.unsaved(tmp_path), settings=RunSettings("scripted-1"), sandbox=sandbox
+    ) as agent:
+        agent.prompt("go")
+        await agent.settled()
+        sandbox._off = NONE_HERE
+        agent.prompt("and on")
+        await agent.settled()
+    first, second = (request.system for request in provider.requests)
+    assert "Sandbox: unknown until a command runs" in first
+    assert first == second, "a prompt that changes is not found in the provider's cache"
+
+
+async def test_the_model_is_told_what_the_trial_showed_before_the_first_request(tmp_path: Path) -> None:
+    async with agent_with(NONE_HERE, tmp_path) as agent:
+        agent.prompt("go")
+        await agent.settled()
+        assert isinstance(agent._provider, ScriptedProvider)
+        [request] = agent._provider.requests
+    assert "Sandbox: none (bubblewrap is not installed)" in request.system
+
+
 async def test_in_full_mode_a_command_is_asked_about_where_nothing_holds_it(tmp_path: Path) -> None:
-    played = await play(NONE_HERE, tmp_path, {"command": "echo ran"})
+    played = await play(NONE_HERE, tmp_path, {"command": "touch made; echo ran"})
     assert played.questions == ["runs a command without a sandbox: bubblewrap is not installed"]
     assert played.results == ["ran"]
 
 
 async def test_allowed_for_the_session_it_is_not_asked_about_again(tmp_path: Path) -> None:
-    once, more = {"command": "echo ran"}, {"command": "echo more"}
+    once, more = {"command": "touch made; echo ran"}, {"command": "touch made; echo more"}
     played = await play(NONE_HERE, tmp_path, once, once, more, answer=Decision.ALLOW_SESSION)
     assert len(played.questions) == 2
 
 
 async def test_in_full_mode_what_leaves_the_sandbox_is_asked_about(tmp_path: Path) -> None:
-    played = await play(HELD, tmp_path, {"command": "echo ran", "needs": "no_sandbox"})
+    played = await play(HELD, tmp_path, {"command": "touch made; echo ran", "needs": "no_sandbox"})
     assert played.questions == ["runs a command outside the sandbox"]
     assert played.results == ["ran"]
     played = await play(
-        HELD, tmp_path, {"command": "echo ran", "needs": "no_sandbox"}, answer=Decision.REJECT
+        HELD, tmp_path, {"command": "touch made; echo ran", "needs": "no_sandbox"}, answer=Decision.REJECT
     )
     assert played.results == ["Not run: the user refused this call."]
 
 
 async def test_in_full_mode_nothing_is_asked_where_the_user_wants_no_sandbox(tmp_path: Path) -> None:
-    played = await play(OFF, tmp_path, {"command": "echo ran"})
+    played = await play(OFF, tmp_path, {"command": "touch made; echo ran"})
+    assert (played.questions, played.results) == ([], ["ran"])
+
+
+async def test_what_only_looks_runs_unasked_also_where_nothing_holds_it(tmp_path: Path) -> None:
+    played = await play(NONE_HERE, tmp_path, {"command": "echo ran"})
     assert (played.questions, played.results) == ([], ["ran"])
 
 

@@ -458,7 +458,7 @@ def test_sigterm_leaves_the_terminal_as_it_was(shell: Shell) -> None:
 
 def test_in_a_folder_nobody_vouches_for_p_asks_about_everything_and_says_so(shell: Shell) -> None:
     (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
-    done = shell.run("--demo", "--mode", "full", "-p", "run echo hello")
+    done = shell.run("--demo", "--mode", "full", "-p", "run touch made")
     assert f"Not trusted: {shell.folder}. Nothing in it is obeyed (AGENTS.md)" in done.stderr
     assert "h2a-chat --trust" in done.stderr
     assert "nobody is there to ask" in done.stderr

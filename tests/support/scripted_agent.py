@@ -180,11 +180,21 @@ class ScriptedAgent:
         self._record("stop_job", number)
         return any(job.number == number and job.running for job in self._state.jobs)
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        was_open = any(a.call_id == call_id for a in self._state.approvals)
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        was_open = any(a.call_id == call_id and a.digest == digest for a in self._state.approvals)
+        if changed is not None and not changed.strip():
+            raise ValueError("command: it is empty")
         if was_open:
             self.say(ApprovalAnswered(call_id, decision, note))
-        self._record("answer", call_id, decision, note)
+        self._record("answer", call_id, decision, note, *([] if changed is None else [changed]))
         return was_open
 
     def subscribe(self) -> Subscription:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from h2a_agent.agent import Agent
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -33,8 +34,12 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_tui.plain import Lines, Out, signals_abort
+from h2a_agent.providers.base import Failed, FailureKind
+from h2a_agent.run_settings import RunSettings
+from h2a_agent.session import Session
+from h2a_tui.plain import Lines, Out, answer_once, signals_abort
 from support.scripted_agent import ScriptedAgent
+from support.scripted_provider import ScriptedProvider
 
 
 class Page:
@@ -279,3 +284,14 @@ async def test_a_signal_becomes_the_exit_code_a_shell_expects() -> None:
         while not agent.calls:
             await asyncio.sleep(0)
         assert signals.exit_code == 143
+
+
+async def test_one_prompt_does_not_wait_out_a_limit_because_nobody_is_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    used_up = Failed(FailureKind.RATE_LIMIT, "the limit is reached", 429, retry_after_s=3600.0)
+    provider, settings = ScriptedProvider([used_up]), RunSettings("scripted-1")
+    async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings) as agent:
+        assert await answer_once(agent, "go") == 1
+    assert "the limit is reached" in capfd.readouterr().err
+    assert len(provider.requests) == 1

@@ -28,6 +28,7 @@ class Context(Enum):
     APPROVAL = "Answering a question"
     REASON = "Giving a reason"
     TRUST = "Asked whether you trust a folder"
+    CHANGE = "Changing a call"
     HELP = "In this help"
     LIST = "In a list"
 
@@ -70,9 +71,12 @@ class Action(StrEnum):
 
     ALLOW = "allow"
     ALLOW_SESSION = "allow-session"
+    ALLOW_ALWAYS = "allow-always"
+    CHANGE_CALL = "change-call"
     REJECT = "reject"
     REJECT_WITH_REASON = "reject-with-reason"
     SEND_REASON = "send-reason"
+    SEND_CHANGE = "send-change"
     DETAIL_UP = "detail-up"
     DETAIL_DOWN = "detail-down"
 
@@ -188,11 +192,23 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "allow for session",
         "Allow exactly this (command, file, folder) until you quit",
     ),
+    Row(
+        Action.ALLOW_ALWAYS,
+        ("A",),
+        Context.APPROVAL,
+        "always",
+        "Allow what the shown rule says, from now on; it is kept in config.toml",
+    ),
+    Row(Action.CHANGE_CALL, ("e",), Context.APPROVAL, "edit", "Change it, then allow it"),
     Row(Action.REJECT, ("n",), Context.APPROVAL, "reject", "Do not run it"),
-    Row(Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and tell the agent why"),
+    Row(
+        Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and steer with the reason"
+    ),
     Row(Action.DETAIL_UP, ("up",), Context.APPROVAL, "up", "Scroll the details up"),
     Row(Action.DETAIL_DOWN, ("down",), Context.APPROVAL, "down", "Scroll the details down"),
-    Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason"),
+    Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason, which steers"),
+    Row(Action.SEND_CHANGE, ("enter",), Context.CHANGE, "allow this", "Allow the call as it now reads"),
+    Row(Action.NEWLINE, ("shift+enter", "ctrl+j"), Context.CHANGE, "new line", "Start a new line"),
     Row(Action.TRUST_PREVIOUS, ("up",), Context.TRUST, "up", "Choose the answer above"),
     Row(Action.TRUST_NEXT, ("down",), Context.TRUST, "down", "Choose the answer below"),
     Row(Action.TRUST_ANSWER, ("enter",), Context.TRUST, "answer", "Give the chosen answer"),

@@ -29,8 +29,10 @@ from h2a_agent.events import (
     Interrupt,
     Kind,
     Outcome,
+    Phase,
     RetryScheduled,
     Settled,
+    Status,
     TokenStream,
     ToolCall,
     ToolResult,
@@ -57,6 +59,7 @@ _SPEAKERS: Final = {
     Kind.COMPACT: "compact",
 }
 _NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
+_RULE: Final = ", and so does {} in permissions.allow of config.toml"
 
 
 class Out:
@@ -249,8 +252,10 @@ async def answer_once(agent: Agent, prompt: str) -> int:
         async with aclosing(_until_settled(events, lines)) as happened:
             async for event in happened:
                 match event:
-                    case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.REJECT, _NOBODY)
+                    case ApprovalRequested(call_id=call_id, rule=rule):
+                        agent.answer(call_id, Decision.REJECT, _NOBODY + (_RULE.format(rule) if rule else ""))
+                    case Status(phase=Phase.PAUSED):
+                        agent.abort()  # a limit, and nobody is there to wait for its end
                     case Settled():
                         ended = event
                     case _:
@@ -296,7 +301,7 @@ async def play_demo(agent: Agent) -> int:
                         agent.follow_up(_FOLLOW_UP)
                         await lines.note(f"+ Alt+Enter: “{_FOLLOW_UP}” waits in the queue")
                     case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.ALLOW)
+                        agent.answer(call_id, Decision.ALLOW, digest=event.digest)
                     case TokenStream(text=text) if not steered:
                         said += text
                         if _STEER_AT in said:

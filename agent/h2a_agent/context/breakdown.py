@@ -21,7 +21,7 @@ from h2a_agent.context.tokens import (
     tools_tokens,
 )
 from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, ToolEntry, UserEntry
-from h2a_agent.projection import project
+from h2a_agent.projection import told
 from h2a_agent.providers.base import ToolSpec
 
 __all__ = ["Breakdown", "Share", "context_breakdown"]
@@ -65,34 +65,39 @@ def context_breakdown(
     tools: Sequence[ToolSpec],
     history: Sequence[Entry],
     window: int,
+    counted: int | None = None,
     estimate: Estimate = about_tokens,
 ) -> Breakdown:
-    """What the next request consists of: system prompt, each instruction file, tools, and the conversation by kind."""
+    """What the next request consists of: system prompt, each instruction file, tools, and the conversation by kind.
+
+    In all it is what the provider has `counted` it as; without, what it counted of the last one and an estimate.
+    """
     parts = [Share(_SYSTEM if p.name in _ITSELF else p.name, estimate(p.text)) for p in prompt]
     parts.sort(key=lambda share: share.name != _SYSTEM)
-    told = _conversation(project(history).entries(history), estimate)
+    conversation = _conversation(told(history), estimate)
     shares = [
         *(Share(name, sum(s.tokens for s in group)) for name, group in groupby(parts, lambda s: s.name)),
         Share("tools", tools_tokens(tools, estimate)),
-        *(Share(name, tokens) for name, tokens in told.items()),
+        *(Share(name, tokens) for name, tokens in conversation.items()),
     ]
-    counted = counted_tokens(history, estimate)
-    shares = [share for share in shares if share.tokens]
-    return Breakdown(tuple(_scaled(shares, counted)), window, counted is not None)
+    if counted is None:
+        counted = counted_tokens(history, estimate)
+    there = (share for share in _scaled(shares, counted) if share.tokens)
+    return Breakdown(tuple(there), window, counted is not None)
 
 
 def _conversation(entries: Sequence[Entry], estimate: Estimate) -> dict[str, int]:
-    told = dict.fromkeys(
+    tokens = dict.fromkeys(
         ("summary", "user messages", "answers", "thinking", "tool calls", "tool results", "images"), 0
     )
     for entry in entries:
         match entry:
             case CompactionEntry(summary=summary):
-                told["summary"] += estimate(summary)
+                tokens["summary"] += estimate(summary)
             case UserEntry(content=content):
                 pictures = sum(isinstance(block, ImageBlock) for block in content)
-                told["images"] += pictures * IMAGE_TOKENS
-                told["user messages"] += blocks_tokens(
+                tokens["images"] += pictures * IMAGE_TOKENS
+                tokens["user messages"] += blocks_tokens(
                     (block for block in content if isinstance(block, TextBlock)), estimate
                 )
             case AssistantEntry(content=content):
@@ -104,19 +109,19 @@ def _conversation(entries: Sequence[Entry], estimate: Estimate) -> dict[str, int
                             name = "thinking"
                         case ToolUseBlock():
                             name = "tool calls"
-                    told[name] += blocks_tokens((block,), estimate)
+                    tokens[name] += blocks_tokens((block,), estimate)
             case ToolEntry(text=text, images=images):
-                told["tool results"] += estimate(text)
-                told["images"] += len(images) * IMAGE_TOKENS
+                tokens["tool results"] += estimate(text)
+                tokens["images"] += len(images) * IMAGE_TOKENS
             case _:
                 pass
-    return told
+    return tokens
 
 
 def _scaled(shares: Sequence[Share], counted: int | None) -> list[Share]:
     """The shares of an estimate as shares of what was counted, rounded so that they add up."""
     total = sum(share.tokens for share in shares)
-    if not counted or not total:
+    if counted is None or not total:
         return list(shares)
     scaled: list[Share] = []
     seen = given = 0

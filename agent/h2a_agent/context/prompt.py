@@ -44,7 +44,7 @@ class SystemPrompt:
     """What the model is told before anything else: its task, its manners, where it is, what others want it to know.
 
     `own` is the folder of the user's own instructions, `trusted` whether the project's files may be read, `sandbox`
-    what commands are kept from, in a few words ("" where that is not known).
+    what commands are kept from, in a few words ("" as long as that is not told).
     """
 
     def __init__(
@@ -67,6 +67,10 @@ class SystemPrompt:
                 self._asks_git = False
             if self._instructions.possible:
                 self._files = await asyncio.to_thread(self._instructions.read)
+
+    def tell_sandbox(self, summary: str) -> None:
+        """Say what holds commands in. Only the first word about it is told: a prompt that changes is read anew."""
+        self._sandbox = self._sandbox or summary
 
     def parts(self, mode: Mode, model: str = "", tools: Sequence[str] = ()) -> tuple[Part, ...]:
         """The parts, what changes least first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from typing import Final, TypeAlias, assert_never
 
 from h2a_agent.content import (
@@ -24,11 +25,12 @@ from h2a_agent.history import (
     CompactionEntry,
     CompactionSwitchEntry,
     Entry,
+    OmitEntry,
     RetractEntry,
     ToolEntry,
     UserEntry,
 )
-from h2a_agent.projection import project
+from h2a_agent.projection import told
 from h2a_agent.providers.base import ToolSpec
 
 __all__ = [
@@ -45,18 +47,20 @@ __all__ = [
 
 Estimate: TypeAlias = Callable[[str], int]
 
-IMAGE_TOKENS: Final = 1_500  # a usual picture's price
-_CHARS_PER_TOKEN: Final = (
-    4  # of English and code; other scripts take about as many tokens as their bytes by three
-)
+IMAGE_TOKENS: Final = 1_600  # a picture at the size servers scale it down to
+# Code and prose in English come to 3.5 to 4.5 characters a token, other scripts to about a token for each
+# character of three bytes.
+_LATIN_PER_TOKEN: Final = 3.5
 _BYTES_PER_TOKEN: Final = 3
 
 
 def about_tokens(text: str) -> int:
-    """About how many tokens `text` is."""
+    """About how many tokens `text` is, rather too many than too few."""
     if text.isascii():
-        return -(-len(text) // _CHARS_PER_TOKEN)
-    return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
+        return ceil(len(text) / _LATIN_PER_TOKEN)
+    latin = len(text.encode("ascii", "ignore"))
+    other = len(text.encode("utf-8", "surrogatepass")) - latin
+    return ceil(latin / _LATIN_PER_TOKEN + other / _BYTES_PER_TOKEN)
 
 
 def blocks_tokens(blocks: Iterable[UserBlock | AssistantBlock], estimate: Estimate) -> int:
@@ -64,12 +68,14 @@ def blocks_tokens(blocks: Iterable[UserBlock | AssistantBlock], estimate: Estima
     total = 0
     for block in blocks:
         match block:
-            case TextBlock(text) | ThinkingBlock(text) | RedactedThinkingBlock(text):
+            case TextBlock(text) | RedactedThinkingBlock(text):
                 total += estimate(text)
+            case ThinkingBlock(text, signature):
+                total += estimate(text) + estimate(signature)  # in which servers keep the thought itself
             case ImageBlock():
                 total += IMAGE_TOKENS
             case ToolUseBlock(_, name, arguments):
-                total += estimate(name + json.dumps(dict(arguments), ensure_ascii=False))
+                total += estimate(name + json.dumps(dict(arguments), ensure_ascii=False, default=dict))
             case _:
                 assert_never(block)
     return total
@@ -84,13 +90,15 @@ def entry_tokens(entry: Entry, estimate: Estimate = about_tokens) -> int:
             return estimate(text) + len(images) * IMAGE_TOKENS
         case CompactionEntry(summary=summary):
             return estimate(summary)
-        case RetractEntry() | CompactionSwitchEntry():
+        case RetractEntry() | OmitEntry() | CompactionSwitchEntry():
             return 0
 
 
 def tools_tokens(specs: Iterable[ToolSpec], estimate: Estimate = about_tokens) -> int:
     """About how many tokens the descriptions of the tools are."""
-    return sum(estimate(spec.name + spec.description + json.dumps(spec.schema)) for spec in specs)
+    return sum(
+        estimate(spec.name + spec.description + json.dumps(spec.schema, default=dict)) for spec in specs
+    )
 
 
 def counted_tokens(history: Sequence[Entry], estimate: Estimate = about_tokens) -> int | None:
@@ -122,4 +130,4 @@ def context_tokens(history: Sequence[Entry], standing: int, estimate: Estimate =
 
 def told_tokens(history: Sequence[Entry], estimate: Estimate = about_tokens) -> int:
     """About how many tokens the conversation is, as it is told now."""
-    return sum(entry_tokens(entry, estimate) for entry in project(history).entries(history))
+    return sum(entry_tokens(entry, estimate) for entry in told(history))

@@ -90,7 +90,7 @@ class BashTool:
             network = params.needs == "network"
             argv = await asyncio.to_thread(ctx.sandbox.wrap, argv, workspace=ctx.workspace, network=network)
         try:
-            child = await Child.start(argv, ctx.workspace)
+            child = await Child.start(argv, ctx.workspace, ctx.env)
         except OSError as error:
             return _not_started(error, ctx.workspace)
         output = CommandOutput(ctx.spill_dir, ctx.emit)

@@ -94,6 +94,7 @@ class ChatActions:
             Action.QUEUE_LATER: partial(self._reorder, 1),
             Action.EDIT_SAVE: self._save_edit,
             Action.SEND_REASON: chat.approval.send_reason,
+            Action.SEND_CHANGE: chat.approval.send_change,
             Action.DETAIL_UP: partial(chat.approval.scroll_detail, -1),
             Action.DETAIL_DOWN: partial(chat.approval.scroll_detail, 1),
         }
@@ -237,7 +238,7 @@ class ChatActions:
                 chat.queue_panel.end_edit()
                 self._focus_queue()
             case Escape.CANCEL_REASON:
-                chat.approval.close_reason()
+                chat.approval.close_editors()
                 chat.set_focus(chat.approval)
             case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
                 chat.set_focus(chat.composer)

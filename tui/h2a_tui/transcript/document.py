@@ -342,8 +342,13 @@ class Document:
             return
         tool = self._tool(index)
         tool.stage = Stage.RUNNING
-        if event.decision is Decision.REJECT:
-            tool.note = event.note
+        match event.decision:
+            case Decision.REJECT | Decision.REJECT_AND_STEER:
+                tool.note = event.note
+            case Decision.ALLOW_CHANGED:
+                tool.note = f"changed by you: {event.note}"
+            case _:
+                pass
         self.dirty.add(index)
 
     # ------------------------------------------------------------- the run
