@@ -35,6 +35,11 @@ class Paths:
         return self.config_dir / "config.toml"
 
     @property
+    def themes_dir(self) -> Path:
+        """The user's own themes."""
+        return self.config_dir / "themes"
+
+    @property
     def keys_dir(self) -> Path:
         """Where API keys are kept that are not in a keyring."""
         return self.config_dir / "keys"

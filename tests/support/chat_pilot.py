@@ -20,6 +20,7 @@ from h2a_tui.app import H2AApp
 from h2a_tui.client import Switch
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.theme_choice import ThemeChoice
 from support.scripted_agent import ScriptedAgent
 
 __all__ = ["Chat", "running_chat"]
@@ -125,11 +126,12 @@ async def running_chat(
     log_dir: Path = Path("/nonexistent"),
     models: ModelChoice | None = None,
     offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+    themes: ThemeChoice | None = None,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
     """Run the app with `agent` and these settings."""
     agent = agent or ScriptedAgent()
-    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings), models=models, offers=offers)
+    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings), themes, models=models, offers=offers)
     async with app.run_test(size=size) as pilot:
         chat = Chat(app, agent, pilot)
         await chat.drawn()

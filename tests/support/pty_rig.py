@@ -43,7 +43,7 @@ TIMEOUT_S: Final = 10.0  # generous: a test that waits this long has failed, on 
 
 _QUERY: Final = re.compile(
     rb"\x1b\[(?:(?P<da>0?c)|(?P<da2>>0?c)|(?P<dsr>[56])n|(?P<kitty>\?u)|\?(?P<mode>\d+)\$p)"
-    rb"|\x1b\](?P<osc>1[01]);\?(?:\x07|\x1b\\)"
+    rb"|\x1b\](?P<osc>1[01]|4;\d+);\?(?:\x07|\x1b\\)"
 )
 # Sequences pyte misreads: private forms of SGR and of save-cursor, mode queries, OSC of any kind.
 _NOT_FOR_PYTE: Final = re.compile(rb"\x1b\[[<>=?][\d;]*[um]|\x1b\[\?\d+\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
@@ -54,12 +54,18 @@ class Terminal:
     """A terminal with one program in it. `output` is everything the program has written."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], master: int, size: tuple[int, int], kitty: bool
+        self,
+        process: subprocess.Popen[bytes],
+        master: int,
+        size: tuple[int, int],
+        kitty: bool,
+        colours: Mapping[str, str],
     ) -> None:
         self.process = process
         self.output = bytearray()
         self._master = master
         self._kitty = kitty
+        self._colours = colours
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._pending = b""
@@ -79,12 +85,14 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         kitty: bool = False,
+        colours: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
     ) -> Terminal:
         """Start `argv` in a terminal of `size` (columns, rows), as the leader of its own session.
 
         `env` is added to a small, fixed environment. `kitty` says whether the terminal answers that it speaks
-        the kitty keyboard protocol.
+        the kitty keyboard protocol, `colours` what it answers about them: "10" (what it writes with), "11" (its
+        ground) and "4;0" to "4;15", each as `rrggbb`; about others it says nothing.
         """
         master, slave = pty.openpty()
         _set_size(master, size)
@@ -110,7 +118,7 @@ class Terminal:
             )
         finally:
             os.close(slave)
-        return cls(process, master, size, kitty)
+        return cls(process, master, size, kitty, colours or {"10": "1c1c1c", "11": "1c1c1c"})
 
     # ---------------------------------------------------------------- writing
 
@@ -294,7 +302,9 @@ class Terminal:
         if query["mode"]:
             known = query["mode"] in (b"2026", b"2004", b"1049")
             return b"\x1b[?%s;%d$y" % (query["mode"], 2 if known else 0)
-        return b"\x1b]%s;rgb:1c1c/1c1c/1c1c\x1b\\" % query["osc"]
+        colour = self._colours.get(query["osc"].decode(), "")
+        parts = "/".join(colour[at : at + 2] * 2 for at in (0, 2, 4))
+        return b"\x1b]%s;rgb:%s\x1b\\" % (query["osc"], parts.encode()) if colour else b""
 
 
 def modes_left_on(output: bytes) -> dict[str, object]:

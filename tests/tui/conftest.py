@@ -1,7 +1,9 @@
-"""Textual reads its timings when it is first imported: as the program does, prepare them before that."""
+"""Textual reads its timings and the terminal's colours when it is first imported or run: prepare them before that."""
 
 import os
 
 from h2a_tui import environment
 
 environment.prepare(os.environ)
+os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"  # whatever runs the tests
+os.environ.pop("NO_COLOR", None)

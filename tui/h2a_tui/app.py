@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
@@ -19,21 +19,19 @@ from textual.worker import WorkerFailed
 
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.state import State, reduce
-from h2a_themes import load
+from h2a_themes import Theme
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
-from h2a_tui.keys import KeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
-from h2a_tui.theme import textual_theme
+from h2a_tui.theme_choice import ThemeChoice
+from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.widget import Transcript
 
 __all__ = ["H2AApp"]
 
-_DEFAULT_THEME: Final = "dark"
 
-
-class H2AApp(App[Switch], inherit_bindings=False):
+class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     """Shows one agent until it is left, perhaps for another session. The return code is 1 when the program failed, else 0; the agent is the caller's to close."""
 
     BINDINGS: ClassVar[list[BindingType]] = []  # the keymap has them all
@@ -44,35 +42,36 @@ class H2AApp(App[Switch], inherit_bindings=False):
         self,
         client: Client,
         settings: ScreenSettings,
-        theme_name: str = "",
+        themes: ThemeChoice | None = None,
         *,
         notice: str = "",
         models: ModelChoice | None = None,
         offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
-        """`theme_name` is a built-in theme's name or a theme file's path; "" is the dark one.
+        """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
         `notice` stands on the first page, until something is said; what `offers` finds after the first frame
         joins it. `models` is what `/model` chooses from.
-
-        Raises:
-            ThemeError: there is no such theme.
         """
-        super().__init__(driver_class=KeyDriver)
-        theme = load(theme_name or _DEFAULT_THEME)
-        textual = textual_theme(theme)
-        self.register_theme(textual)
-        self.theme = textual.name
+        super().__init__(themes or ThemeChoice("dark"))
         self._client = client
         self._settings = settings
         self._offers = offers
-        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice, models)
+        self.chat = ChatScreen(client, settings, Transcript(theme=self.dressed), notice, models, self.themes)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
     def get_default_screen(self) -> Screen[None]:
         """The chat is the only screen there is to come back to."""
         return self.chat
+
+    def dress(self, theme: Theme) -> None:
+        """Recolour what is painted without a style sheet."""
+        self.chat.transcript.set_theme(theme)
+
+    def say_of_theme(self, text: str) -> None:
+        """Say it in the status line."""
+        self.chat.notice(text)
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""

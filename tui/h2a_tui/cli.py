@@ -145,7 +145,9 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         action="store_true",
         help="vouch for this folder: what it wants obeyed is obeyed from now on",
     )
-    how.add_argument("--theme", metavar="NAME", help="the colours")
+    how.add_argument(
+        "--theme", metavar="NAME", help="the colours: a theme by name or file, `terminal`, or LIGHT/DARK"
+    )
     result.add_argument("--version", action="store_true", help="show the version and exit")
     return result
 
@@ -261,6 +263,9 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     screen = _screen_settings(settings, paths)
+    from h2a_tui.theme_choice import ThemeChoice
+
+    themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
 
     async def run() -> int:
         from h2a_agent.assemble import open_session
@@ -284,7 +289,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
         if trusted is None:
-            question = question_about(session.workspace, screen.keymap(), settings.theme)
+            question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
             trusted = keep_answer(paths, session.workspace, question.return_value)
             if trusted is None:
@@ -299,7 +304,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
-            app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
+            app = H2AApp(agent, screen, themes, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(

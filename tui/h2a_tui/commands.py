@@ -18,6 +18,8 @@ from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
 from h2a_tui.model_commands import model_command, thinking_command
 from h2a_tui.screens.picker import Choice
+from h2a_tui.theme_choice import ThemeChoice
+from h2a_tui.theme_command import theme_command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,6 +48,15 @@ class Chat(Protocol):
     @property
     def models(self) -> ModelChoice | None:
         """The choice of models; None where there is none."""
+        ...
+
+    @property
+    def themes(self) -> ThemeChoice | None:
+        """The choice of themes; None where there is none."""
+        ...
+
+    def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
+        """Show the themes to choose from."""
         ...
 
     def work(self, job: Coroutine[None, None, None]) -> None:
@@ -178,6 +189,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),

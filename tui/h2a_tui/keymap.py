@@ -92,6 +92,7 @@ class Action(StrEnum):
     LIST_DOWN = "list-down"
     LIST_CHOOSE = "list-choose"
     LIST_CLOSE = "list-close"
+    LIST_SAVE = "list-save"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,7 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.LIST_DOWN, ("down", "j"), Context.LIST, "down", "One row down"),
     Row(Action.LIST_CHOOSE, ("enter",), Context.LIST, "choose", "Choose the row"),
     Row(Action.LIST_CLOSE, ("escape", "q"), Context.LIST, "close", "Close the list"),
+    Row(Action.LIST_SAVE, ("s",), Context.LIST, "save", "Choose this theme, for the next starts, too"),
 )
 
 # Keys that edit text in any editor, and the Textual editor action each runs.

@@ -15,8 +15,8 @@ Nothing is held back without a clock: an ESC that turns out to be alone is repor
 escape delay has passed.
 
 `KeyDriver` reads the terminal with this parser. It also asks for modifyOtherKeys, which is the only
-extended mode tmux honours, wakes up when a lone ESC is due instead of up to 100 ms later, and tells the guardian
-whether the terminal is ours, so that it knows whether it has to be put back when we die.
+extended mode tmux honours, wakes up when a lone ESC is due instead of up to 100 ms later, asks for the terminal's colours when it is told to,
+and tells the guardian whether the terminal is ours, so that it knows whether it has to be put back when we die.
 
 The private names used here are Textual's `XTermParser._sequence_to_key_events`, `_timeout_time` and
 `LinuxDriver._writer_thread`; a test fails when one of them moves.
@@ -39,6 +39,7 @@ from textual.keys import Keys
 from textual.message import Message
 
 from h2a_agent.tools.supervisor import guardian
+from h2a_tui.terminal_colours import QUESTION, ColourAnswers, TerminalColours
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -186,6 +187,16 @@ def _in_foreground(descriptor: int) -> bool:
 class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._answers = ColourAnswers()
+
+    def ask_colours(self) -> None:
+        """Ask for the terminal's colours; `TerminalColours` is the answer, if there is one."""
+        self._answers.expect()
+        self.write(QUESTION)
+        self.flush()
+
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         _tell_guardian(taken=True)
@@ -226,7 +237,15 @@ class KeyDriver(LinuxDriver):
                     if not data:
                         break
                     if text := decode(data):
-                        process(parser.feed(text))
+                        self._feed(text, parser, process)
+                self._feed("", parser, process)
                 process(parser.tick())
         for _message in parser.feed(""):
             pass  # what a closing terminal leaves unfinished is nobody's key
+
+    def _feed(self, text: str, parser: KeyParser, process: Callable[[Iterable[Any]], None]) -> None:
+        typed, palette = self._answers.take(text)
+        if palette is not None:
+            process([TerminalColours(palette)])
+        if typed:
+            process(parser.feed(typed))

@@ -1,8 +1,8 @@
-"""A `h2a_themes.Theme` as Textual and Rich want it.
+"""A `h2a_themes.Theme` as Textual, Rich, Pygments and prompt_toolkit want it.
 
 Style sheets see every token as a variable: `diff_added` is `$h2a-diff-added`. What is painted line by line
 (the transcript) takes ready Rich styles from `styles_of`, each with its ground, so that no renderer names a
-colour.
+colour. An inline screen takes the same styles as texts for prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rich.style import Style
 from textual.theme import Theme as TextualTheme
 
 from h2a_agent.events import Kind
-from h2a_themes import TOKENS, Theme
+from h2a_themes import TOKENS, Theme, as_256, load
 
 if TYPE_CHECKING:
     from pygments.token import _TokenType
 
-__all__ = ["Styles", "styles_of", "textual_theme"]
+__all__ = ["Styles", "for_terminal", "styles_of", "textual_theme"]
 
 # A Pygments token type is a tuple of names; the longest prefix found here decides.
 _SYNTAX: Final[Mapping[tuple[str, ...], str]] = {
@@ -53,37 +53,93 @@ _SYNTAX: Final[Mapping[tuple[str, ...], str]] = {
 }
 
 
+def for_terminal(theme: Theme, color_system: str | None, *, no_color: bool) -> Theme:
+    """`theme` as a terminal with this Rich colour system can show it, so that all of it can still be read.
+
+    Sixteen colours are too few to come near a theme, so there its dark or light stand-in is shown. Without
+    colour every token is the terminal's own.
+    """
+    if no_color or color_system is None:
+        return Theme.of(theme.name, dark=theme.dark, given=dict.fromkeys(TOKENS, ""))
+    if color_system in ("standard", "windows"):
+        own = not any(colour.startswith("#") for colour in theme.colours.values())
+        return theme if own else load("sixteen" if theme.dark else "sixteen-light")
+    return as_256(theme) if color_system == "256" else theme
+
+
 @lru_cache(maxsize=8)
 def textual_theme(theme: Theme) -> TextualTheme:
-    """`theme` for `App.register_theme`. Its name has a prefix, so that none of Textual's own is replaced."""
-    variables = {f"h2a-{token.replace('_', '-')}": getattr(theme, token) for token in TOKENS}
+    """`theme` for `App.register_theme`.
+
+    Its name is made of what is in it, so that another version of the same theme is a change, and none of
+    Textual's own is replaced.
+    """
+    colours = {token: _for_textual(colour) for token, colour in theme.colours.items()}
     return TextualTheme(
-        name=f"h2a-{theme.name}",
+        name=f"h2a-{hash(theme) & 0xFFFFFFFFFFFF:x}",
         dark=theme.dark,
-        primary=theme.accent,
-        secondary=theme.follow_up,
-        accent=theme.accent,
-        success=theme.success,
-        warning=theme.warning,
-        error=theme.error,
-        foreground=theme.text,
-        background=theme.background,
-        surface=theme.surface,
-        panel=theme.panel,
+        ansi=any(colour.startswith("ansi_") for colour in colours.values()),
+        primary=colours["accent"],
+        secondary=colours["follow_up"],
+        accent=colours["accent"],
+        success=colours["success"],
+        warning=colours["warning"],
+        error=colours["error"],
+        foreground=colours["text"],
+        background=colours["background"],
+        surface=colours["surface"],
+        panel=colours["panel"],
         variables={
-            **variables,
-            "text-muted": theme.muted,
-            "text-disabled": theme.dim,
-            "text-accent": theme.accent,
-            "text-success": theme.success,
-            "text-warning": theme.warning,
-            "text-error": theme.error,
-            "border": theme.border,
-            "border-blurred": theme.border,
-            "screen-selection-background": theme.selection,
-            "screen-selection-foreground": theme.text,
+            **{f"h2a-{token.replace('_', '-')}": colour for token, colour in colours.items()},
+            # By themselves these would be rounded on a way through other colour spaces.
+            "background": colours["background"],
+            "foreground": colours["text"],
+            "surface": colours["surface"],
+            "panel": colours["panel"],
+            "ansi-background": colours["background"],
+            "ansi-foreground": colours["text"],
+            "text-muted": colours["muted"],
+            "text-disabled": colours["dim"],
+            "text-accent": colours["accent"],
+            "text-success": colours["success"],
+            "text-warning": colours["warning"],
+            "text-error": colours["error"],
+            "border": colours["border"],
+            "border-blurred": colours["border"],
+            "block-cursor-foreground": colours["text"],
+            "block-cursor-background": colours["panel"],
+            "block-cursor-blurred-foreground": colours["text"],
+            "block-cursor-blurred-background": colours["panel"],
+            "input-selection-background": colours["selection"],
+            "input-selection-foreground": colours["text"],
+            "screen-selection-background": colours["selection"],
+            "screen-selection-foreground": colours["text"],
+            "scrollbar": colours["border"],
+            "scrollbar-hover": colours["border"],
+            "scrollbar-active": colours["accent"],
+            "scrollbar-background": colours["surface"],
+            "scrollbar-background-hover": colours["surface"],
+            "scrollbar-background-active": colours["surface"],
+            "scrollbar-corner-color": colours["surface"],
         },
     )
+
+
+def _for_textual(colour: str) -> str:
+    return colour if colour.startswith("#") else f"ansi_{colour or 'default'}"
+
+
+_PROMPT_TOOLKIT_NAMES: Final[Mapping[str, str]] = {
+    "": "default",
+    "white": "ansigray",
+    "bright_black": "ansibrightblack",
+    "bright_white": "ansiwhite",
+}
+
+
+def _for_prompt_toolkit(colour: str) -> str:
+    named = _PROMPT_TOOLKIT_NAMES.get(colour)
+    return named or (colour if colour.startswith("#") else f"ansi{colour.replace('_', '')}")
 
 
 @lru_cache(maxsize=8)
@@ -97,55 +153,53 @@ class Styles:
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        page = theme.background
+        of = self.rich
 
-        self.page = Style(color=theme.text, bgcolor=page)
-        self.muted = Style(color=theme.muted, bgcolor=page)
-        self.dim = Style(color=theme.dim, bgcolor=page)
-        self.rail = Style(color=theme.border, bgcolor=page)
-        self.success = Style(color=theme.success, bgcolor=page)
-        self.warning = Style(color=theme.warning, bgcolor=page)
-        self.error = Style(color=theme.error, bgcolor=page)
-        self.accent = Style(color=theme.accent, bgcolor=page)
-        self.selection = Style(bgcolor=theme.selection)
+        self.page = of("text")
+        self.muted = of("muted")
+        self.dim = of("dim")
+        self.rail = of("border")
+        self.success = of("success")
+        self.warning = of("warning")
+        self.error = of("error")
+        self.accent = of("accent")
+        # Where no colour tells what is selected, black and white change places.
+        self.selection = of("text", on="selection") if theme.selection else Style(reverse=True)
 
         self.strong = Style(bold=True)
         self.emphasis = Style(italic=True)
         self.strike = Style(strike=True)
 
-        self.user = Style(color=theme.user_text, bgcolor=theme.user_background)
-        self.user_muted = Style(color=theme.muted, bgcolor=theme.user_background)
+        self.user = of("user_text")
+        self.user_muted = of("muted", on="user_background")
         self.kinds: Mapping[Kind, Style] = {
-            Kind.PROMPT: Style(color=theme.prompt, bgcolor=theme.user_background),
-            Kind.STEER: Style(color=theme.steer, bgcolor=theme.user_background),
-            Kind.NUDGE: Style(color=theme.nudge, bgcolor=theme.user_background),
-            Kind.FOLLOW_UP: Style(color=theme.follow_up, bgcolor=theme.user_background),
-            Kind.COMPACT: Style(color=theme.muted, bgcolor=theme.user_background),
+            Kind.PROMPT: of("prompt"),
+            Kind.STEER: of("steer"),
+            Kind.NUDGE: of("nudge"),
+            Kind.FOLLOW_UP: of("follow_up"),
+            Kind.COMPACT: of("muted", on="user_background"),
         }
-        self.cut = Style(color=theme.steer, bgcolor=page)
-        self.thinking = Style(color=theme.thinking, bgcolor=page, italic=True)
-        self.thinking_mark = Style(color=theme.thinking, bgcolor=page)
-        self.tool_title = Style(color=theme.tool_title, bgcolor=page, bold=True)
-        self.tool_output = Style(color=theme.tool_output, bgcolor=page)
-        self.tool_running = Style(color=theme.status_tools, bgcolor=page)
+        self.cut = of("steer", on="background")
+        self.thinking = of("thinking") + self.emphasis
+        self.thinking_mark = of("thinking")
+        self.tool_title = of("tool_title") + self.strong
+        self.tool_output = of("tool_output")
+        self.tool_running = of("status_tools")
 
-        self.headings = (
-            Style(color=theme.heading, bgcolor=page, bold=True, underline=True),
-            Style(color=theme.heading, bgcolor=page, bold=True),
-            Style(color=theme.heading, bgcolor=page),
-        )
-        self.quote = Style(color=theme.quote, bgcolor=page, italic=True)
-        self.quote_bar = Style(color=theme.quote, bgcolor=page)
-        self.bullet = Style(color=theme.bullet, bgcolor=page)
-        self.rule = Style(color=theme.rule, bgcolor=page)
-        self.link = Style(color=theme.link, underline=True)
-        self.inline_code = Style(color=theme.inline_code, bgcolor=theme.inline_code_background)
-        self.code = Style(color=theme.code, bgcolor=theme.code_background)
+        heading = of("heading")
+        self.headings = (heading + Style(bold=True, underline=True), heading + self.strong, heading)
+        self.quote = of("quote") + self.emphasis
+        self.quote_bar = of("quote")
+        self.bullet = of("bullet")
+        self.rule = of("rule")
+        self.link = Style(color=_for_rich(theme.link), underline=True)
+        self.inline_code = of("inline_code")
+        self.code = of("code")
 
-        self.diff_added = Style(color=theme.diff_added, bgcolor=theme.diff_added_background)
-        self.diff_removed = Style(color=theme.diff_removed, bgcolor=theme.diff_removed_background)
-        self.diff_context = Style(color=theme.diff_context, bgcolor=theme.diff_background)
-        self.diff_hunk = Style(color=theme.diff_hunk, bgcolor=theme.diff_background)
+        self.diff_added = of("diff_added")
+        self.diff_removed = of("diff_removed")
+        self.diff_context = of("diff_context")
+        self.diff_hunk = of("diff_hunk")
 
         self._syntax: dict[tuple[str, ...], Style] = {}
 
@@ -156,10 +210,23 @@ class Styles:
             found = next(
                 (_SYNTAX[token[:n]] for n in range(len(token), 0, -1) if token[:n] in _SYNTAX), "code"
             )
-            style = Style(
-                color=getattr(self.theme, found),
-                bgcolor=self.theme.code_background,
-                italic=found == "syntax_comment",
-            )
+            style = self.rich(found) + Style(italic=found == "syntax_comment")
             self._syntax[token] = style
         return style
+
+    def rich(self, token: str, *, on: str = "") -> Style:
+        """`token` on the ground of that name, or on its usual one, for Rich and Textual's strips."""
+        colour, ground = self._pair(token, on)
+        return Style(color=_for_rich(colour), bgcolor=_for_rich(ground))
+
+    def prompt_toolkit(self, token: str, *, on: str = "") -> str:
+        """`token` on the ground of that name, or on its usual one, as a style of prompt_toolkit."""
+        colour, ground = map(_for_prompt_toolkit, self._pair(token, on))
+        return f"fg:{colour} bg:{ground}"
+
+    def _pair(self, token: str, on: str) -> tuple[str, str]:
+        return getattr(self.theme, token), getattr(self.theme, on or TOKENS[token].on[0])
+
+
+def _for_rich(colour: str) -> str:
+    return colour or "default"

@@ -15,15 +15,14 @@ from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
 
 from h2a_agent.safe_text import one_line
-from h2a_themes import load
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.keys import KeyDriver
-from h2a_tui.theme import textual_theme
+from h2a_tui.theme_choice import ThemeChoice
+from h2a_tui.themed_app import ThemedApp
 
 __all__ = ["Answer", "TrustQuestion"]
 
@@ -43,34 +42,30 @@ _ORDER: Final = tuple(Answer)
 _KEYS: Final = (Action.TRUST_PREVIOUS, Action.TRUST_NEXT, Action.TRUST_ANSWER, Action.TRUST_QUIT)
 
 
-class TrustQuestion(App[Answer], inherit_bindings=False):
+class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
     """Asks once and ends with the answer; `Answer.QUIT` also when it is closed in any other way."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = False
     TITLE: str | None = "h2a-chat"
-    CSS = """
+    CSS: ClassVar[str] = (
+        ThemedApp.CSS
+        + """
     Screen { align: center middle; }
     #question { width: 90%; max-width: 84; height: auto; max-height: 100%; border: round $h2a-border; padding: 0 1; }
     """
+    )
 
     def __init__(
         self,
         folder: Path,
         things: Sequence[str],
         keymap: Keymap,
-        theme_name: str = "",
+        themes: ThemeChoice | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`things` are what in `folder` wants to be obeyed.
-
-        Raises:
-            ThemeError: there is no such theme.
-        """
-        super().__init__(driver_class=KeyDriver)
-        theme = textual_theme(load(theme_name or "dark"))
-        self.register_theme(theme)
-        self.theme = theme.name
+        """`things` are what in `folder` wants to be obeyed."""
+        super().__init__(themes or ThemeChoice("dark"))
         self._folder = one_line(str(folder))
         self._things = one_line(", ".join(things))
         self._bound = keymap

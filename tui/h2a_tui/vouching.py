@@ -12,6 +12,7 @@ from h2a_agent.trust import Trust, TrustedFolders, project_of, things_to_obey
 
 if TYPE_CHECKING:
     from h2a_tui.keymap import Keymap
+    from h2a_tui.theme_choice import ThemeChoice
     from h2a_tui.trust_question import Answer, TrustQuestion
 
 __all__ = ["is_vouched_for", "keep_answer", "not_trusted", "question_about"]
@@ -32,11 +33,11 @@ def is_vouched_for(paths: Paths, folder: Path, *, vouch: bool) -> bool | None:
     return trust is not Trust.DISTRUSTED
 
 
-def question_about(folder: Path, keymap: Keymap, theme_name: str) -> TrustQuestion:
+def question_about(folder: Path, keymap: Keymap, themes: ThemeChoice) -> TrustQuestion:
     """The question that settles it."""
     from h2a_tui.trust_question import TrustQuestion
 
-    return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, theme_name)
+    return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, themes)
 
 
 def keep_answer(paths: Paths, folder: Path, answer: Answer | None) -> bool | None:

@@ -26,7 +26,10 @@ from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.theme_choice import ThemeChoice
+from h2a_tui.theme_command import choose_theme
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
 
@@ -150,6 +153,23 @@ class ChatActions:
     def models(self) -> ModelChoice | None:
         """The choice of models."""
         return self._chat.models
+
+    @property
+    def themes(self) -> ThemeChoice | None:
+        """The choice of themes."""
+        return self._chat.themes
+
+    def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
+        """Show the themes to choose from, each as it looks."""
+        picker = ThemePicker(names, themes, self._keymap, self.notice)
+
+        def take(name: str | None) -> None:
+            if name is None:
+                themes.end_preview()
+            else:
+                self.work(choose_theme(self, themes, name, save=picker.saves))
+
+        _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
 
     def work(self, job: Coroutine[None, None, None]) -> None:
         """Let `job` go on in the background, until the app ends."""

@@ -25,6 +25,7 @@ from h2a_tui.client import Client
 from h2a_tui.keymap import Action, Context
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.transcript.widget import Transcript
 from h2a_tui.verbs import hints
 from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
@@ -84,10 +85,12 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         transcript: Transcript,
         notice: str = "",
         models: ModelChoice | None = None,
+        themes: ThemeChoice | None = None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
         self.models = models
+        self.themes = themes
         self.state = State()
         self.transcript = transcript
         self._settings = settings

@@ -25,6 +25,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
+from textual.theme import Theme as TextualTheme
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -155,6 +156,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         detail = self.query_one("#approval-scroll")
         for what in ("scroll_y", "virtual_size", "size"):
             self.watch(detail, what, self._show_foot, init=False)
+        self.app.theme_changed_signal.subscribe(self, self._recolour)
 
     # ----------------------------------------------------------- the question
 
@@ -185,10 +187,22 @@ class ApprovalPanel(Vertical, can_focus=True):
         if changed:
             self._shown_at = self._clock()
             self._offer = self.set_interval(READABLE_S, lambda: self.post_message(self.Ready()))
-            self.query_one("#approval-detail", Static).update(self._detail(question))
+            self._show_detail(question)
             self.query_one("#approval-scroll").scroll_home(animate=False)
-        self.query_one("#approval-head", Static).update(self._head(question))
+        self._show_head(question)
         self._show_foot()
+
+    def _recolour(self, _theme: TextualTheme) -> None:
+        """What stands there had its colours when it was made."""
+        if self._question is not None:
+            self._show_detail(self._question)
+            self._show_head(self._question)
+
+    def _show_head(self, question: ApprovalRequested) -> None:
+        self.query_one("#approval-head", Static).update(self._head(question))
+
+    def _show_detail(self, question: ApprovalRequested) -> None:
+        self.query_one("#approval-detail", Static).update(self._detail(question))
 
     def _show_foot(self) -> None:
         self.query_one("#approval-foot", Static).update(self._foot())

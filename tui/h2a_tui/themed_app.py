@@ -1,0 +1,119 @@
+"""An app in the colours of a `ThemeChoice`: worn at the start, changed while it runs, followed on disk.
+
+Everything painted has its colours from one of three places: style sheets (reparsed on a change), component
+styles (asked for at each rendering), and the `Styles` of the transcript, which `dress` hands on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import ClassVar, Final, TypeVar
+
+from textual import on
+from textual.app import App
+
+from h2a_themes import Theme, ThemeError
+from h2a_tui.keys import KeyDriver
+from h2a_tui.terminal_colours import TerminalColours
+from h2a_tui.theme import for_terminal, textual_theme
+from h2a_tui.theme_choice import ThemeChoice
+
+__all__ = ["ThemedApp"]
+
+Result = TypeVar("Result")
+
+_LOOK_S: Final = 1.0  # between two looks at the theme's file
+_SETTLE_S: Final = 0.1  # an editor may write a file in several steps
+_WATCH: Final = "theme-file"
+
+
+class ThemedApp(App[Result], inherit_bindings=False):
+    """Wears `themes`. `dressed` is what of it this terminal can show."""
+
+    CSS: ClassVar[str] = """
+    Screen:ansi { background: $h2a-background; color: $h2a-text; }
+    ModalScreen:ansi { background: transparent; }
+    OptionList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
+    """
+
+    def __init__(self, themes: ThemeChoice) -> None:
+        # Colours that are the terminal's own stay so; and without colour there is none, not even grey.
+        super().__init__(driver_class=KeyDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.themes = themes
+        self._followed: Path | None = None
+        self.dressed = self._put_on(themes.theme)
+        themes.show = self.wear
+
+    def wear(self, theme: Theme) -> Theme:
+        """Show everything in the colours of `theme`; returns what of it this terminal can show."""
+        before = self.theme
+        self.dressed = self._put_on(theme)
+        if self.theme != before:
+            self.unregister_theme(before)
+            self.dress(self.dressed)
+        self._watch_file()
+        return self.dressed
+
+    def _put_on(self, theme: Theme) -> Theme:
+        shown = for_terminal(theme, self.console.color_system, no_color=self.no_color)
+        textual = textual_theme(shown)
+        self.register_theme(textual)
+        self.theme = textual.name
+        return shown
+
+    def dress(self, theme: Theme) -> None:
+        """Hand `theme` on to what does not have its colours from a style sheet."""
+
+    def say_of_theme(self, text: str) -> None:
+        """Say what is wrong with a theme's file."""
+
+    def on_mount(self) -> None:
+        """Ask the terminal for its colours when they matter; look after the theme's file when there is one."""
+        if self.themes.asks_terminal and isinstance(self._driver, KeyDriver):
+            self._driver.ask_colours()
+        self._watch_file()
+
+    @on(TerminalColours)
+    async def _terminal_has_answered(self, answer: TerminalColours) -> None:
+        try:
+            await self.themes.told(answer.palette)
+        except ThemeError as error:
+            self.say_of_theme(error.short)
+
+    # ------------------------------------------------------------ the file
+
+    def _watch_file(self) -> None:
+        """Follow the file of the chosen theme, and no other one."""
+        file = self.themes.file
+        if file == self._followed:
+            return
+        self._followed = file
+        self.workers.cancel_group(self, _WATCH)
+        if file is not None:
+            self.run_worker(self._follow(file), group=_WATCH)
+
+    async def _follow(self, file: Path) -> None:
+        """Show each good version of `file`; of a bad one say what is wrong and keep what is shown."""
+        seen = await asyncio.to_thread(_stamp, file)
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now = await asyncio.to_thread(_stamp, file)
+            if now == seen:
+                continue
+            seen = now
+            await asyncio.sleep(_SETTLE_S)
+            try:
+                await self.themes.choose(self.themes.name)
+            except ThemeError as error:
+                self.say_of_theme(error.short)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What changes with the content of `file`; None while there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
