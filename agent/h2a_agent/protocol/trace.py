@@ -1,0 +1,169 @@
+"""A trace: every event of an agent as lines in a file, beside whatever front end there is.
+
+The writer listens through a h2A queue of its own and is never waited for. When the disk is slower than the agent for
+longer than that queue reaches, the oldest events go and a `missed` line says how many; the session, not the trace, is what
+nothing may be lost of. What goes into the file has had its keys taken out.
+
+A trace begins with `hello`, like the output of a program that speaks the protocol, and can be played again (`read_trace`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from h2a_agent.bus import Subscription
+from h2a_agent.events import EVENT_TYPES, AnyEvent
+from h2a_agent.protocol.lines import AnyOutput, line_of, output_of
+from h2a_agent.protocol.replies import PROTOCOL, Hello, Missed
+from h2a_agent.redact import redact
+from h2a_queue import Backpressure
+
+if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
+
+__all__ = ["Damaged", "TraceExists", "TraceFile", "hello", "read_trace", "tracing"]
+
+_AHEAD: Final = 10_000  # events the disk may be behind
+_LAST_LINES_S: Final = 2.0  # how long the end waits for what is not written yet
+_LINE_LIMIT: Final = 64 * 1024 * 1024  # bytes of a line that is read
+
+
+class TraceExists(OSError):
+    """There is a file of this name already, and it is left alone."""
+
+
+def hello(agent: Agent) -> Hello:
+    """The first line of whatever tells of `agent`."""
+    from h2a_agent import __version__
+
+    return Hello(
+        PROTOCOL,
+        __version__,
+        agent.session_id,
+        os.fspath(agent.workspace),
+        agent.provider_name,
+        agent.model,
+        agent.mode,
+    )
+
+
+class TraceFile:
+    """Where a trace goes: a new file that only its owner can read, or a pipe or device that is there already."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`.
+
+        Raises:
+            TraceExists: it is an ordinary file with something in it.
+            OSError: it cannot be opened, or is a pipe that nobody reads.
+        """
+        self.path = path
+        self.problem = ""  # why the trace ends early, "" while it does not
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except FileExistsError:
+            self._fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            found = os.fstat(self._fd)
+            if stat.S_ISREG(found.st_mode) and found.st_size:
+                os.close(self._fd)
+                raise TraceExists(f"{path} exists already; give the trace another name") from None
+            if stat.S_ISREG(found.st_mode):
+                os.fchmod(self._fd, 0o600)
+
+    def write(self, data: bytes) -> None:
+        """Write all of `data`; may take as long as the disk does.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                _wait_writable(self._fd)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+
+def _wait_writable(fd: int) -> None:
+    import select
+
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll(int(_LAST_LINES_S * 1000))
+
+
+@asynccontextmanager
+async def tracing(agent: Agent, file: TraceFile) -> AsyncIterator[None]:
+    """Write `agent`'s events into `file` from now until the agent is closed; then wait for the last of them.
+
+    To be entered before the agent is used and left after it is closed. A file that cannot be written any more ends the
+    trace, not the agent: `file.problem` says why.
+    """
+    events = agent.subscribe(policy=Backpressure.DROP_OLDEST, max_size=_AHEAD)
+    task = asyncio.create_task(_write(hello(agent), events, file), name="h2a trace")
+    try:
+        yield
+    finally:
+        events.close()
+        await asyncio.wait([task], timeout=_LAST_LINES_S)
+        if not task.done():
+            task.cancel()
+            file.problem = "the reader is too slow"
+        else:
+            file.close()
+
+
+async def _write(first: Hello, events: Subscription, file: TraceFile) -> None:
+    missed = 0
+    batch: list[AnyOutput] = [first]
+    try:
+        while batch:
+            await asyncio.to_thread(_write_batch, file, batch)
+            batch = list(await events.batch())
+            dropped = events.stats.dropped_messages
+            if batch and dropped > missed:
+                batch.insert(0, Missed(dropped - missed))
+                missed = dropped
+    except OSError as error:
+        file.problem = error.strerror or str(error)
+        events.close()
+
+
+def _write_batch(file: TraceFile, batch: Iterable[AnyOutput]) -> None:
+    file.write(redact("".join(map(line_of, batch))).encode())
+
+
+# -------------------------------------------------------------------- reading
+
+
+class Damaged:
+    """A line of a trace that cannot be read, and why."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line = line
+        self.reason = reason
+
+
+def read_trace(file: BinaryIO) -> Iterator[AnyEvent | Hello | Missed | Damaged]:
+    """What stands in a trace, in order; replies to a program's commands are passed over."""
+    number = 0
+    while data := file.readline(_LINE_LIMIT):
+        number += 1
+        if not data.strip():
+            continue
+        try:
+            found = output_of(data.decode())
+        except (ValueError, RecursionError) as wrong:
+            yield Damaged(number, str(wrong))
+            continue
+        if isinstance(found, Hello | Missed | tuple(EVENT_TYPES.values())):
+            yield found  # type: ignore[misc]  # EVENT_TYPES is the union, which mypy cannot see
