@@ -33,7 +33,9 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_tui.plain import Lines, Out, signals_abort
+from h2a_tui.plain import Lines
+from h2a_tui.signals import signals_abort
+from h2a_tui.streams import Out
 from support.scripted_agent import ScriptedAgent
 
 

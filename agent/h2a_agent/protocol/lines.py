@@ -110,9 +110,9 @@ def _checked(command: AnyCommand) -> AnyCommand:
     Raises:
         Mismatch: they are not.
     """
-    if isinstance(command, Message):
-        if len(command.item_id) > _ID_LIMIT or not command.item_id.isprintable():
-            raise Mismatch(f"item_id must be printable and at most {_ID_LIMIT} characters long")
+    item_id = command.item_id if isinstance(command, Message) else ""
+    if len(item_id) > _ID_LIMIT or not item_id.isprintable():
+        raise Mismatch(f"item_id must be printable and at most {_ID_LIMIT} characters long")
     if isinstance(command, Words):
         _check_images(block for block in command.content if isinstance(block, ImageBlock))
     return command

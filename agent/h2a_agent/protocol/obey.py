@@ -52,9 +52,16 @@ async def obey(agent: Agent, models: ModelChoice, command: AnyCommand) -> Ack | 
             case Withdraw(item_id):
                 return _done(command, agent.withdraw(item_id), _DELIVERED, item_id)
             case Edit(item_id):
-                return _done(command, agent.edit(item_id, command.blocks), f"{_DELIVERED}, or nothing is left of it", item_id)
+                return _done(
+                    command,
+                    agent.edit(item_id, command.blocks),
+                    f"{_DELIVERED}, or nothing is left of it",
+                    item_id,
+                )
             case Reorder(item_id, offset):
-                return _done(command, agent.reorder(item_id, offset), f"{_DELIVERED}, or it is there already", item_id)
+                return _done(
+                    command, agent.reorder(item_id, offset), f"{_DELIVERED}, or it is there already", item_id
+                )
             case Promote(item_id, kind):
                 return _done(command, agent.promote(item_id, kind), _DELIVERED, item_id)
             case Answer(call_id, decision, note):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import stat
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ __all__ = ["Damaged", "TraceExists", "TraceFile", "hello", "read_trace", "tracin
 
 _AHEAD: Final = 10_000  # events the disk may be behind
 _LAST_LINES_S: Final = 2.0  # how long the end waits for what is not written yet
+_LOOK_UP_S: Final = 0.1
 _LINE_LIMIT: Final = 64 * 1024 * 1024  # bytes of a line that is read
 
 
@@ -65,6 +67,7 @@ class TraceFile:
         """
         self.path = path
         self.problem = ""  # why the trace ends early, "" while it does not
+        self._abandoned = False
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except FileExistsError:
@@ -85,20 +88,18 @@ class TraceFile:
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
-            except BlockingIOError:
-                _wait_writable(self._fd)
+            except BlockingIOError:  # a pipe that is full
+                if self._abandoned:
+                    raise
+                _ = select.select([], [self._fd], [], _LOOK_UP_S)
+
+    def abandon(self) -> None:
+        """Let a write under way end, although not everything is written."""
+        self._abandoned = True
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
-
-
-def _wait_writable(fd: int) -> None:
-    import select
-
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    poll.poll(int(_LAST_LINES_S * 1000))
 
 
 @asynccontextmanager
@@ -115,11 +116,9 @@ async def tracing(agent: Agent, file: TraceFile) -> AsyncIterator[None]:
     finally:
         events.close()
         await asyncio.wait([task], timeout=_LAST_LINES_S)
-        if not task.done():
-            task.cancel()
-            file.problem = "the reader is too slow"
-        else:
-            file.close()
+        file.abandon()
+        await asyncio.wait([task])
+        file.close()
 
 
 async def _write(first: Hello, events: Subscription, file: TraceFile) -> None:
@@ -133,6 +132,8 @@ async def _write(first: Hello, events: Subscription, file: TraceFile) -> None:
             if batch and dropped > missed:
                 batch.insert(0, Missed(dropped - missed))
                 missed = dropped
+    except BlockingIOError:
+        file.problem = "nobody reads it"
     except OSError as error:
         file.problem = error.strerror or str(error)
         events.close()
@@ -166,4 +167,4 @@ def read_trace(file: BinaryIO) -> Iterator[AnyEvent | Hello | Missed | Damaged]:
             yield Damaged(number, str(wrong))
             continue
         if isinstance(found, Hello | Missed | tuple(EVENT_TYPES.values())):
-            yield found  # type: ignore[misc]  # EVENT_TYPES is the union, which mypy cannot see
+            yield found

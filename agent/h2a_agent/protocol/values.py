@@ -41,14 +41,18 @@ class Member(NamedTuple):
     required: bool
 
 
-@cache
-def tag(kind: type) -> str:
+def tag(kind: Any) -> str:
     """What stands as `type` in an object of this class: `ToolCall` is `tool_call`, `TextBlock` is `text`."""
-    return _HUMP.sub("_", kind.__name__).lower().removesuffix("_block")
+    return _tag(kind.__name__)
 
 
 @cache
-def members(kind: type) -> tuple[Member, ...]:
+def _tag(name: str) -> str:
+    return _HUMP.sub("_", name).lower().removesuffix("_block")
+
+
+@cache
+def members(kind: Any) -> tuple[Member, ...]:
     """The fields of dataclass `kind`."""
     hints = get_type_hints(kind)
     return tuple(
@@ -74,7 +78,7 @@ def encode(value: Any) -> Any:
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value):
-        kind = type(value)
+        kind: Any = type(value)
         encoded = {member.name: encode(getattr(value, member.name)) for member in members(kind)}
         return {"type": tag(kind), **encoded}
     if isinstance(value, Mapping):
