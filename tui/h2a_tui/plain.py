@@ -9,11 +9,12 @@ No line holds an escape sequence, and the text of events has been made safe wher
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.bus import Subscription
+from h2a_agent.content import UserBlock
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -137,7 +138,7 @@ async def _until_settled(events: Subscription, lines: Lines) -> AsyncGenerator[A
             return
 
 
-async def answer_once(agent: Agent, prompt: str) -> int:
+async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
     """Send `prompt`, write the answer to stdout and notes to stderr; the exit code says how it ended.
 
     Questions are answered with no, because nobody is there to ask.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final, NamedTuple
 
-__all__ = ["In", "InputLine", "Out", "lines_of", "stderr", "stdin", "stdout"]
+__all__ = ["In", "InputLine", "Out", "first_of", "lines_of", "stderr", "stdin", "stdout"]
 
 _PIPE_ATOM: Final = (
     512  # POSIX's smallest PIPE_BUF: so much can be written without blocking once a pipe is ready
@@ -122,3 +122,11 @@ async def lines_of(stream: In, limit: int) -> AsyncIterator[InputLine]:
             held += rest
     if held or too_long:
         yield InputLine(number, None if too_long else bytes(held))
+
+
+def first_of(errors: BaseExceptionGroup[OSError]) -> OSError:
+    """The first error of a group, which task groups may have put into others."""
+    error: OSError | BaseExceptionGroup[OSError] = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -13,13 +13,12 @@ import asyncio
 import os
 import select
 import stat
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from h2a_agent.bus import Subscription
-from h2a_agent.events import EVENT_TYPES, AnyEvent
+from h2a_agent.events import AnyEvent, Event
 from h2a_agent.protocol.lines import AnyOutput, line_of, output_of
 from h2a_agent.protocol.replies import PROTOCOL, Hello, Missed
 from h2a_agent.redact import redact
@@ -28,7 +27,7 @@ from h2a_queue import Backpressure
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
 
-__all__ = ["Damaged", "TraceExists", "TraceFile", "hello", "read_trace", "tracing"]
+__all__ = ["Damaged", "Trace", "TraceExists", "hello", "read_trace"]
 
 _AHEAD: Final = 10_000  # events the disk may be behind
 _LAST_LINES_S: Final = 2.0  # how long the end waits for what is not written yet
@@ -55,8 +54,12 @@ def hello(agent: Agent) -> Hello:
     )
 
 
-class TraceFile:
-    """Where a trace goes: a new file that only its owner can read, or a pipe or device that is there already."""
+class Trace:
+    """A trace in a new file that only its owner can read, or to a pipe or device that is there already.
+
+    `problem` says why it is not complete, "" while it is. A file that cannot be written any more ends the trace, not
+    the agent.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open `path`.
@@ -65,9 +68,9 @@ class TraceFile:
             TraceExists: it is an ordinary file with something in it.
             OSError: it cannot be opened, or is a pipe that nobody reads.
         """
-        self.path = path
-        self.problem = ""  # why the trace ends early, "" while it does not
+        self.problem = ""
         self._abandoned = False
+        self._tasks: list[asyncio.Task[None]] = []
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except FileExistsError:
@@ -79,12 +82,45 @@ class TraceFile:
             if stat.S_ISREG(found.st_mode):
                 os.fchmod(self._fd, 0o600)
 
-    def write(self, data: bytes) -> None:
-        """Write all of `data`; may take as long as the disk does.
+    def listen(self, agent: Agent) -> None:
+        """Write down what `agent` says from now until it is closed."""
+        events = agent.subscribe(policy=Backpressure.DROP_OLDEST, max_size=_AHEAD)
+        work = self._follow(hello(agent), events)
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name="h2a trace"))
+
+    async def finish(self) -> None:
+        """Wait a little for the last lines, then let go of the file. The agent is closed before."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LAST_LINES_S)
+            self._abandoned = True
+            await asyncio.wait(self._tasks)
+        os.close(self._fd)
+
+    async def _follow(self, first: Hello, events: Subscription) -> None:
+        missed = 0
+        batch: list[AnyOutput] = [first]
+        try:
+            while batch:
+                await asyncio.to_thread(self._write, batch)
+                batch = list(await events.batch())
+                dropped = events.stats.dropped_messages
+                if batch and dropped > missed:
+                    batch.insert(0, Missed(dropped - missed))
+                    missed = dropped
+        except BlockingIOError:
+            self.problem = "nobody reads it"
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+        finally:
+            events.close()
+
+    def _write(self, batch: Iterable[AnyOutput]) -> None:
+        """Write `batch`; in a thread, because it takes as long as the disk or the reader does.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written, or not before the end.
         """
+        data = redact("".join(map(line_of, batch))).encode()
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
@@ -92,55 +128,6 @@ class TraceFile:
                 if self._abandoned:
                     raise
                 _ = select.select([], [self._fd], [], _LOOK_UP_S)
-
-    def abandon(self) -> None:
-        """Let a write under way end, although not everything is written."""
-        self._abandoned = True
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._fd)
-
-
-@asynccontextmanager
-async def tracing(agent: Agent, file: TraceFile) -> AsyncIterator[None]:
-    """Write `agent`'s events into `file` from now until the agent is closed; then wait for the last of them.
-
-    To be entered before the agent is used and left after it is closed. A file that cannot be written any more ends the
-    trace, not the agent: `file.problem` says why.
-    """
-    events = agent.subscribe(policy=Backpressure.DROP_OLDEST, max_size=_AHEAD)
-    task = asyncio.create_task(_write(hello(agent), events, file), name="h2a trace")
-    try:
-        yield
-    finally:
-        events.close()
-        await asyncio.wait([task], timeout=_LAST_LINES_S)
-        file.abandon()
-        await asyncio.wait([task])
-        file.close()
-
-
-async def _write(first: Hello, events: Subscription, file: TraceFile) -> None:
-    missed = 0
-    batch: list[AnyOutput] = [first]
-    try:
-        while batch:
-            await asyncio.to_thread(_write_batch, file, batch)
-            batch = list(await events.batch())
-            dropped = events.stats.dropped_messages
-            if batch and dropped > missed:
-                batch.insert(0, Missed(dropped - missed))
-                missed = dropped
-    except BlockingIOError:
-        file.problem = "nobody reads it"
-    except OSError as error:
-        file.problem = error.strerror or str(error)
-        events.close()
-
-
-def _write_batch(file: TraceFile, batch: Iterable[AnyOutput]) -> None:
-    file.write(redact("".join(map(line_of, batch))).encode())
 
 
 # -------------------------------------------------------------------- reading
@@ -166,5 +153,5 @@ def read_trace(file: BinaryIO) -> Iterator[AnyEvent | Hello | Missed | Damaged]:
         except (ValueError, RecursionError) as wrong:
             yield Damaged(number, str(wrong))
             continue
-        if isinstance(found, Hello | Missed | tuple(EVENT_TYPES.values())):
+        if isinstance(found, Event | Hello | Missed):
             yield found
