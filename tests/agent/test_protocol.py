@@ -120,9 +120,10 @@ def test_a_field_a_newer_program_has_is_passed_over() -> None:
 def test_a_value_of_the_wrong_type_is_named_with_its_place() -> None:
     with pytest.raises(Mismatch, match=r"outcome must be one of 'ok', .*, not 'fine'"):
         decode(ToolResult, {**encode(ToolResult("c", Outcome.OK, "", "")), "outcome": "fine"})
+    item = {"type": "queue_item", "id": "i", "kind": "steer", "state": "queued", "text": "", "images": True}
+    changed = json.dumps({"type": "queue_changed", "items": [item]})
     with pytest.raises(Mismatch, match=r"items\[0\]\.images must be a whole number, not true"):
-        item = {"type": "queue_item", "id": "i", "kind": "steer", "state": "queued", "text": "", "images": True}
-        output_of(json.dumps({"type": "queue_changed", "items": [item]}))
+        output_of(changed)
 
 
 # ------------------------------------------------------------- lines to the agent
@@ -186,7 +187,9 @@ def test_a_byte_order_mark_is_taken_from_the_first_line_only() -> None:
         (b"9" * 5000, "4300 digits", "one JSON object a line"),
     ],
 )
-def test_a_wrong_line_is_told_what_is_wrong_and_what_would_do(data: bytes, message: str, allowed: str) -> None:
+def test_a_wrong_line_is_told_what_is_wrong_and_what_would_do(
+    data: bytes, message: str, allowed: str
+) -> None:
     wrong = command_of(data, 3)
     assert isinstance(wrong, InputError)
     assert wrong.line == 3

@@ -39,7 +39,9 @@ def _validators(direction: str) -> Mapping[str, Draft202012Validator]:
     references = definitions[direction]["oneOf"]
     names = [reference["$ref"].rpartition("/")[2] for reference in references]
     return {
-        definitions[name]["properties"]["type"]["const"]: Draft202012Validator({**schema, "oneOf": [reference]})
+        definitions[name]["properties"]["type"]["const"]: Draft202012Validator(
+            {**schema, "oneOf": [reference]}
+        )
         for name, reference in zip(names, references, strict=True)
     }
 
@@ -78,6 +80,7 @@ class Program:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.lines: list[dict[str, Any]] = []
+        self._stopped = False
 
     @classmethod
     @asynccontextmanager
@@ -125,6 +128,27 @@ class Program:
 
     # ----------------------------------------------------------------- reading
 
+    def stop_reading(self) -> None:
+        """Let its stdout fill up."""
+        self._stdout.pause_reading()
+        self._stopped = True
+
+    def go_on_reading(self) -> None:
+        """Undo `stop_reading`."""
+        self._stopped = False
+        self._stdout.resume_reading()
+
+    def close_stdout(self) -> None:
+        """Want no more of it."""
+        self._stdout.close()
+
+    @property
+    def _stdout(self) -> asyncio.ReadTransport:
+        transport: asyncio.SubprocessTransport = self.process._transport  # type: ignore[attr-defined]
+        pipe = transport.get_pipe_transport(1)
+        assert isinstance(pipe, asyncio.ReadTransport)
+        return pipe
+
     async def line(self) -> dict[str, Any] | None:
         """The next line, None at the end."""
         assert self.process.stdout is not None
@@ -139,7 +163,7 @@ class Program:
         self.lines.append(record)
         return record
 
-    async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
+    async def until(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         """Read on to a line of type `kind` with these `fields`."""
         while (record := await self.line()) is not None:
             if record["type"] == kind and all(record[key] == value for key, value in fields.items()):
@@ -160,11 +184,12 @@ class Program:
 
     async def drain(self) -> None:
         """Read what nobody wants any more."""
+        self.end_input()
+        if self._stopped:
+            self.go_on_reading()
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             await stream.read()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The lines of type `kind` read so far."""

@@ -280,4 +280,4 @@ async def test_a_signal_becomes_the_exit_code_a_shell_expects() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         while not agent.calls:
             await asyncio.sleep(0)
-        assert signals.exit_code == 143
+        assert signals.caught == 143

@@ -5,7 +5,7 @@
 
 A reader that is slow holds the run back, because its queue of events does (`h2a_agent.bus`); commands are obeyed all the
 same, and their replies wait in a queue of their own. Only when `_REPLIES_AHEAD` of those are unread are no more commands
-read. Each line is written whole, whichever queue it comes from.
+read. A reply comes after the events its command has made, so whoever has read it knows what followed.
 
 The end of stdin means: finish what is due, then leave. Nobody can answer a question or end a pause after that, so
 questions are answered with no, and a paused run is stopped; what waits stays in the session.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from h2a_agent.bus import Subscription
 from h2a_agent.events import (
@@ -79,7 +79,14 @@ async def serve_program(
             raise first_of(several) from None
         except* TimeoutError:
             pass  # a signal came, and nobody has read the last lines
-    return signals.exit_code if signals.caught else program.exit_code
+    return signals.caught if signals.caught else program.exit_code
+
+
+class _Reply(NamedTuple):
+    """A reply that is due once event `after` is written."""
+
+    after: int
+    reply: AnyReply
 
 
 class _Program:
@@ -90,7 +97,9 @@ class _Program:
         self._models = models
         self._output = output
         self._whole_lines = asyncio.Lock()
-        self._replies: H2AQueue[AnyReply] = H2AQueue(max_size=_REPLIES_AHEAD)
+        self._replies: H2AQueue[_Reply] = H2AQueue(max_size=_REPLIES_AHEAD)
+        self._written = 0  # the number of the last event on stdout
+        self._progress = asyncio.Event()
         self._somebody_to_ask = False
         self._understood = self._misunderstood = 0
         self._last: Settled | None = None
@@ -113,6 +122,7 @@ class _Program:
         """
         self._somebody_to_ask = commands is not None
         events = self._agent.subscribe(policy=Backpressure.BLOCK, max_size=_EVENTS_AHEAD)
+        self._written = self._agent.state.seq
         with closing(events):
             async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as writers:
                 writers.create_task(self._write_all(events))
@@ -179,7 +189,7 @@ class _Program:
                 command = command_of(data, number)
             if isinstance(command, InputError):
                 self._misunderstood += 1
-                await self._replies.enqueue(command)
+                await self._reply(command)
             else:
                 self._understood += 1
                 if isinstance(command, TAKES_ITS_TIME):  # and nothing behind it waits for it
@@ -188,7 +198,10 @@ class _Program:
                     await self._obey(command)
 
     async def _obey(self, command: AnyCommand) -> None:
-        await self._replies.enqueue(await obey(self._agent, self._models, command))
+        await self._reply(await obey(self._agent, self._models, command))
+
+    async def _reply(self, reply: AnyReply) -> None:
+        await self._replies.enqueue(_Reply(self._agent.state.seq, reply))
 
     # ----------------------------------------------------------------- out
 
@@ -201,13 +214,18 @@ class _Program:
     async def _write_events(self, events: Subscription) -> None:
         async for event in events:
             await self._write(event)
+            self._written = event.seq
+            self._progress.set()
             if isinstance(event, Settled):
                 self._last = event
             elif isinstance(event, ApprovalRequested) and not self._somebody_to_ask:
                 self._agent.answer(event.call_id, Decision.REJECT, NOBODY)
 
     async def _write_replies(self) -> None:
-        async for reply in self._replies:
+        async for after, reply in self._replies:
+            while self._written < after:
+                self._progress.clear()
+                await self._progress.wait()
             await self._write(reply)
 
     async def _write(self, message: AnyOutput) -> None:
@@ -240,7 +258,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
         except BrokenPipeError:
             return UNREAD
     if signals.caught:
-        return signals.exit_code
+        return signals.caught
     return OK if result.reason == "completed" else FAILED
 
 

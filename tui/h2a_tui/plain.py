@@ -165,7 +165,7 @@ async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
         if ended.reason != "completed":
             await lines.note(_what_is_kept(agent))
     if signals.caught:
-        return signals.exit_code
+        return signals.caught
     return 0 if ended.reason == "completed" else 1
 
 
@@ -212,7 +212,7 @@ async def play_demo(agent: Agent) -> int:
                     case _:
                         pass
         await lines.note(_figures(events.stats))
-    return signals.exit_code if signals.caught else 0
+    return signals.caught if signals.caught else 0
 
 
 def _figures(stats: QueueStats) -> str:

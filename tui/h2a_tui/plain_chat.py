@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from h2a_agent.bus import Subscription
@@ -24,9 +25,10 @@ from h2a_agent.events import (
     TokenStream,
 )
 from h2a_agent.safe_text import one_line, without_surrogates
+from h2a_agent.tools.supervisor import guardian
 from h2a_queue import H2AQueue
 from h2a_tui.commands import parse_command
-from h2a_tui.exit_codes import BY_SIGNAL, FAILED, OK
+from h2a_tui.exit_codes import BY_SIGNAL, FAILED, OK, UNGUARDED
 from h2a_tui.plain import NOBODY
 from h2a_tui.plain_commands import PLAIN_COMMANDS
 from h2a_tui.spoken import Spoken, question_lines
@@ -60,6 +62,8 @@ async def talk(agent: Agent, models: ModelChoice, prompt: str = "", notice: str 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, chat.on_signal, number)
+    if (ours := guardian()) is not None:
+        ours.watch(partial(chat.leave, UNGUARDED))
     try:
         return await chat.run(prompt, notice)
     except* OSError as several:
@@ -67,6 +71,8 @@ async def talk(agent: Agent, models: ModelChoice, prompt: str = "", notice: str 
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+        if ours is not None:
+            ours.unwatch()
 
 
 class PlainChat:
