@@ -107,13 +107,14 @@ async def test_what_waits_is_edited_reordered_promoted_and_withdrawn(
 
 
 async def test_the_same_item_twice_is_delivered_once(tmp_path: Path, server: MessagesServer) -> None:
-    server.script(Answer(text(["hm", gate("mid")])), Answer(text(["yes"])))
+    server.script(Answer(text(["hm", gate("mid")])), Answer(text(["yes", gate("end")])))
     async with Program.start(tmp_path, server.url) as program:
         await program.send(type="prompt", text="go", item_id="p1")
         await program.until("token_stream")
         for mark in (1, 2, 3):
             await program.send(type="steer", text="turn", item_id="s1", id=mark)
             assert (await program.until("ack", id=mark))["item_id"] == "s1"
+        server.open("end")
         await program.until("settled")
         await program.send(type="prompt", text="go", item_id="p1", id=4)
         await program.until("ack", id=4)
