@@ -192,7 +192,7 @@ def question_lines(event: ApprovalRequested) -> list[str]:
     return [
         f"Question: may {event.tool} {_ASKS[event.detail_kind]} in {event.cwd}? {sentence(event.reason)}",
         *event.detail.splitlines(),
-        "End of question. Answer y for yes, a for yes until the end of this session, n for no. n and words say why.",
+        "End of question. Answer y for yes, a for yes now and when it is asked again, n for no. n and words say why.",
     ]
 
 
