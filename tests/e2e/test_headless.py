@@ -431,6 +431,18 @@ async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: Me
         assert program.process.returncode == 143
 
 
+async def test_when_its_guardian_is_killed_it_settles_and_leaves(
+    tmp_path: Path, server: MessagesServer
+) -> None:
+    server.script(Answer(text(["some ", gate("mid")])))
+    async with Program.start(tmp_path, server.url) as program:
+        await program.send(type="prompt", text="go")
+        await program.until("token_stream")
+        program.process.kill()
+        await program.until("settled", reason="aborted")
+        assert await program.ended() == -signal.SIGKILL
+
+
 # ------------------------------------------------------------- changing settings
 
 

@@ -117,10 +117,9 @@ def _prompt(args: argparse.Namespace, *, from_stdin: bool) -> tuple[TextBlock, .
 
 def _something_is_piped_in() -> bool:
     """Is stdin a pipe, a socket or a file? A terminal is not read, nor is a device such as /dev/null."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (OSError, ValueError):  # stdin was closed before the program began
+    if sys.stdin is None:  # it was closed before the program began
         return False
+    mode = os.fstat(sys.stdin.fileno()).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 

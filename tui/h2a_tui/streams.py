@@ -7,6 +7,7 @@ descriptors stay as they are (no `O_NONBLOCK`): they are shared with whoever sta
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -80,7 +81,13 @@ class In(_Polled):
 
 
 def stdin() -> In:
-    """Standard input."""
+    """Standard input.
+
+    Raises:
+        OSError: it was closed before the program began.
+    """
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdin")
     return In(sys.stdin.fileno())
 
 
