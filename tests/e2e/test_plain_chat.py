@@ -126,12 +126,12 @@ async def test_other_words_than_an_answer_steer_and_withdraw_the_question(
     talk = Talk(tmp_path, server.url, "--plain", "go")
     with talk.terminal:
         await talk.hears("End of question.")
-        talk.types("yes, but rather make a folder")
+        talk.types("yes but rather make a folder")
         await talk.hears("As you like.")
         talk.types("/quit")
         assert await talk.exit_code() == 0
     assert list((tmp_path / "project").iterdir()) == []
-    assert said((await server.request(2)).messages[-1])[-1] == "yes, but rather make a folder"
+    assert said((await server.request(2)).messages[-1])[-1] == "yes but rather make a folder"
 
 
 async def test_stop_pause_and_resume(tmp_path: Path, server: MessagesServer) -> None:
