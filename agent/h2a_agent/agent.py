@@ -8,54 +8,63 @@ or the journal.
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from h2a_agent.briefing import Briefing
 from h2a_agent.bus import EventBus, Subscription
-from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.compaction import Order
+from h2a_agent.compactor import switch_summary
+from h2a_agent.content import TextBlock, UserBlock, plain_text
+from h2a_agent.context.breakdown import Breakdown, context_breakdown
+from h2a_agent.context.prompt import SystemPrompt
 from h2a_agent.events import (
     AnyEvent,
     Decision,
     Error,
-    FileRestored,
     InputRestored,
     JobItem,
     JobsChanged,
     Kind,
     ModelChanged,
+    PathChanged,
     Phase,
     QueueChanged,
     Settled,
     Status,
 )
-from h2a_agent.history import AssistantEntry
-from h2a_agent.inbox import Boundary
-from h2a_agent.loop import run_until_settled
+from h2a_agent.file_undo import FileUndo
+from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
+from h2a_agent.inbox import ItemState
+from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
-from h2a_agent.prompt import system_prompt
+from h2a_agent.permission.rules import Rules
 from h2a_agent.providers.base import Provider, ToolSpec
-from h2a_agent.redact import redact
+from h2a_agent.providers.current import CurrentProvider
 from h2a_agent.replay import events_of
+from h2a_agent.request import RequestBuilder
 from h2a_agent.retry import RetryPolicy
-from h2a_agent.run import Approval, Run, Toolbox
+from h2a_agent.run import Run, Toolbox
 from h2a_agent.run_settings import RunSettings
+from h2a_agent.runner import Runner
 from h2a_agent.safe_text import one_line, safe_text
-from h2a_agent.session import Session
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.sandbox.settings import SandboxSettings
+from h2a_agent.sandbox.trial import SessionSandbox
+from h2a_agent.session import ReadOnlySession, Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
+from h2a_agent.trust import at_most_ask
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
-
-CLOSE_DEADLINE_S: Final = 5.0
-_log: Final = logging.getLogger("h2a_agent")
 
 
 class Agent:
@@ -63,7 +72,11 @@ class Agent:
 
     `provider` gives the answers, `session` holds what was said, `tools` are what the model may call in
     `workspace`; output too long for the model goes to files in `spill_dir`. Calls that touch `own_folders`
-    (settings, sessions) are asked about even where files may be edited.
+    (settings, sessions) are asked about even where files may be edited. `sandbox` holds commands in; without
+    one they run as they are. `trusted` is false where the workspace holds what a repository wants obeyed and
+    nobody vouches for it: then the mode is never above "ask". `system_prompt` is what the model is
+    told first.
+    `rules` are the user's own; `save_rule` (called in a thread) keeps one they make at a question.
     """
 
     def __init__(
@@ -76,35 +89,46 @@ class Agent:
         workspace: Path | None = None,
         spill_dir: Path | None = None,
         own_folders: Iterable[Path] = (),
+        rules: Rules | None = None,
+        save_rule: Callable[[str], None] | None = None,
         retry: RetryPolicy | None = None,
+        sandbox: SessionSandbox | None = None,
+        trusted: bool = True,
+        system_prompt: SystemPrompt | None = None,
     ) -> None:
-        self._provider = provider
-        self._retired: list[Provider] = []  # no longer asked; perhaps still answering
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._provider = CurrentProvider(provider)
         self._session = session
         self._settings = settings
+        self.trusted: Final = trusted
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
         self._spending = Spending()
-        self._run: Run | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._last = Settled("completed")
-        self._errands: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._requests = RequestBuilder()
+        self._runner = Runner(session, self._bus, self._new_run, self._run_ended)
+        self._leaving_for: tuple[Node, int] | None = (
+            None  # where to branch once the run has ended, and a mark
+        )
         self.workspace: Final = workspace or session.workspace
+        self.sessions: Final = SessionVerbs(session)
         by_name = {tool.name: tool for tool in tools}
         self._toolbox = Toolbox(
             tools=by_name,
-            permission=Permission(own=tuple(own_folders)),
+            permission=Permission(own=tuple(own_folders), rules=rules),
+            save_rule=save_rule,
             workspace=self.workspace,
             spill_dir=spill_dir or Path(tempfile.gettempdir()),
+            sandbox=sandbox or SessionSandbox(SandboxSettings(level="off"), self.workspace),
             specs=tuple(
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
-        for entry in session.history.entries:
-            if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
+        self._briefing = Briefing(
+            system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
+        )
+        self._file_undo = FileUndo(self._toolbox, self._bus)
+        for entry in (node.entry for node in session.history.nodes):
+            if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._bus.tap(self._fold)
         self._toolbox.jobs.changed = self._jobs_changed
@@ -123,6 +147,7 @@ class Agent:
 
         Raises:
             ValueError: the message is empty.
+            ReadOnlySession: the session is only looked at.
         """
         return self._accept(Kind.PROMPT, content, item_id)
 
@@ -132,14 +157,14 @@ class Agent:
         When no run is active it is simply sent. Returns and raises as `prompt`.
         """
         known = item_id is not None and self._session.inbox.state_of(item_id) is not None
-        item = self._accept(Kind.STEER if self._under_way else Kind.PROMPT, content, item_id)
+        item = self._accept(Kind.STEER if self._runner.under_way else Kind.PROMPT, content, item_id)
         if not known:
-            self._interrupt_to_steer()
+            self._runner.steer()
         return item
 
     def nudge(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message at the next step, after the tools of the present one. Returns and raises as `prompt`."""
-        return self._accept(Kind.NUDGE if self._under_way else Kind.PROMPT, content, item_id)
+        return self._accept(Kind.NUDGE if self._runner.under_way else Kind.PROMPT, content, item_id)
 
     def follow_up(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         """Deliver a message when the run would otherwise end. Returns and raises as `prompt`."""
@@ -149,10 +174,13 @@ class Agent:
 
     def withdraw(self, item_id: str) -> bool:
         """Take a waiting item out; its text comes back as `InputRestored`. False when it was delivered already."""
+        claimed = self._session.inbox.state_of(item_id) is ItemState.CLAIMED
         item = self._session.inbox.withdraw(item_id)
         if item is None:
             return False
         self._bus.publish(InputRestored((safe_text(item.text),), (), (item.content,)))
+        if claimed and item.kind is Kind.COMPACT and self._runner.run is not None:
+            self._runner.run.end_compaction()
         return True
 
     def edit(self, item_id: str, content: str | Sequence[UserBlock]) -> bool:
@@ -168,49 +196,119 @@ class Agent:
         if not self._session.inbox.convert(item_id, kind):
             return False
         if kind is Kind.STEER:
-            self._interrupt_to_steer()
-        self._start()
+            self._runner.steer()
+        self._runner.start()
         return True
+
+    # ------------------------------------------------------------ making room
+
+    def compact(self, instructions: str = "", *, preview: bool = False, item_id: str | None = None) -> str:
+        """Have the older part of the conversation summarised, as soon as the run is between two steps.
+
+        It waits in line with the messages: what is sent later goes after it. `instructions` say what the summary should
+        look after; a `preview` does not count until `accept_summary`. Returns the item's id.
+        """
+        return self._accept(Kind.COMPACT, Order("", instructions.strip(), preview).words, item_id)
+
+    def accept_summary(self) -> bool:
+        """Let the newest summary count: a preview, or one that was undone. False when there is none."""
+        return self._switch_summary(counts=True)
+
+    def drop_summary(self) -> bool:
+        """Take the newest summary back, whether it is a preview or counts: the conversation is told whole again.
+
+        False when there is none, or it was taken back before.
+        """
+        return self._switch_summary(counts=False)
+
+    async def context(self) -> Breakdown:
+        """What the next request consists of, in tokens, counted by the provider where it counts."""
+        entries, base = self._session.history.entries, self._briefing.request()
+        await self._requests.catch_up(entries, base)
+        request = self._requests.build(entries, base).request
+        counted = await self._provider.now.count_tokens(request)
+        window = model_info(request.model).context_window
+        return await asyncio.to_thread(
+            context_breakdown, self._briefing.parts(), request.tools, entries, window, counted
+        )
 
     # ------------------------------------------------------------ the run
 
     def abort(self) -> None:
         """Stop the run: stream and tools end truthfully, waiting items follow the `on_abort` setting."""
-        if self._run is not None and self._run.ending == "completed":
-            self._run.interrupt("abort")
+        self._runner.abort()
 
     def pause(self) -> None:
         """Stop before the next step; the stream in flight finishes. Nothing happens when no run is active."""
-        if self._run is not None:
-            self._run.pause()
+        self._runner.pause()
 
     def resume(self) -> None:
         """Go on after a pause, and let held items of the queue be delivered again."""
         if self._session.inbox.paused:
             self._session.inbox.release()
             self._queue_changed()
-        if self._run is not None:
-            self._run.resume()
-        self._start()
+        self._runner.resume()
+        self._runner.start()
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        """Answer an approval question. False when it is no longer open; only the run itself can withdraw one."""
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        """Answer an approval question; only the run itself can withdraw one.
+
+        Whatever allows needs the `digest` of the question that was shown; `changed` is its `editable` text as the
+        user has changed it. With `REJECT_AND_STEER` the `note` is delivered as a steering message. False when the
+        question is no longer open, or the answer is to something else.
+
+        Raises:
+            ValueError: the changed text does not fit the tool. The question stays open.
+        """
         question = self._toolbox.questions.get(call_id)
-        if question is None or question.done() or decision is Decision.WITHDRAWN:
+        steers = decision is Decision.REJECT_AND_STEER
+        if steers and not note.strip():
+            return self.answer(call_id, Decision.REJECT)
+        if question is None or not question.answer(decision, note, digest, changed):
             return False
-        question.set_result(Approval(decision, note))
+        if steers:
+            self.steer(note)
         return True
+
+    def branch(self, entry_id: str) -> None:
+        """Go back to an entry: what comes next hangs below it, and what is left stays in the session.
+
+        A message of the user's comes back into the editor to be said anew (`InputRestored`). A run is aborted
+        first, truthfully, on the branch it belongs to. What waits in the queue stays, held. `PathChanged` tells
+        the screens.
+
+        Raises:
+            SessionError: there is no such entry (the beginning of its id, or its label, will do), or the session
+                is only looked at.
+        """
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
+        target = self._session.find_node(entry_id), self._session.inbox.mark()
+        if (run := self._runner.run) is None:
+            self._go_to(*target)
+            return
+        self._leaving_for = target
+        run.closing = True  # what waits stays in the session
+        self.abort()
 
     def undo(self) -> None:
         """Put the file that `edit` or `write` changed last back to what it held; `FileRestored` tells how it went.
 
         Again for the change before that. A file that has changed since is left alone. Works at any time.
         """
-        self._restore(redo=False)
+        self._file_undo.begin(redo=False)
 
     def redo(self) -> None:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
-        self._restore(redo=True)
+        self._file_undo.begin(redo=True)
 
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
@@ -245,12 +343,12 @@ class Agent:
     @property
     def busy(self) -> bool:
         """Is a run active, so that a steer interrupts instead of sending?"""
-        return self._run is not None and self._run.phase is not Phase.SETTLING
+        return self._runner.busy
 
     @property
     def settings(self) -> RunSettings:
         """How the agent runs."""
-        return self._settings
+        return self._settings if self.trusted else at_most_ask(self._settings)
 
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
@@ -263,13 +361,11 @@ class Agent:
 
         That one is closed when its last stream has ended: at once, or before the next step's begins.
         """
-        if provider is not self._provider:
-            self._retired.append(self._provider)
-            self._provider = provider
+        self._provider.use(provider)
         self._settings = replace(self._settings, model=model)
         self._say_model()
-        if self._run is None:
-            self._close_retired()
+        if self._runner.run is None:
+            self._provider.close_retired()
 
     @property
     def session_id(self) -> str:
@@ -278,8 +374,13 @@ class Agent:
 
     @property
     def session_path(self) -> Path | None:
-        """The session's file once something is in it; None when nothing is written."""
+        """The session's file once something is in it; None when nothing is written, or not all of it."""
         return self._session.path if self._session.saved else None
+
+    @property
+    def unsaved(self) -> int:
+        """How many records the disk had not taken when the agent was closed."""
+        return self._session.lost
 
     @property
     def session_notes(self) -> tuple[str, ...]:
@@ -289,53 +390,51 @@ class Agent:
     @property
     def model(self) -> str:
         """The model asked for."""
-        return self._settings.model
+        return self.settings.model
 
     @property
     def mode(self) -> str:
         """What runs without asking."""
-        return self._settings.mode
+        return self.settings.mode
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """What holds commands in; None as long as nothing has been tried."""
+        return self._toolbox.sandbox.known
 
     @property
     def provider_name(self) -> str:
         """Where answers come from."""
-        return self._provider.name
+        return self._provider.now.name
 
     # ------------------------------------------------------------ its life
 
     async def warm_up(self) -> None:
-        """Load what the first request would wait for; called after a front end's first frame."""
-        await self._provider.warm_up()
+        """Load what the first request would wait for; called after a front end's first frame.
+
+        The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
+        """
+        if self.trusted:
+            self._toolbox.sandbox.begin()
+        await asyncio.gather(self._provider.now.warm_up(), self._briefing.refresh())
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
-        return self._last
+        return await self._runner.settled()
 
     async def aclose(self) -> None:
         """End the run, put everything on disk, let go of session and provider. What waits stays in the session.
 
         The run ends as by an abort, so that every tool call gets its truthful result; if it does not end
-        within `CLOSE_DEADLINE_S`, it is cancelled.
+        within some seconds, it is cancelled.
         """
-        self._closing = True  # what is still said goes into the session, and no run begins
-        if self._run is not None:
-            self._run.closing = True
-            self.abort()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_DEADLINE_S)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._errands:
-            await asyncio.wait(self._errands)
-        await asyncio.to_thread(self._toolbox.files.undo.forget)
+        await self._runner.aclose()
+        await self._file_undo.aclose()
         await self._toolbox.jobs.end()
+        await self._toolbox.sandbox.aclose()
         self._bus.close()
         self._session.close()
-        self._close_retired()
-        await asyncio.gather(self._provider.aclose(), *self._farewells)
+        await self._provider.aclose()
 
     async def __aenter__(self) -> Agent:
         return self
@@ -346,105 +445,66 @@ class Agent:
     # ------------------------------------------------------------ private
 
     def _accept(self, kind: Kind, content: str | Sequence[UserBlock], item_id: str | None) -> str:
+        if self._session.read_only:
+            raise ReadOnlySession(self._session.id)
         item = self._session.inbox.put(kind, _blocks(content), item_id)
         if item is None:
             assert item_id is not None
             return item_id
-        if self._run is not None:
-            self._run.resume()
-        self._start()
+        if kind is not Kind.COMPACT:
+            self._runner.resume()
+        self._runner.start()
         return item.id
-
-    @property
-    def _under_way(self) -> bool:
-        """Has the run begun its first step? Before that there is nothing to steer, and the prompt goes first."""
-        return self._run is not None and self._run.step is not None and self._run.phase is not Phase.SETTLING
-
-    def _interrupt_to_steer(self) -> None:
-        if self._run is not None and self._under_way:
-            self._run.interrupt("steer")
-
-    def _start(self) -> None:
-        if self._task is None and not self._closing and self._session.inbox.due(Boundary.RUN_END):
-            self._run = self._new_run()
-            self._task = asyncio.get_running_loop().create_task(self._work(self._run), name="h2a run")
 
     def _new_run(self) -> Run:
         return Run(
             self._session,
-            self._provider_of_step,
+            self._provider.of_step,
             self._toolbox,
             self._bus,
-            settings=lambda: self._settings,
-            system=lambda: system_prompt(self.workspace, self._settings.mode),
+            settings=lambda: self.settings,
+            base_request=self._briefing.request,
+            refresh=self._briefing.refresh,
             spending=self._spending,
             retry=self._retry,
+            requests=self._requests,
         )
 
-    async def _work(self, run: Run) -> None:
-        """Run until nothing is due any more: what came in while a run settled begins the next."""
-        try:
-            while True:
-                self._last = await run_until_settled(run)
-                if run.closing or not self._session.inbox.due(Boundary.RUN_END):
-                    return
-                self._run = run = self._new_run()
-        except Exception as error:  # noqa: BLE001  a bug of ours: the session stays usable, the person hears of it
-            _log.exception("the run failed")
-            inbox = self._session.inbox
-            inbox.give_back(item.id for item in inbox.waiting())
-            inbox.hold()
+    def _switch_summary(self, *, counts: bool) -> bool:
+        switched = switch_summary(self._session, Run.now(), counts=counts)
+        if switched is None:
+            return False
+        self._bus.publish(switched)
+        if self._state.usage is not None:
+            self._bus.publish(replace(self._state.usage, context_tokens=switched.context_tokens))
+        return True
+
+    def _run_ended(self) -> None:
+        self._provider.close_retired()
+        if self._leaving_for is not None:
+            target, self._leaving_for = self._leaving_for, None
+            self._go_to(*target)
+            self._runner.start()
+
+    def _go_to(self, node: Node, mark: int) -> None:
+        session = self._session
+        session.branch(session.history.before(node))
+        if len(session.inbox):
+            session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
             self._queue_changed()
-            self._bus.publish(
-                Error(
-                    "internal",
-                    one_line(redact(f"{error!r}"), 300),
-                    "The session is safe; send again to go on.",
-                    fatal=True,
-                )
-            )
-            self._bus.publish(Status(Phase.IDLE))
-            self._last = Settled("failed", run.steps)
-            self._bus.publish(self._last)
-        finally:
-            self._run = self._task = None
-            self._close_retired()
-
-    def _provider_of_step(self) -> Provider:
-        """Who answers the step that begins; nobody else is answering any more."""
-        self._close_retired()
-        return self._provider
-
-    def _close_retired(self) -> None:
-        while self._retired:
-            task = asyncio.get_running_loop().create_task(self._retired.pop().aclose())
-            self._farewells.add(task)
-            task.add_done_callback(self._farewells.discard)
+        self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
+        answers = [
+            e for e in session.history.entries if isinstance(e, AssistantEntry) and e.usage.context_tokens
+        ]
+        if answers:
+            self._bus.publish(self._spending.event(answers[-1].model, answers[-1].usage))
+        if isinstance(node.entry, UserEntry):
+            content = node.entry.content
+            self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
     def _say_model(self) -> None:
         settings = self._settings
-        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
-
-    def _restore(self, *, redo: bool) -> None:
-        if self._closing:
-            return
-        task = asyncio.get_running_loop().create_task(self._restored(redo), name="h2a undo")
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-    async def _restored(self, redo: bool) -> None:
-        from h2a_agent.tools.change import restore
-        from h2a_agent.tools.disk import FileProblem
-
-        toolbox = self._toolbox
-        try:
-            done = await restore(toolbox.files, self.workspace, toolbox.spill_dir, redo=redo)
-        except FileProblem as problem:
-            self._bus.publish(FileRestored(redo, problem=safe_text(problem.text)))
-        else:
-            diff = done.diff
-            event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
-            self._bus.publish(event)
+        self._bus.publish(ModelChanged(self._provider.now.name, settings.model, settings.thinking))
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
@@ -462,8 +522,8 @@ class Agent:
         self._bus.publish(QueueChanged(inbox.snapshot(), inbox.paused))
 
     def _saved_again(self) -> None:
-        if self._run is not None:
-            self._run.say("saved again")
+        if self._runner.run is not None:
+            self._runner.run.say("saved again")
         else:
             self._bus.publish(Status(Phase.IDLE, 0, "saved again"))
 

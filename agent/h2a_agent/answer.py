@@ -52,7 +52,7 @@ class Answer:
 
     `blocks` are the whole blocks and, of a cut one, the text so far. `invalid` says per call id, in a
     sentence, why the call cannot be run. `stop_reason` is "" when the answer broke off; `failure` says why if the
-    provider knows.
+    provider knows. `detail` says more of the stop reason, such as a refusal's category.
     """
 
     blocks: tuple[AssistantBlock, ...]
@@ -61,6 +61,7 @@ class Answer:
     stop_reason: str
     failure: Failed | None = None
     invalid: Mapping[str, str] = field(default_factory=dict)
+    detail: str = ""
 
     @property
     def whole(self) -> bool:
@@ -135,24 +136,20 @@ class AnswerBuilder:
     """Folds the provider events of one request into an `Answer`. May be asked at any moment.
 
     `taken` are the ids of the session's calls so far. Servers exist that number the calls of every answer from
-    zero; results, questions and screens go by the id, so a call whose id is taken gets one of its own.
+    zero; results, questions and screens go by the id, so a call whose id is taken gets one of its own. `model`
+    is who answers, `invalid` as in `Answer`.
     """
 
     def __init__(self, model: str, taken: Collection[str] = ()) -> None:
-        self._model = model
+        self.model = model
         self._taken = taken
         self._ids: set[str] = set()
         self._usage = TokenUsage()
         self._open: dict[int, _Open] = {}
         self._blocks: dict[int, AssistantBlock] = {}
-        self._invalid: dict[str, str] = {}
-        self._stop_reason = ""
+        self.invalid: dict[str, str] = {}
+        self._stop_reason = self._detail = ""
         self._failure: Failed | None = None
-
-    @property
-    def model(self) -> str:
-        """Who answers, as far as that is known."""
-        return self._model
 
     def call(self, index: int) -> ToolUseBlock | None:
         """The tool call at block `index` if it is whole."""
@@ -170,7 +167,7 @@ class AnswerBuilder:
             event = self._with_own_id(event)
         match event:
             case MessageStarted(model, usage):
-                self._model, self._usage = model or self._model, usage
+                self.model, self._usage = model or self.model, usage
             case BlockStarted(index):
                 if index not in self._blocks:
                     self._open[index] = _Open(event)
@@ -185,8 +182,8 @@ class AnswerBuilder:
                     self._close(index, self._open.pop(index))
             case UsageReported(usage):
                 self._usage = usage
-            case MessageStopped(stop_reason):
-                self._stop_reason = stop_reason
+            case MessageStopped(stop_reason, detail):
+                self._stop_reason, self._detail = stop_reason, detail
             case Failed():
                 self._failure = event
             case _:
@@ -202,14 +199,16 @@ class AnswerBuilder:
             if block.started.kind == "text" and block.pieces:
                 blocks[index] = TextBlock(block.text)
         ordered = tuple(blocks[index] for index in sorted(blocks))
-        return Answer(ordered, self._model, self._usage, self._stop_reason, self._failure, self._invalid)
+        return Answer(
+            ordered, self.model, self._usage, self._stop_reason, self._failure, self.invalid, self._detail
+        )
 
     def _with_own_id(self, event: BlockStarted) -> BlockStarted:
         twice = event.id in self._ids
         if twice or not event.id or event.id in self._taken:
             event = replace(event, id=f"call_{new_item_id()}")
         if twice:
-            self._invalid[event.id] = "Another call of this answer had the same id; only the first was run."
+            self.invalid[event.id] = "Another call of this answer had the same id; only the first was run."
         self._ids.add(event.id)
         return event
 
@@ -227,5 +226,5 @@ class AnswerBuilder:
                     arguments = parse_arguments(block.text)
                 except ValueError as error:
                     arguments = {}
-                    self._invalid[started.id] = f"The arguments are not valid JSON ({error})."
+                    self.invalid[started.id] = f"The arguments are not valid JSON ({error})."
                 self._blocks[index] = ToolUseBlock(started.id, started.name, arguments)

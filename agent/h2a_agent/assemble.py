@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from h2a_agent.catalogue import DEMO, ProviderInfo
 from h2a_agent.config import Settings
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from h2a_agent.providers.base import Provider
     from h2a_agent.session import Session
 
-__all__ = ["connect", "make_provider", "open_session", "running_agent"]
+__all__ = ["Access", "connect", "make_provider", "open_session", "running_agent"]
+
+Access: TypeAlias = Literal["write", "fork", "look"]
 
 
 def make_provider(settings: Settings, *, demo_tokens_per_s: float | None = None) -> Provider:
@@ -47,45 +50,80 @@ def connect(
         name=info.name,
         key_header=info.auth,
         key_source=key.source if key else "",
+        thinks=info.thinking is not False,
+        caches=info.cache_control is not False,
+        counts=info.count_tokens is not False,
     )
 
 
 def open_session(
-    paths: Paths, workspace: Path, *, session_id: str = "", latest: bool = False, saved: bool = True
+    paths: Paths,
+    workspace: Path,
+    *,
+    session_id: str = "",
+    latest: bool = False,
+    saved: bool = True,
+    access: Access = "write",
+    here: bool = False,
 ) -> Session:
     """The session whose id begins with `session_id`, the `latest` one of `workspace`, or a new one.
 
-    A new one is written to disk unless `saved` is false.
+    A new one is written to disk unless `saved` is false. An old one is gone on with in its own folder, or `here`
+    in `workspace`; or in a copy of its newest branch, which belongs to `workspace`; or it is only looked at.
 
     Raises:
         SessionError: there is no such session, it is not readable, or its folder is gone.
         JournalLocked: another process has it open.
         OSError: its file or folder cannot be used.
     """
-    from h2a_agent.session import Session, SessionError
-    from h2a_agent.session_files import find_session, latest_session, sessions_of
+    from h2a_agent.session import Session
+    from h2a_agent.session_copy import fork_session
+    from h2a_agent.session_files import find_session, latest_session, move_session, sessions_of
 
-    if session_id or latest:
-        path = (
-            find_session(paths.sessions_dir, session_id)
-            if session_id
-            else latest_session(paths.sessions_dir, workspace)
+    folder = sessions_of(paths.sessions_dir, workspace)
+    if not session_id and not latest:
+        return Session.create(private_folder(folder), workspace) if saved else Session.unsaved(workspace)
+    path = (
+        find_session(paths.sessions_dir, session_id)
+        if session_id
+        else latest_session(paths.sessions_dir, workspace)
+    )
+    if access == "look":
+        return Session.look_at(path)
+    if access == "fork":
+        return Session.open(fork_session(path, private_folder(folder), workspace))
+    if here:
+        return Session.open(path if path.parent == folder else move_session(path, folder), workspace)
+    return _in_its_folder(Session.open(path), workspace)
+
+
+def _in_its_folder(session: Session, workspace: Path) -> Session:
+    """`session`, if its folder is there; what to do about another folder is said."""
+    from h2a_agent.session_loading import SessionError
+
+    its = session.workspace
+    if not its.is_dir():
+        session.close()
+        raise SessionError(
+            f"The folder of this session is gone: {its}. Go on in this folder with: h2a-chat -r {session.id} --here; "
+            f"or in a copy with: h2a-chat --fork {session.id}"
         )
-        session = Session.open(path)
-        if not session.workspace.is_dir():
-            session.close()
-            raise SessionError(f"The folder of this session is gone: {session.workspace}")
-        return session
-    if not saved:
-        return Session.unsaved(workspace)
-    return Session.create(private_folder(sessions_of(paths.sessions_dir, workspace)), workspace)
+    if its.resolve() != workspace.resolve():
+        session.notes = (
+            *session.notes,
+            f"This session works in {its}. With --here it goes on in this folder.",
+        )
+    return session
 
 
 @asynccontextmanager
 async def running_agent(
-    settings: Settings, paths: Paths, session: Session, provider: Provider
+    settings: Settings, paths: Paths, session: Session, provider: Provider, *, trusted: bool = False
 ) -> AsyncGenerator[Agent, None]:
     """An agent on `session`, in its folder, with all tools; closed at the end, with session and provider.
+
+    `trusted` is false where nothing of the folder may be obeyed (`h2a_agent.trust`), nor its instruction files told to the
+    model.
 
     The folder for long outputs is the session's own; it goes again when nothing came into it.
 
@@ -93,18 +131,27 @@ async def running_agent(
         OSError: that folder cannot be made.
     """
     from h2a_agent.agent import Agent
+    from h2a_agent.context.prompt import SystemPrompt
+    from h2a_agent.rule_file import add_allow_rule
+    from h2a_agent.sandbox.trial import SessionSandbox
     from h2a_agent.tools import default_tools
     from h2a_agent.tools.undo import forget_stale
 
     spill_dir = private_folder(paths.spill_dir / session.id)
     forget_stale(spill_dir)
+    own = (paths.config_dir, paths.sessions_dir)
     async with Agent(
         provider,
         session=session,
         settings=settings.run,
         tools=default_tools(),
         spill_dir=spill_dir,
-        own_folders=(paths.config_dir, paths.sessions_dir),
+        own_folders=own,
+        sandbox=SessionSandbox(settings.sandbox, session.workspace, own=own, shown=(spill_dir,)),
+        trusted=trusted,
+        system_prompt=SystemPrompt(session.workspace, own=paths.config_dir, trusted=trusted),
+        rules=settings.rules,
+        save_rule=partial(add_allow_rule, paths.config_file),
     ) as agent:
         yield agent
     try:

@@ -40,7 +40,9 @@ def merge_events(older: AnyEvent, newer: AnyEvent) -> AnyEvent | None:
             older.call_id == newer.call_id and len(older.text) < _MERGED_TEXT_LIMIT
         ):
             return replace(newer, text=older.text + newer.text)
-        case ToolCall(stage="forming"), ToolCall(stage="forming") if older.call_id == newer.call_id:
+        case ToolCall(stage="forming"), ToolCall(stage="forming") if (
+            older.call_id == newer.call_id and len(older.arguments_delta) < _MERGED_TEXT_LIMIT
+        ):
             return replace(newer, arguments_delta=older.arguments_delta + newer.arguments_delta)
     return None
 

@@ -19,11 +19,31 @@ from h2a_agent.content import (
     UserBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    CompactionSwitchEntry,
+    Cut,
+    Entry,
+    Node,
+    OmitEntry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["Record", "entry_of", "entry_record", "item_of", "item_record"]
+__all__ = [
+    "ENTRY_TYPES",
+    "Record",
+    "entry_of",
+    "entry_record",
+    "item_of",
+    "item_record",
+    "node_of",
+    "node_record",
+]
 
 Record: TypeAlias = Mapping[str, Any]
 _Block: TypeAlias = UserBlock | AssistantBlock
@@ -79,7 +99,6 @@ def entry_record(entry: Entry) -> Record:
                 "content": [_block_record(block) for block in entry.content],
             }
         case AssistantEntry():
-            usage = entry.usage
             return {
                 "type": "assistant",
                 "step": entry.step,
@@ -87,12 +106,7 @@ def entry_record(entry: Entry) -> Record:
                 "time": entry.time,
                 "stop_reason": entry.stop_reason,
                 "cut": entry.cut,
-                "usage": {
-                    "input": usage.input_tokens,
-                    "output": usage.output_tokens,
-                    "cache_read": usage.cache_read_tokens,
-                    "cache_write": usage.cache_write_tokens,
-                },
+                "usage": _usage_record(entry.usage),
                 "content": [_block_record(block) for block in entry.content],
             }
         case ToolEntry():
@@ -109,6 +123,48 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case OmitEntry():
+            return {
+                "type": "omit",
+                "omissions": list(entry.omissions),
+                "model": entry.model,
+                "reason": entry.reason,
+                "time": entry.time,
+            }
+        case CompactionEntry():
+            return {
+                "type": "compaction",
+                "item": entry.id,
+                "kept": entry.kept,
+                "tokens_before": entry.tokens_before,
+                "tokens_after": entry.tokens_after,
+                "instructions": entry.instructions,
+                "model": entry.model,
+                "usage": _usage_record(entry.usage),
+                "time": entry.time,
+                "counts": entry.counts,
+                "summary": entry.summary,
+            }
+        case CompactionSwitchEntry():
+            return {
+                "type": "compaction_switch",
+                "compaction": entry.compaction,
+                "counts": entry.counts,
+                "time": entry.time,
+            }
+
+
+def _usage_record(usage: TokenUsage) -> Record:
+    return {
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        "cache_read": usage.cache_read_tokens,
+        "cache_write": usage.cache_write_tokens,
+    }
+
+
+def _usage_of(r: Record) -> TokenUsage:
+    return TokenUsage(int(r["input"]), int(r["output"]), int(r["cache_read"]), int(r["cache_write"]))
 
 
 def _user_of(r: Record) -> UserEntry:
@@ -116,8 +172,7 @@ def _user_of(r: Record) -> UserEntry:
 
 
 def _assistant_of(r: Record) -> AssistantEntry:
-    u = r["usage"]
-    usage = TokenUsage(int(u["input"]), int(u["output"]), int(u["cache_read"]), int(u["cache_write"]))
+    usage = _usage_of(r["usage"])
     cut: Cut = next((known for known in get_args(Cut) if known == r["cut"]), "crash")
     content = _assistant_blocks(r["content"])
     step, stop = int(r["step"]), str(r["stop_reason"])
@@ -138,12 +193,40 @@ def _tool_of(r: Record) -> ToolEntry:
     )
 
 
+def _compaction_of(r: Record) -> CompactionEntry:
+    return CompactionEntry(
+        str(r["item"]),
+        str(r["summary"]),
+        int(r["kept"]),
+        int(r["tokens_before"]),
+        int(r["tokens_after"]),
+        str(r["instructions"]),
+        str(r["model"]),
+        _usage_of(r["usage"]),
+        float(r["time"]),
+        r["counts"] is True,
+    )
+
+
+def _switch_of(r: Record) -> CompactionSwitchEntry:
+    return CompactionSwitchEntry(str(r["compaction"]), r["counts"] is True, float(r["time"]))
+
+
 _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
+    "omit": lambda r: OmitEntry(
+        tuple(map(str, r["omissions"])), str(r["model"]), str(r["reason"]), float(r["time"])
+    ),
     "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
+    "compaction": _compaction_of,
+    "compaction_switch": _switch_of,
 }
+
+
+# The types of records that are entries of the history.
+ENTRY_TYPES: Final = frozenset(_ENTRIES)
 
 
 def entry_of(record: Record) -> Entry | None:
@@ -155,6 +238,25 @@ def entry_of(record: Record) -> Entry | None:
         return decode(record)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def node_record(node: Node) -> Record:
+    """An entry and its place in the tree as a journal record."""
+    return {**entry_record(node.entry), "id": node.id, "parent": node.parent}
+
+
+def node_of(record: Record, head: str) -> Node | None:
+    """The node of a record; None when it is not readable as one.
+
+    Format 1 had neither ids nor branches: there the id is the record's number, and the parent is `head`.
+    """
+    entry = entry_of(record)
+    if entry is None:
+        return None
+    entry_id = record.get("id")
+    if entry_id is None:
+        return Node(f"{int(record['n']):08x}", head, entry)
+    return Node(str(entry_id), str(record.get("parent", head)), entry)
 
 
 # --------------------------------------------------------------------- items

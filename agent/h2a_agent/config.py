@@ -9,8 +9,8 @@ server of `ANTHROPIC_BASE_URL`, `H2A_API_KEY` to whichever server was chosen at 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from h2a_agent.catalogue import DEMO, Catalogue, ProviderInfo
@@ -19,6 +19,10 @@ from h2a_agent.config_file import read_file
 from h2a_agent.keys import NO_KEYS, Key, Keys
 from h2a_agent.paths import Paths
 from h2a_agent.run_settings import RunSettings
+from h2a_agent.sandbox.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from h2a_agent.permission.rules import Rules
 
 __all__ = ["ConfigError", "Settings", "load", "load_providers"]
 
@@ -29,13 +33,15 @@ _ANY_KEY: Final = "H2A_API_KEY"
 _FROM_ENVIRONMENT: Final[Mapping[str, str]] = {"model": "H2A_MODEL", "base_url": _URL_VARIABLE}
 _RUN_KEYS: Final = (
     "max_tokens",
-    "thinking_tokens",
     "thinking",
     "steering_mode",
     "follow_up_mode",
     "on_abort",
     "running_tools",
     "mode",
+    "auto_compact",
+    "reserve_tokens",
+    "keep_tokens",
 )
 
 
@@ -46,7 +52,8 @@ class Settings:
     `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
     for the default. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
-    `api_keys` hold the other providers one may change to.
+    `api_keys` hold the other providers one may change to. `rules` are the user's permission rules, None where the
+    file has none.
     """
 
     provider: ProviderInfo
@@ -58,8 +65,10 @@ class Settings:
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
 
     @property
     def api_key(self) -> str:
@@ -104,6 +113,8 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
 
     provider, model, key, fell_back = _Choice(given, file, catalogue, api_keys, environ).made()
     values = {name: one.value for name, one in given.items() if name not in ("provider", "model", "base_url")}
+    if (level := values.pop("sandbox_level", None)) is not None:
+        values["sandbox"] = replace(values.get("sandbox", SandboxSettings()), level=level)
     run = RunSettings(model, **{name: values.pop(name) for name in _RUN_KEYS if name in values})
     return Settings(
         provider,

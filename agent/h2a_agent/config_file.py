@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from h2a_agent.config_error import ConfigError
 from h2a_agent.safe_text import one_line
+from h2a_agent.sandbox.settings import SandboxSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["read_file", "set_keys"]
+__all__ = ["read_file", "replace_file", "set_keys"]
 
 _SECRET_KEYS: Final = ("api_key", "key", "token", "auth_token", "secret")
 
@@ -52,7 +53,7 @@ def set_keys(path: Path, values: Mapping[str, str]) -> None:
         new = "".join(lines)
         if _checked(path, _parsed(path, new)) != {**before, **values}:
             raise ConfigError(f"{path}: cannot be changed safely; set {', '.join(values)} by hand.")
-        _replace(path, new)
+        replace_file(path, new)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from error
 
@@ -82,6 +83,15 @@ def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
+    if "sandbox" in values:
+        values["sandbox"] = SandboxSettings(**values["sandbox"])
+    if "permissions" in values:
+        from h2a_agent.permission.rules import RuleError, Rules
+
+        try:
+            values["rules"] = Rules.parse(values.pop("permissions"))
+        except RuleError as error:
+            raise ConfigError(f"{path}: {error}.") from error
     return values
 
 
@@ -102,9 +112,8 @@ def _explain(problem: ErrorDetails, schema: Any) -> str:
             named = key if last not in ("", "[key]") else ""
             return f"{named} {problem['ctx']['error']}".strip()
         case _:
-            wanted = re.sub("^(?:Input|String) should", "must", problem["msg"]).replace(
-                "valid dictionary", "table"
-            )
+            wanted = re.sub("^(?:Input|String) should", "must", problem["msg"])
+            wanted = re.sub(r"valid dictionary(?: or instance of \w+)?", "table", wanted)
             return f"{key} {wanted}, not {one_line(repr(problem['input']), 60)}"
 
 
@@ -132,7 +141,7 @@ def _with_line(lines: list[str], key: str, value: str) -> list[str]:
     return [line, *lines]
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write the file whole or not at all; a link stays a link, the mode stays what it was."""
     target = path.resolve()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

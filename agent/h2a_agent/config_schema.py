@@ -76,6 +76,26 @@ class ProviderTable(BaseModel):
     models: dict[str, ModelTable] | None = None
 
 
+class SandboxTable(BaseModel):
+    """The table `[sandbox]`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    level: Literal["auto", "off"] | None = None
+    network: bool | None = None
+    writable: list[_Word] | None = None
+
+
+class PermissionsTable(BaseModel):
+    """The user's rules (`permission/rules.py`), which are read there."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    allow: list[_Word] = []
+    ask: list[_Word] = []
+    deny: list[_Word] = []
+
+
 class ConfigFile(BaseModel):
     """The file's keys. Each may be left out; a key that is not here is an error, because it is a typo."""
 
@@ -86,17 +106,21 @@ class ConfigFile(BaseModel):
     base_url: _Word | None = None
     mode: Mode | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    thinking_tokens: Annotated[int, Field(ge=0)] | None = None
     thinking: ThinkingLevel | None = None
     steering_mode: Delivery | None = None
     follow_up_mode: Delivery | None = None
     on_abort: OnAbort | None = None
     running_tools: RunningTools | None = None
+    auto_compact: bool | None = None
+    reserve_tokens: Annotated[int, Field(ge=0)] | None = None
+    keep_tokens: Annotated[int, Field(ge=0)] | None = None
     theme: _Word | None = None
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
     keys: dict[str, list[_Word]] | None = None
+    sandbox: SandboxTable | None = None
+    permissions: PermissionsTable | None = None
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderTable] | None = None
 
     @model_validator(mode="after")

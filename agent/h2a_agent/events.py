@@ -28,6 +28,7 @@ __all__ = [
     "ApprovalRequested",
     "CompactionEnded",
     "CompactionStarted",
+    "CompactionSwitched",
     "Decision",
     "Done",
     "Error",
@@ -40,6 +41,7 @@ __all__ = [
     "Kind",
     "ModelChanged",
     "Outcome",
+    "PathChanged",
     "Phase",
     "QueueChanged",
     "QueueItem",
@@ -66,6 +68,7 @@ class Kind(StrEnum):
     STEER = "steer"
     NUDGE = "nudge"
     FOLLOW_UP = "follow-up"
+    COMPACT = "compact"  # no message: an order to summarise, which keeps its place among them
 
 
 class Phase(StrEnum):
@@ -94,11 +97,18 @@ class Outcome(StrEnum):
 
 
 class Decision(StrEnum):
-    """A person's answer to an approval question."""
+    """A person's answer to an approval question.
+
+    `ALLOW_ALWAYS` also keeps the rule the question proposed. `ALLOW_CHANGED` runs what the person made of it.
+    `REJECT_AND_STEER` goes on with their reason as a steering message, which clears the other calls.
+    """
 
     ALLOW = "allow"
     ALLOW_SESSION = "allow for this session"
+    ALLOW_ALWAYS = "allow always"
+    ALLOW_CHANGED = "allow with changes"
     REJECT = "reject"
+    REJECT_AND_STEER = "reject and steer"
     WITHDRAWN = "withdrawn"
 
 
@@ -177,6 +187,17 @@ class InputRestored(Event):
     content: tuple[tuple[UserBlock, ...], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PathChanged(Event):
+    """The user has gone back to an entry: the conversation now ends at `head` ("": before its first word).
+
+    `past` is all of it as events, in the place of everything that was shown before. No run is active.
+    """
+
+    head: str
+    past: tuple[AnyEvent, ...]
+
+
 # ----------------------------------------------------------------- the model
 
 
@@ -223,7 +244,7 @@ class Usage(Event):
 
     Tokens as the provider counts them; `context_tokens` is the size of the last request with its answer,
     `context_window` the model's limit (0: unknown). `cost_usd` is the session's total, None where a price
-    is unknown. `model` is the model that answered.
+    is unknown, `request_usd` what this request cost. `model` is the model that answered.
     """
 
     model: str
@@ -234,6 +255,13 @@ class Usage(Event):
     context_tokens: int
     context_window: int
     cost_usd: float | None
+    request_usd: float | None = None
+
+    @property
+    def hit_rate(self) -> float:
+        """Which part of the prompt came from the provider's cache, from 0 to 1."""
+        prompt = self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+        return self.cache_read_tokens / prompt if prompt else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,10 +336,12 @@ class FileRestored(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested(Event):
-    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision)`.
+    """A tool call waits for a person. Answer with `Agent.answer(call_id, decision, digest=digest)`.
 
     `detail` is everything that would run or change, whole: the command, or a diff when
-    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run.
+    `detail_kind="diff"`. `reason` says why it is asked; `cwd` is where it would run. `digest` identifies exactly
+    this: an answer that allows must bring it. `rule` is the rule that "allow always" would keep, "" when there is
+    none; `editable` the command or the arguments as JSON, for "allow with changes", "" when they cannot be edited.
     """
 
     call_id: str
@@ -321,11 +351,17 @@ class ApprovalRequested(Event):
     detail_kind: Literal["command", "diff", "text"]
     reason: str
     cwd: str
+    digest: str = ""
+    rule: str = ""
+    editable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAnswered(Event):
-    """An approval question is closed: answered, or withdrawn because the user steered or aborted."""
+    """An approval question is closed: answered, or withdrawn because the user steered or aborted.
+
+    `note` is the person's reason, the rule that is kept, or the title of what runs instead.
+    """
 
     call_id: str
     decision: Decision
@@ -398,18 +434,36 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True)
 class CompactionStarted(Event):
-    """The history is being summarised. Queued items keep kind and order."""
+    """The history is being summarised, for `reason`. Queued items keep kind and order."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompactionEnded(Event):
-    """The summary is in place (`ok`), or the history is as it was."""
+    """The summary is there (`ok`), or the history is as it was and `reason` says why.
+
+    `tokens_before` and `tokens_after` are the size of the next request without and with it. A summary that does
+    not count yet (`counts`) is a preview: `Agent.accept_summary` or `drop_summary` decides.
+    """
 
     ok: bool
     tokens_before: int
     tokens_after: int
+    reason: str = ""
+    summary: str = ""
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionSwitched(Event):
+    """A person's word about the newest summary: it `counts` from here on, or no longer does.
+
+    `context_tokens` is the size of a request with it or without, as it was when the summary was made.
+    """
+
+    counts: bool
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +488,7 @@ AnyEvent: TypeAlias = (
     UserInput
     | QueueChanged
     | InputRestored
+    | PathChanged
     | Thinking
     | TokenStream
     | ToolCall
@@ -452,6 +507,7 @@ AnyEvent: TypeAlias = (
     | RetryScheduled
     | CompactionStarted
     | CompactionEnded
+    | CompactionSwitched
     | Error
     | Settled
 )

@@ -16,6 +16,10 @@ Order of delivery: steer, then nudge, then prompt, then follow-up; first come, f
 It is kept as `(priority, place)`: the priority comes from the kind, the place is given out at the key press
 and survives claim, edit and crash. `reorder` swaps two places, nothing else.
 
+An order to compact stands in the same line and is a barrier in it: what was accepted before it and is due at a step goes
+first, what came after it waits for it, whatever its kind. It is never delivered: `claim_compaction`
+leases it. Follow-ups wait for the end of the run anyway and go after it.
+
 The cancel rule: `mark()` is the high-water mark of what has been accepted; a cancel affects items up to
 its mark and none that came after it. Holding works the same way: `hold()` keeps back all that waits now
 (a reopened session, an abort that keeps the queue) until `release()`; what is accepted later is not held.
@@ -28,6 +32,7 @@ changed.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
@@ -77,6 +82,7 @@ _PRIORITY: Final[Mapping[Kind, Priority]] = MappingProxyType(
         Kind.STEER: Priority.URGENT,
         Kind.NUDGE: Priority.HIGH,
         Kind.PROMPT: Priority.NORMAL,
+        Kind.COMPACT: Priority.LOW,
         Kind.FOLLOW_UP: Priority.LOW,
     }
 )
@@ -89,8 +95,8 @@ class Boundary(Enum):
     follow-ups are due as well.
     """
 
-    STEP = frozenset({Kind.STEER, Kind.NUDGE, Kind.PROMPT})
-    RUN_END = frozenset({Kind.STEER, Kind.NUDGE, Kind.PROMPT, Kind.FOLLOW_UP})
+    STEP = frozenset({Kind.STEER, Kind.NUDGE, Kind.PROMPT, Kind.COMPACT})
+    RUN_END = frozenset({Kind.STEER, Kind.NUDGE, Kind.PROMPT, Kind.COMPACT, Kind.FOLLOW_UP})
 
 
 class IllegalTransition(RuntimeError):
@@ -125,7 +131,7 @@ class Item:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Sorts items into the order of delivery."""
+        """Sorts the items between two barriers into the order of delivery."""
         return (-_PRIORITY[self.kind], self.place)
 
     def step(self, verb: str) -> Item:
@@ -200,7 +206,7 @@ class Inbox:
         At the end of a run whatever interrupts or continues it goes first: follow-ups are due only when
         nothing else is. One-at-a-time delivers one item of the first due kind.
         """
-        due = [item for item in self._free() if item.kind in boundary.value]
+        due = [i for i in self._free() if i.kind in boundary.value and i.kind is not Kind.COMPACT]
         if any(item.kind is not Kind.FOLLOW_UP for item in due):
             due = [item for item in due if item.kind is not Kind.FOLLOW_UP]
             mode = steering
@@ -209,6 +215,14 @@ class Inbox:
         if mode == "one-at-a-time":
             due = due[:1]
         return tuple(self._set(item.step("claim")) for item in due)
+
+    def compaction_due(self) -> bool:
+        """Is an order to compact the next in line?"""
+        return any(item.kind is Kind.COMPACT for item in self._free()[:1])
+
+    def claim_compaction(self) -> Item | None:
+        """Lease the order to compact that is next in line; None when something else is."""
+        return self._set(self._free()[0].step("claim")) if self.compaction_due() else None
 
     def commit(self, item_id: str) -> Item | None:
         """The item is in the journal: it is delivered. None when it was withdrawn while it was claimed."""
@@ -244,10 +258,11 @@ class Inbox:
     def convert(self, item_id: str, kind: Kind) -> bool:
         """Make a waiting item another kind: promote a follow-up to a steer, or demote it.
 
-        Its place stays, unless it was held back: naming it frees it, and it goes in as the newest.
+        Its place stays, unless it was held back: naming it frees it, and it goes in as the newest. An order to compact
+        is no message and becomes none.
         """
         item = self._items.get(item_id)
-        if item is None:
+        if item is None or Kind.COMPACT in (item.kind, kind):
             return False
         place = item.place
         if place <= self._held_until:
@@ -302,7 +317,13 @@ class Inbox:
 
     def waiting(self) -> tuple[Item, ...]:
         """Every item not yet delivered or withdrawn, in the order of delivery."""
-        return tuple(sorted(self._items.values(), key=lambda item: item.order))
+        barriers = sorted(item.place for item in self._items.values() if item.kind is Kind.COMPACT)
+
+        def order(item: Item) -> tuple[int, int, int]:
+            last = item.kind is Kind.FOLLOW_UP
+            return (len(barriers) if last else bisect_left(barriers, item.place), *item.order)
+
+        return tuple(sorted(self._items.values(), key=order))
 
     def get(self, item_id: str) -> Item | None:
         """The waiting item of this id; None when there is none."""
@@ -337,7 +358,10 @@ class Inbox:
     # --------------------------------------------------------------- private
 
     def _free(self) -> list[Item]:
-        return [i for i in self.waiting() if i.state is ItemState.QUEUED and not self._is_held(i)]
+        """What neither a hold nor a barrier keeps back; a barrier that is next in line is the last of it."""
+        free = [i for i in self.waiting() if i.state is ItemState.QUEUED and not self._is_held(i)]
+        barrier = next((n for n, item in enumerate(free) if item.kind is Kind.COMPACT), len(free))
+        return free[: barrier + 1]
 
     def _is_held(self, item: Item) -> bool:
         return item.place <= self._held_until

@@ -3,28 +3,28 @@
 1. While there is work: an answer is owed, or an item is due at this boundary.
 2. A pause holds here (and once more before tools start).
 3. A new step: a new number, a new cancel scope, never born cancelled.
-4. Prepare: claim what is due, commit it, build the request.
+4. Prepare: compact when that is due and look again at what came meanwhile; claim what is due, commit it, build the
+   request.
 5. Stream the answer; a steer or an abort cuts it, and what truly came is kept.
-6. Run its tools; every call gets one truthful result.
+6. Run its tools; every call gets one truthful result. What only looks began while the answer came.
 7. Nothing left: everything is on disk, `Settled` is the last event.
 
 An interrupt is a value, not a path: it ends the wait of the step's scope, each phase returns what is true,
-and the code above stays straight. A failure is one, too: it leaves a `Backoff` behind, and the next step
-begins by waiting for it. A real cancellation (shutdown) passes through everything.
+and the code above stays straight. A failure is one, too: by the table in `retry.py` it leaves a wait or an
+omission behind, and the next step begins with it. A real cancellation (shutdown) passes through everything.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from typing import Final
 
 from h2a_agent.answer import Answer, AnswerBuilder
+from h2a_agent.compactor import compact_if_due
 from h2a_agent.content import TextBlock, ToolUseBlock, plain_text
 from h2a_agent.events import (
     Done,
-    Error,
     InputRestored,
     Phase,
     RetryScheduled,
@@ -39,19 +39,18 @@ from h2a_agent.providers.base import (
     ArgumentsDelta,
     BlockStarted,
     BlockStopped,
-    Failed,
-    FailureKind,
     ProviderEvent,
     Request,
     TextDelta,
     ThinkingDelta,
 )
+from h2a_agent.recovery import follow_ending, follow_failure, remember_omission, repair
 from h2a_agent.replay import user_input
-from h2a_agent.request import build_request
-from h2a_agent.retry import ADVICE
-from h2a_agent.run import Backoff, Run, Step
+from h2a_agent.retry import now_s
+from h2a_agent.run import Backoff, Limit, Run, Step
 from h2a_agent.safe_text import one_line, safe_text, safe_value
-from h2a_agent.tool_runner import run_tools, title_of
+from h2a_agent.tool_calls import ToolCalls
+from h2a_agent.tool_runner import title_of
 
 __all__ = ["run_until_settled"]
 
@@ -68,12 +67,18 @@ async def run_until_settled(run: Run) -> Settled:
                 continue
             boundary = run.boundary()
             step = run.new_step()  # 3
-            if not await wait_for_backoff(run, step):
+            if not await wait_for_backoff(run, step) or run.paused:
                 continue
-            request = prepare(run, boundary)  # 4
-            answer = await stream_answer(run, step, request)  # 5
-            commit_answer(run, step, answer)
-            await run_tools(run, step, answer)  # 6
+            async with step.scope:
+                await run.refresh()  # 4
+            if await compact_if_due(run, step) or not make_room(run):
+                continue
+            await run.requests.catch_up(run.session.history.entries, run.base_request())
+            request = prepare(run, boundary)
+            async with ToolCalls(run, step) as calls:
+                answer = await stream_answer(run, step, request, calls)  # 5
+                commit_answer(run, step, request, answer)
+                await calls.finish(answer)  # 6
         run.enter(Phase.SETTLING)
         await run.session.flushed()
         if not run.has_work():
@@ -88,52 +93,62 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
 
     A steer shortens it to what the server itself asked for (Retry-After); an abort ends it.
     """
-    backoff = run.backoff
-    if backoff is None:
-        return True
-    wait_s = backoff.until - time.monotonic()
-    if wait_s > 0:
-        run.enter(Phase.RETRYING, backoff.reason)
-        run.bus.publish(RetryScheduled(backoff.attempt, backoff.limit, wait_s, backoff.reason))
-        async with step.scope:
-            await asyncio.sleep(wait_s)
+    backoff, run.backoff = run.backoff, None
+    match backoff:
+        case Limit(until, note):
+            run.enter(Phase.PAUSED, note)
+            async with step.scope:
+                await run.told_to_go_on(until)
+        case Backoff(until, held, attempt, limit, reason):
+            wait_s = max(0.0, until - now_s())
+            run.enter(Phase.RETRYING, reason)
+            run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason))
+            async with step.scope:
+                await asyncio.sleep(wait_s)
+            if step.cause == "steer" and held > now_s():
+                run.backoff = Backoff(held, held, attempt, limit, reason)
     if step.cause == "steer":
-        held = backoff.server_until
-        run.backoff = Backoff(held, held, backoff.attempt, backoff.limit, backoff.reason)
         run.failures = 0  # the person wants it tried again: a fresh budget
-        return False
-    run.backoff = None
     return step.cause is None
+
+
+def make_room(run: Run) -> bool:
+    """Leave out what can be when the last request did not fit the model and a summary made no room; False at the end."""
+    refused, run.refused = run.refused, None
+    if refused is not None:
+        repair(run, refused)
+    return run.ending == "completed"
 
 
 def prepare(run: Run, boundary: Boundary) -> Request:
     """Claim what is due at this boundary, commit it, and build the request. No wait lies between."""
     run.enter(Phase.PREPARING)
+    run.steps += 1
     session, settings = run.session, run.settings
-    claimed = session.inbox.claim(boundary, settings.steering_mode, settings.follow_up_mode)
-    for entry in session.deliver(claimed, run.now()):
+    with session.one_queue_change():
+        claimed = session.inbox.claim(boundary, settings.steering_mode, settings.follow_up_mode)
+        delivered = session.deliver(claimed, run.now())
+    for entry in delivered:
         run.unanswered.append(entry)
         run.bus.publish(user_input(entry, cut=run.cut_answer))
         run.cut_answer = False
-    base = Request(
-        model=settings.model,
-        system=run.system(),
-        messages=(),
-        tools=run.toolbox.specs,
-        max_tokens=settings.max_tokens,
-        thinking_tokens=settings.thinking_tokens,
-    )
-    return build_request(session.history.entries, base).request
+    return run.request(run.omit)
 
 
-async def stream_answer(run: Run, step: Step, request: Request) -> Answer:
-    """The answer to `request`: whole, or as far as it came before it was cut or failed."""
+async def stream_answer(run: Run, step: Step, request: Request, calls: ToolCalls) -> Answer:
+    """The answer to `request`: whole, or as far as it came before it was cut or failed.
+
+    Calls that only look begin as soon as they are whole.
+    """
     builder = AnswerBuilder(request.model, run.session.history.call_ids)
     if step.cause is None:  # a request never leaves on a scope that is already cancelled
         async with step.scope, aclosing(run.stream(request)) as events:
             count = 0
             async for event in events:
-                announce(run, step, builder, builder.apply(event))
+                taken = builder.apply(event)
+                announce(run, step, builder, taken)
+                if isinstance(taken, BlockStopped) and (call := builder.call(taken.index)) is not None:
+                    calls.begin_early(call, builder.invalid)
                 await run.bus.room()
                 count += 1
                 if count % _EVENTS_PER_TICK == 0:
@@ -172,10 +187,12 @@ def announce(run: Run, step: Step, builder: AnswerBuilder, event: ProviderEvent)
             pass
 
 
-def commit_answer(run: Run, step: Step, answer: Answer) -> None:
-    """Put what truly came into the history, and note what follows from a failure."""
+def commit_answer(run: Run, step: Step, request: Request, answer: Answer) -> None:
+    """Put what truly came into the history, and note what follows from how it ended."""
     cut: Cut = "" if answer.whole else step.cause or "connection"
     run.cut_answer = False
+    if run.omit is not None and (answer.whole or answer.blocks):
+        remember_omission(run, run.omit)
     if answer.whole or _worth_keeping(answer):
         run.session.append(
             AssistantEntry(
@@ -186,12 +203,12 @@ def commit_answer(run: Run, step: Step, answer: Answer) -> None:
         run.cut_answer = cut == "steer"
     run.bus.publish(Done(step.number, answer.stop_reason, cut))
     if answer.usage.context_tokens:
-        run.spending.add(answer.model, answer.usage)
-        run.bus.publish(run.spending.event(answer.model, answer.usage))
+        run.bus.publish(run.spending.add(answer.model, answer.usage))
     if answer.whole:
         run.failures = 0
+        follow_ending(run, answer)
     elif step.cause is None:
-        follow_failure(run, answer)
+        follow_failure(run, request, answer)
 
 
 def _worth_keeping(answer: Answer) -> bool:
@@ -200,23 +217,6 @@ def _worth_keeping(answer: Answer) -> bool:
         isinstance(block, ToolUseBlock) or (isinstance(block, TextBlock) and bool(block.text.strip()))
         for block in answer.blocks
     )
-
-
-def follow_failure(run: Run, answer: Answer) -> None:
-    """A stream failed by itself: schedule the next attempt, or end the run with a reason and advice."""
-    failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
-    run.failures += 1
-    limit = run.retry.limit(failure)
-    reason = one_line(failure.message, 200)
-    if run.failures > limit:
-        run.end("failed")
-        tried = f" ({run.failures} attempts)" if run.failures > 1 else ""
-        run.bus.publish(Error(failure.kind.value, reason + tried, ADVICE[failure.kind], fatal=True))
-        return
-    now = time.monotonic()
-    until = now + run.retry.delay_s(failure, run.failures)
-    server_until = now + (failure.retry_after_s or 0.0)
-    run.backoff = Backoff(until, server_until, run.failures, limit, reason)
 
 
 def settle(run: Run) -> Settled:
@@ -239,9 +239,10 @@ def _give_back(run: Run) -> None:
         return  # the next run takes up what was said and what waits
     texts = [entry.content for entry in run.unanswered]
     session.retract(run.unanswered, run.now())
-    if run.ending == "aborted" and setting == "restore":
-        texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
-    elif run.ending == "failed" or setting == "keep":
+    if run.ending == "aborted" and setting == "restore" and not run.kept_by_abort:
+        with session.one_queue_change():
+            texts += [item.content for item in session.inbox.withdraw_until(run.end_mark)]
+    elif run.ending == "failed" or setting == "keep" or run.kept_by_abort:
         session.inbox.hold(run.end_mark)
         session.on_queue_changed()
     if texts:

@@ -1,4 +1,4 @@
-"""What is known of a model before it is asked: its limits and its price.
+"""What is known of a model before it is asked: its limits, its price, and how it is told to think.
 
 The facts are a dated table (`data/models.toml`); a model that is not in it has an unknown window and no
 price, and callers say "unknown" instead of guessing.
@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final, Literal
 
 from h2a_agent.providers.base import TokenUsage
+from h2a_agent.run_settings import ThinkingLevel
 
-__all__ = ["ModelInfo", "Price", "cost_usd", "learn", "model_info"]
+__all__ = ["ModelInfo", "Price", "ThinkingControl", "cost_usd", "learn", "model_info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,29 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingControl:
+    """How a model is told how hard to think.
+
+    By an `effort`: `words` are the API's for our levels, `off` what turns thinking off. Or by a `budget` of
+    tokens, which fits every level below `max_tokens`.
+    """
+
+    by: Literal["effort", "budget"]
+    words: Mapping[ThinkingLevel, str]
+    off: Literal["", "disabled", "between_tools", "low"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model's limits in tokens (0: unknown) and its price (None: unknown, or not one number)."""
+    """A model's limits in tokens (0: unknown) and its price (None: unknown, or not one number).
+
+    `thinking` is None where nothing is known of it: then nothing is said about it.
+    """
 
     context_window: int
     max_output: int
     price: Price | None
+    thinking: ThinkingControl | None = None
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> ModelInfo:
@@ -46,10 +64,12 @@ class ModelInfo:
                 price.get("cache_write", price["input"]),
                 price.get("cache_read", price["input"]),
             )
-        return cls(facts.get("context_window", 0), facts.get("max_output", 0), price)
+        thinking = _thinking(facts) if "thinking" in facts else None
+        return cls(facts.get("context_window", 0), facts.get("max_output", 0), price, thinking)
 
 
-_UNKNOWN = ModelInfo(context_window=0, max_output=0, price=None)
+_LEVELS: Final[tuple[ThinkingLevel, ...]] = ("low", "medium", "high", "max")
+_UNKNOWN: Final = ModelInfo(context_window=0, max_output=0, price=None)
 
 
 @cache
@@ -66,6 +86,11 @@ _learned: dict[str, ModelInfo] = {}  # of the process, as the table is
 def learn(models: Mapping[str, ModelInfo]) -> None:
     """Let these facts, of a provider that is in use, count before the table's."""
     _learned.update(models)
+
+
+def _thinking(entry: Mapping[str, Any]) -> ThinkingControl:
+    words = dict(zip(_LEVELS, entry.get("efforts", _LEVELS), strict=True))
+    return ThinkingControl(entry["thinking"], words, entry.get("off", ""))
 
 
 def model_info(model: str) -> ModelInfo:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Paths", "find_paths", "private_folder"]
+__all__ = ["Paths", "find_paths", "home_folder", "private_folder"]
 
 _APP: Final = "h2a-chat"
 
@@ -54,6 +54,14 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
         dirs.user_log_path,
         dirs.user_cache_path / "spill",
     )
+
+
+def home_folder() -> Path:
+    """The user's own folder, with every link followed; `/` where nobody knows of one."""
+    try:
+        return Path.home().resolve()
+    except RuntimeError:
+        return Path("/")
 
 
 def private_folder(path: Path) -> Path:

@@ -8,6 +8,8 @@ from typing import Any
 from h2a_agent.content import ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock, plain_text
 from h2a_agent.events import (
     AnyEvent,
+    CompactionEnded,
+    CompactionSwitched,
     Done,
     InputRestored,
     Thinking,
@@ -16,11 +18,19 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    CompactionSwitchEntry,
+    Entry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
 from h2a_agent.safe_text import one_line, safe_text, safe_value
 from h2a_agent.todos import todo_changed
 
-__all__ = ["TitleOf", "events_of", "tool_result", "user_input"]
+__all__ = ["TitleOf", "compaction_ended", "events_of", "tool_result", "user_input"]
 
 TitleOf = Callable[[str, Mapping[str, Any]], str]
 
@@ -45,6 +55,18 @@ def tool_result(entry: ToolEntry) -> ToolResult:
     )
 
 
+def compaction_ended(entry: CompactionEntry) -> CompactionEnded:
+    """The event of a summary that has been made."""
+    return CompactionEnded(
+        True,
+        entry.tokens_before,
+        entry.tokens_after,
+        summary=safe_text(entry.summary),
+        counts=entry.counts,
+        time=entry.time,
+    )
+
+
 def _answer_events(entry: AssistantEntry, title_of: TitleOf) -> Iterator[AnyEvent]:
     step, time = entry.step, entry.time
     for index, block in enumerate(entry.content):
@@ -65,6 +87,7 @@ def _answer_events(entry: AssistantEntry, title_of: TitleOf) -> Iterator[AnyEven
 def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
     """The events whose effects `entries` are, without their pieces: an answer's text comes as one."""
     events: list[AnyEvent] = []
+    compactions: dict[str, CompactionEntry] = {}
     last_cut = ""
     calls: dict[str, ToolUseBlock] = {}
     for entry in entries:
@@ -83,4 +106,11 @@ def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
             case RetractEntry():
                 # The words went back to the editor then; a replay only shows that they no longer count.
                 events.append(InputRestored((), entry.item_ids, time=entry.time))
+            case CompactionEntry():
+                compactions[entry.id] = entry
+                events.append(compaction_ended(entry))
+            case CompactionSwitchEntry():
+                if (summed := compactions.get(entry.compaction)) is not None:
+                    size = summed.tokens_after if entry.counts else summed.tokens_before
+                    events.append(CompactionSwitched(entry.counts, size, time=entry.time))
     return events

@@ -1,8 +1,8 @@
 """The states of a run as a table: which phase may follow which.
 
     IDLE ─▶ PREPARING ─▶ STREAMING ─▶ TOOLS ⇄ APPROVAL
-              ▲  ▲           │          │
-              │  └─ RETRYING ◀┘          │        PAUSED before any step and before tools
+              ▲  ▲           ▼          │
+              │  └─ RETRYING ◀───────────┤        PAUSED before any step and before tools
               └──────────────────────────┘        SETTLING ─▶ IDLE from everywhere
 
 A step nobody planned is a bug; it raises and changes nothing.
@@ -26,7 +26,7 @@ FOLLOWS: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
             {_P.STREAMING, _P.PREPARING, _P.RETRYING, _P.COMPACTING, _P.PAUSED, _P.SETTLING}
         ),
         _P.STREAMING: frozenset({_P.PREPARING, _P.TOOLS, _P.APPROVAL, _P.RETRYING, _P.PAUSED, _P.SETTLING}),
-        _P.TOOLS: frozenset({_P.PREPARING, _P.APPROVAL, _P.PAUSED, _P.SETTLING}),
+        _P.TOOLS: frozenset({_P.PREPARING, _P.APPROVAL, _P.RETRYING, _P.PAUSED, _P.SETTLING}),
         _P.APPROVAL: frozenset({_P.TOOLS, _P.PREPARING, _P.PAUSED, _P.SETTLING}),
         _P.RETRYING: frozenset({_P.PREPARING, _P.RETRYING, _P.PAUSED, _P.SETTLING}),
         _P.COMPACTING: frozenset({_P.PREPARING, _P.STREAMING, _P.PAUSED, _P.SETTLING}),

@@ -11,121 +11,44 @@ of it:
 - a tool call that had started has the result "outcome unknown, verify"; one that had not, "not started".
   Neither is ever run again by itself.
 
-The file is made with the first record, so a session in which nothing was said leaves nothing behind.
+The file is made with the first record, so a session in which nothing was said leaves nothing behind. It has
+one writer. Who opens it to look (`read_only`) writes nothing, and what waits in it stays the writer's.
+
+A damaged file is copied before the first record goes behind the damage, and the damage is noted in it, so that
+it is told and copied once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from h2a_agent import __version__
-from h2a_agent.codec import entry_of, entry_record, item_of, item_record
-from h2a_agent.content import TextBlock, ToolUseBlock
-from h2a_agent.events import Outcome
-from h2a_agent.history import AssistantEntry, Entry, History, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.codec import item_record, node_record
+from h2a_agent.content import ToolUseBlock
+from h2a_agent.history import AssistantEntry, Entry, History, Node, RetractEntry, UserEntry
 from h2a_agent.inbox import Inbox, Item, ItemState, new_item_id
-from h2a_agent.journal import Journal, read_journal
-from h2a_agent.providers.base import TokenUsage
+from h2a_agent.journal import Journal
+from h2a_agent.record_lines import JournalRead, read_journal
+from h2a_agent.session_loading import FORMAT_VERSION, Loaded, SessionError, load_records
+from h2a_agent.session_records import NO_BACKUP, back_up, damage_notes, session_header, summary_record
 
-__all__ = ["FORMAT_VERSION", "Session", "SessionError"]
+__all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError"]
 
-FORMAT_VERSION: Final = 1
 STREAM_FLUSH_S: Final = 0.25  # at most so much of a stream is lost to `kill -9`
 
-CRASHED_RUNNING: Final = (
-    "Outcome unknown: the program ended while this call was running. It may have had side effects; verify."
-)
-CRASHED_WAITING: Final = "Not started: the program ended before this call could run."
 
+class ReadOnlySession(SessionError):
+    """Something was to be written to a session that is only looked at."""
 
-class SessionError(RuntimeError):
-    """A session cannot be opened; the message says why and what to do."""
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """What a journal's records add up to."""
-
-    session_id: str = ""
-    workspace: str = ""
-    entries: list[Entry] = field(default_factory=list)
-    items: dict[str, Item] = field(default_factory=dict)
-    finished: dict[str, ItemState] = field(default_factory=dict)
-    started_calls: set[str] = field(default_factory=set)
-    stream: dict[int, list[str]] = field(default_factory=dict)
-    stream_step: int = 0
-    stream_model: str = ""
-    last_n: int = 0
-    unreadable: int = 0
-
-    def take(self, record: Mapping[str, Any]) -> None:
-        self.last_n = max(self.last_n, int(record.get("n", 0)))
-        match record.get("type"):
-            case "session":
-                if int(record.get("version", 0)) > FORMAT_VERSION:
-                    raise SessionError("This session was written by a newer h2a-chat; update to open it.")
-                self.session_id = str(record.get("id", ""))
-                self.workspace = str(record.get("workspace", ""))
-            case "item":
-                self._take_item(record)
-            case "call":
-                self.started_calls.add(str(record.get("id")))
-            case "stream":
-                self._take_stream(record)
-            case _:
-                self._take_entry(record)
-
-    def _take_item(self, record: Mapping[str, Any]) -> None:
-        item = item_of(record, self.items)
-        if item is None:
-            self.unreadable += 1
-        elif item.state in (ItemState.DELIVERED, ItemState.WITHDRAWN):
-            self.items.pop(item.id, None)
-            self.finished[item.id] = item.state
-        elif item.id not in self.finished:
-            self.items[item.id] = item
-
-    def _take_stream(self, record: Mapping[str, Any]) -> None:
-        step = int(record.get("step", 0))
-        if step != self.stream_step:
-            self.stream, self.stream_step = {}, step
-        self.stream_model = str(record.get("model", ""))
-        self.stream.setdefault(int(record.get("block", 0)), []).append(str(record.get("text", "")))
-
-    def _take_entry(self, record: Mapping[str, Any]) -> None:
-        entry = entry_of(record)
-        if entry is None:
-            self.unreadable += 1
-            return
-        self.entries.append(entry)
-        if isinstance(entry, UserEntry):
-            self.items.pop(entry.item_id, None)
-            self.finished[entry.item_id] = ItemState.DELIVERED
-        elif isinstance(entry, AssistantEntry):
-            self.stream, self.stream_step = {}, 0
-
-    def endings(self, now: float) -> list[Entry]:
-        """What has to be added so that the history tells how the crash ended it."""
-        if text := [TextBlock("".join(self.stream[i])) for i in sorted(self.stream) if any(self.stream[i])]:
-            return [
-                AssistantEntry(
-                    self.stream_step, tuple(text), "", self.stream_model, TokenUsage(), now, "crash"
-                )
-            ]
-        calls = History(tuple(self.entries)).open_calls()
-        return [_crashed(call, started=call.id in self.started_calls, now=now) for call in calls]
-
-
-def _crashed(call: ToolUseBlock, *, started: bool, now: float) -> ToolEntry:
-    if started:
-        return ToolEntry(call.id, Outcome.UNKNOWN, CRASHED_RUNNING, "outcome unknown", 0.0, now)
-    return ToolEntry(call.id, Outcome.NOT_STARTED, CRASHED_WAITING, "not started", 0.0, now)
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            "This session is only being looked at. To go on in a copy of it: "
+            f"/fork, or h2a-chat --fork {session_id}"
+        )
 
 
 class Session:
@@ -139,6 +62,9 @@ class Session:
         self.id = session_id
         self.workspace = workspace
         self.path = path
+        self.name = ""
+        self.labels: dict[str, str] = {}
+        self.read_only = False
         self.history = History()
         self.inbox = Inbox(changed=self._item_changed)
         self.notes: tuple[str, ...] = ()
@@ -146,8 +72,13 @@ class Session:
         self.on_trouble: Callable[[str], None] = lambda _reason: None
         self.on_recovered: Callable[[], None] = lambda: None
         self.last_step = 0
+        self._telling = True  # of each change of the queue
         self._journal: Journal | None = None
+        self._before_first_write: Callable[[], Iterable[Mapping[str, Any]]] | None = None
         self._unwritten: list[tuple[Mapping[str, Any], bool]] = []
+        self._changed = False
+        self._refused = False  # the file could not be made, and that was told
+        self.lost = 0  # records the disk had not taken when the session was closed
         self._written: dict[str, tuple[object, ...]] = {}
         self._stream: list[str] = []
         self._stream_of: tuple[int, int, str] = (0, 0, "")
@@ -170,33 +101,56 @@ class Session:
     def open(cls, path: Path, workspace: Path | None = None) -> Session:
         """The session of `path`, ready to go on; what the crash cut has an ending, what waits is held.
 
+        From now on it belongs to `workspace`, where one is given.
+
         Raises:
             SessionError: the file is not a session, or from a newer version.
             JournalLocked: another process has it open.
             OSError: it cannot be read.
         """
-        loaded = _Loaded()
-        read = read_journal(path)
-        for record in read.records:
-            loaded.take(record)
-        if not read.records:
-            raise SessionError(f"{path} holds no readable session.")
+        journal = Journal(path, must_exist=True)  # locked first: what is read is all there will be
+        try:
+            read = read_journal(path)
+            loaded = _load(path, read)
+        except BaseException:
+            journal.close()
+            raise
+        journal.go_on_after(loaded.last_n, torn=read.torn)
         session = cls(loaded.session_id or path.stem, workspace or Path(loaded.workspace or "."), path)
-        session._journal = Journal(path, next_n=loaded.last_n + 1, torn=read.torn)
-        session._wire_journal(session._journal)
-        for entry in loaded.entries:
-            session.history.append(entry)
-        session.last_step = max(session.history.last_step, loaded.stream_step)
+        session._tell(loaded)
+        session._take_journal(journal)
         session.inbox.restore(loaded.items.values(), loaded.finished)
         session.inbox.hold()
         session._written = {item.id: item.content for item in loaded.items.values()}
+        fresh = read.damaged + loaded.unreadable - loaded.repaired
+        session._before_first_write = lambda: session._mend(loaded, fresh)
+        session.notes = damage_notes(fresh, read.doubled)
+        if str(session.workspace) != loaded.workspace:
+            session._write(session_header(session.id, session.workspace))
         for entry in loaded.endings(time.time()):
             session.append(entry)
-        if damaged := read.damaged + loaded.unreadable:
-            session.notes = (
-                f"{damaged} damaged record(s) of this session could not be read and were skipped.",
-            )
         return session
+
+    @classmethod
+    def look_at(cls, path: Path) -> Session:
+        """The session of `path` as it is now, to be read and not written; another process may be writing it.
+
+        Raises:
+            SessionError: the file is not a session, or from a newer version.
+            OSError: it cannot be read.
+        """
+        read = read_journal(path)
+        loaded = _load(path, read)
+        session = cls(loaded.session_id or path.stem, Path(loaded.workspace or "."), path)
+        session._tell(loaded)
+        session.read_only = True
+        half_written = int(read.torn)  # the writer may be in the middle of a record
+        session.notes = damage_notes(read.damaged + loaded.unreadable - loaded.repaired - half_written, 0)
+        return session
+
+    def _tell(self, loaded: Loaded) -> None:
+        self.name, self.labels, self.history = loaded.name, loaded.labels, loaded.history
+        self.last_step = loaded.last_step
 
     # ---------------------------------------------------------------- writing
 
@@ -204,8 +158,9 @@ class Session:
         """Journal `entry`, then add it to the history."""
         if isinstance(entry, AssistantEntry):
             self._drop_stream()
-        self._write(entry_record(entry), durable=durable)
-        self.history.append(entry)
+        node = self.history.next_node(entry)
+        self._write(node_record(node), durable=durable)
+        self.history.add(node)
 
     def deliver(self, items: Iterable[Item], now: float) -> list[UserEntry]:
         """Commit claimed items: each becomes a user entry, in one record with its delivery.
@@ -223,11 +178,79 @@ class Session:
             entries.append(entry)
         return entries
 
+    @contextmanager
+    def one_queue_change(self) -> Iterator[None]:
+        """All that changes in the inbox within is told as one change, at the end."""
+        before = self.inbox.waiting()
+        self._telling = False
+        try:
+            yield
+        finally:
+            self._telling = True
+            if self.inbox.waiting() != before:
+                self.on_queue_changed()
+
     def retract(self, entries: Iterable[UserEntry], now: float) -> None:
         """Take delivered items back that nothing has answered."""
         ids = tuple(entry.item_id for entry in entries)
         if ids:
             self.append(RetractEntry(ids, now))
+
+    def branch(self, entry_id: str) -> None:
+        """Go back to an entry, "" for the very beginning: what comes next hangs below it.
+
+        Raises:
+            SessionError: there is no such entry, or the session is only looked at.
+        """
+        if entry_id and self.history.node(entry_id) is None:
+            raise SessionError(f"There is no entry {entry_id!r} in this session.")
+        if entry_id != self.history.head:
+            self._write({"type": "branch", "to": entry_id, "time": time.time()}, durable=True)
+            self.history.branch(entry_id)
+
+    def label(self, entry_id: str, label: str) -> None:
+        """Put a label on an entry, or with "" take it off.
+
+        Raises:
+            SessionError: there is no such entry, or the session is only looked at.
+        """
+        if self.history.node(entry_id) is None:
+            raise SessionError(f"There is no entry {entry_id!r} in this session.")
+        if label != self.labels.get(entry_id, ""):
+            self._write({"type": "label", "entry": entry_id, "label": label}, durable=True)
+            self.labels[entry_id] = label
+            if not label:
+                del self.labels[entry_id]
+
+    def rename(self, name: str) -> None:
+        """Give the session a name, or with "" none.
+
+        Raises:
+            ReadOnlySession: the session is only looked at.
+        """
+        if self.read_only:
+            raise ReadOnlySession(self.id)
+        if name != self.name:
+            record = {"type": "name", "name": name}
+            if self.saved or self._refused:
+                self._write(record, durable=True)
+            elif self.path is not None:
+                self._unwritten.append((record, True))  # a name alone makes no file
+            self.name = name
+
+    def find_node(self, beginning: str) -> Node:
+        """The one entry whose id begins so, or that has this label.
+
+        Raises:
+            SessionError: there is none, or more than one.
+        """
+        labelled = [entry_id for entry_id, label in self.labels.items() if label == beginning]
+        found = [n for n in self.history.nodes if n.id in labelled or n.id.startswith(beginning.lower())]
+        if not beginning or not found:
+            raise SessionError(f"There is no entry {beginning!r} in this session. /tree lists them.")
+        if len(found) > 1:
+            raise SessionError(f"{len(found)} entries are called {beginning!r}; give more of the id.")
+        return found[0]
 
     def intend(self, call: ToolUseBlock) -> None:
         """Note that `call` is about to start: after a crash it counts as "outcome unknown"."""
@@ -256,15 +279,19 @@ class Session:
             await self._journal.flushed()
 
     def close(self) -> None:
-        """Write what is left and let go of the file. Idempotent."""
+        """Write what is left, and a summary for lists; let go of the file. Idempotent."""
         self.flush_stream()
         if self._journal is not None:
+            if self._changed:
+                self._changed = False
+                self._journal.append(summary_record(self.history, self.name, self.labels))
+            self.lost = self._journal.unsaved
             self._journal.close()
 
     @property
     def saved(self) -> bool:
-        """Is there a file one could resume?"""
-        return self._journal is not None
+        """Is there a file one could resume, with everything in it?"""
+        return self._journal is not None and not self._journal.unsaved
 
     # ---------------------------------------------------------------- private
 
@@ -283,35 +310,44 @@ class Session:
             self._written[item.id] = item.content
         if item.state in (ItemState.DELIVERED, ItemState.WITHDRAWN):
             self._written.pop(item.id, None)
-        self.on_queue_changed()
+        if self._telling:
+            self.on_queue_changed()
 
     def _write(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
+        if self.read_only:
+            raise ReadOnlySession(self.id)
         if self.path is None:
             return
+        if self._before_first_write is not None:
+            mend, self._before_first_write = self._before_first_write, None
+            self._unwritten += [(mending, True) for mending in mend()]
         self._unwritten.append((record, durable))
         if self._journal is None and not self._make_journal(self.path):
             return
         assert self._journal is not None
+        self._changed = True
         for kept, is_durable in self._unwritten:
             self._journal.append(kept, durable=is_durable)
         self._unwritten.clear()
 
     def _make_journal(self, path: Path) -> bool:
         """Make the file; False when that fails, and then the next record tries again."""
-        first_record = len(self._unwritten) == 1
         try:
-            self._journal = Journal(path)
+            journal = Journal(path)
         except OSError as error:
-            if first_record:
+            if not self._refused:
+                self._refused = True
                 self.on_trouble(f"{path}: {error.strerror or error}")
             return False
-        self._wire_journal(self._journal)
-        self._journal.append(self._header())
-        if not first_record:
+        self._take_journal(journal)
+        journal.append(session_header(self.id, self.workspace))
+        if self._refused:
+            self._refused = False
             self.on_recovered()
         return True
 
-    def _wire_journal(self, journal: Journal) -> None:
+    def _take_journal(self, journal: Journal) -> None:
+        self._journal = journal
         journal.on_trouble = self._disk_refuses
         journal.on_recovered = self._disk_takes_again
 
@@ -321,12 +357,19 @@ class Session:
     def _disk_takes_again(self) -> None:
         self.on_recovered()
 
-    def _header(self) -> Mapping[str, Any]:
-        return {
-            "type": "session",
-            "version": FORMAT_VERSION,
-            "id": self.id,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "workspace": str(self.workspace),
-            "program": f"h2a-chat {__version__}",
-        }
+    def _mend(self, loaded: Loaded, damaged: int) -> Iterable[Mapping[str, Any]]:
+        """What goes into an old or damaged file before anything else does."""
+        assert self.path is not None
+        if loaded.version < FORMAT_VERSION:
+            # An older program cannot follow branches: from here on it says so instead of mixing them up.
+            yield session_header(self.id, loaded.workspace or self.workspace)
+        if damaged > 0:
+            backup = back_up(self.path)
+            self.notes = (*self.notes, f"The file as it was found: {backup}" if backup else NO_BACKUP)
+            yield {"type": "repair", "damaged": loaded.repaired + damaged, "backup": backup}
+
+
+def _load(path: Path, read: JournalRead) -> Loaded:
+    if not read.records:
+        raise SessionError(f"{path} holds no readable session.")
+    return load_records(read.records)

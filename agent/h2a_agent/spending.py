@@ -15,16 +15,14 @@ class Spending:
     def __init__(self) -> None:
         self.total_usd: float | None = 0.0
 
-    def add(self, model: str, usage: TokenUsage) -> None:
-        """Count one request. `model` is who answered it."""
-        price = model_info(model).price
-        if price is None:
-            self.total_usd = None
-        elif self.total_usd is not None:
-            self.total_usd += cost_usd(price, usage)
+    def add(self, model: str, usage: TokenUsage) -> Usage:
+        """Count one request, which `model` answered; returns the event that tells of it."""
+        cost = _cost(model, usage)
+        self.total_usd = None if cost is None or self.total_usd is None else self.total_usd + cost
+        return self.event(model, usage)
 
     def event(self, model: str, usage: TokenUsage) -> Usage:
-        """The usage event after the request that used `usage`."""
+        """What tells of requests that have been counted, with what the session has cost."""
         return Usage(
             model,
             usage.input_tokens,
@@ -34,4 +32,10 @@ class Spending:
             usage.context_tokens,
             model_info(model).context_window,
             self.total_usd,
+            _cost(model, usage),
         )
+
+
+def _cost(model: str, usage: TokenUsage) -> float | None:
+    price = model_info(model).price
+    return None if price is None else cost_usd(price, usage)

@@ -18,6 +18,7 @@ from h2a_agent.events import (
     ApprovalRequested,
     CompactionEnded,
     CompactionStarted,
+    CompactionSwitched,
     Done,
     Error,
     FileRestored,
@@ -26,6 +27,7 @@ from h2a_agent.events import (
     JobItem,
     JobsChanged,
     ModelChanged,
+    PathChanged,
     Phase,
     QueueChanged,
     QueueItem,
@@ -157,10 +159,12 @@ def reduce(state: State, event: AnyEvent) -> State:
             ToolOutput()
             | UserInput()
             | InputRestored()
+            | PathChanged()
             | Interrupt()
             | CompactionStarted()
             | CompactionEnded()
             | FileRestored()
+            | CompactionSwitched()
         ):
             return state
         case ToolCall():

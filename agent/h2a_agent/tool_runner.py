@@ -1,37 +1,38 @@
-"""Runs the tool calls of one answer: approval, time, interruption, and one truthful result each.
+"""Runs one tool call: approval, time, interruption, and one truthful result.
 
 A call goes through the states of `_State`, and whatever fires meanwhile, it ends with exactly one
 `ToolEntry` that tells what was: a call that completed keeps its real result, one that was cut says after how
-long and gives its output so far, one that had not begun says so. The calls run at the same time; results are
-journalled as they come, and the request builder puts them in the order of the calls.
+long and gives its output so far, one that had not begun says so. Which calls run when is `tool_calls.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from h2a_agent.answer import Answer
+from h2a_agent.approval import ALLOWING, Approval, Question, as_text, digest_of
+from h2a_agent.config_error import ConfigError
 from h2a_agent.content import ToolUseBlock
-from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Outcome, Phase, ToolOutput
+from h2a_agent.events import ApprovalAnswered, Decision, Error, Outcome, Phase, ToolOutput
 from h2a_agent.history import ToolEntry
 from h2a_agent.permission import Verdict
+from h2a_agent.permission.rules import RuleError
 from h2a_agent.replay import tool_result
-from h2a_agent.run import Approval, Cause, Run, Step
+from h2a_agent.run import Cause, Run
 from h2a_agent.safe_text import one_line, safe_text
+from h2a_agent.sandbox.sandbox import OFF, Sandbox
 from h2a_agent.todos import todo_changed
-from h2a_agent.tools.base import Tool, ToolContext, ToolOutcome, WhenSteered
+from h2a_agent.tools.base import Effect, Tool, ToolContext, ToolOutcome, WhenSteered
 
-__all__ = ["run_tools", "title_of"]
+__all__ = ["BY", "Call", "title_of"]
 
-_AT_ONCE: Final = 8  # calls of one answer that run at the same time
-_STOP_DEADLINE_S: Final = 10.0  # a tool that has not ended by then is given up, and that is said
-
-_BY: Final[dict[Cause, str]] = {"steer": "the user steered", "abort": "the user stopped the run"}
+BY: Final[dict[Cause, str]] = {"steer": "the user steered", "abort": "the user stopped the run"}
 
 
 class _State(Enum):
@@ -40,8 +41,8 @@ class _State(Enum):
     RUNNING = auto()
 
 
-def title_of(tools: dict[str, Tool[Any]] | Any, name: str, arguments: Any) -> str:
-    """The line that tells a person what a call does; the tool's name where the arguments do not fit it."""
+def title_of(tools: Mapping[str, Tool[Any]], name: str, arguments: Mapping[str, Any]) -> str:
+    """The line that tells a person what a call does; "" where the arguments do not fit it."""
     tool = tools.get(name)
     if tool is None:
         return ""
@@ -51,93 +52,13 @@ def title_of(tools: dict[str, Tool[Any]] | Any, name: str, arguments: Any) -> st
         return ""
 
 
-async def run_tools(run: Run, step: Step, answer: Answer) -> None:
-    """Bring every call of `answer` to its one result."""
-    if not answer.calls:
-        return
-    calls = [_Call(run, call, answer.invalid.get(call.id, "")) for call in answer.calls]
-    if reason := _why_not(step, answer):
-        for call in calls:
-            call.close(call.entry(Outcome.NOT_STARTED, reason, "not started"))
-        return
-    async with step.scope:
-        await run.gate()
-    if step.cause is None:
-        run.enter(Phase.TOOLS)
-        await _run_all(step, calls)
-    else:
-        for call in calls:
-            call.close(call.not_started(step.cause))
-
-
-def _why_not(step: Step, answer: Answer) -> str:
-    """Why the calls of this answer must not run; "" when they may."""
-    if step.cause is not None:
-        return f"Not started: {_BY[step.cause]} before this call could run."
-    if not answer.whole:
-        return "Not started: the connection broke before the answer was complete. Call it again if you still need it."
-    if answer.stop_reason == "max_tokens":
-        return "Not started: the answer was cut at its token limit. Make the call again, smaller."
-    if not answer.runnable:
-        return f"Not started: the answer ended with {answer.stop_reason!r}, which does not allow tools."
-    return ""
-
-
-async def _run_all(step: Step, calls: list[_Call]) -> None:
-    limit = asyncio.Semaphore(_AT_ONCE)
-    tasks = [asyncio.create_task(call.run(limit), name=f"tool {call.block.name}") for call in calls]
-    for call, task in zip(calls, tasks, strict=True):
-        call.task = task
-    try:
-        async with step.scope:
-            await asyncio.wait(tasks)
-        if step.cause is not None:
-            await _stop_all(step, calls, tasks)
-        for task in tasks:
-            if task.done():
-                task.result()  # a bug of ours in there is not to be swallowed
-    finally:
-        # Only a cancellation from outside leaves tasks behind: they are ours, so they end with us.
-        left = [task for task in tasks if not task.done()]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_STOP_DEADLINE_S)
-
-
-async def _stop_all(step: Step, calls: list[_Call], tasks: list[asyncio.Task[None]]) -> None:
-    """End what still runs, by policy; an abort that comes on top of a steer ends the rest, too."""
-    again = asyncio.create_task(step.interrupted_again())
-    try:
-        while left := [task for task in tasks if not task.done()]:
-            assert step.cause is not None
-            for call in calls:
-                call.stop(step.cause)
-            # A call that is to finish has all the time it needs; clean-up has a limit.
-            deadline = None if any(call.finishes(step.cause) for call in calls) else _STOP_DEADLINE_S
-            wake = left if again.done() else [*left, again]
-            done, _ = await asyncio.wait(wake, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                break
-        for call, task in zip(calls, tasks, strict=True):
-            if not task.done():
-                call.close(
-                    call.entry(
-                        Outcome.UNKNOWN,
-                        "It did not end when it was stopped; its outcome is unknown.",
-                        "did not stop",
-                    )
-                )
-    finally:
-        again.cancel()
-
-
-class _Call:
+class Call:
     """One call on its way to its result."""
 
     def __init__(self, run: Run, block: ToolUseBlock, invalid: str) -> None:
         self.block = block
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
+        self.has_begun = False
         self._run = run
         self._invalid = invalid
         self._state = _State.WAITING
@@ -145,8 +66,36 @@ class _Call:
         self._cause: Cause | None = None
         self._started = 0.0
         self._closed = False
+        self._changed = ""  # what the user made of the call, for the model to know
+        self._answer_is_recorded = False
+        self._unrecorded: ToolEntry | None = None
+
+    def only_looks(self) -> bool:
+        """Does it change nothing, so that it may be cut at any moment, and may it run unasked?"""
+        tool = self._tool
+        if tool is None or self._invalid or tool.effect is not Effect.READ:
+            return False
+        if tool.when_steered is not WhenSteered.CANCEL:
+            return False  # what must not be cut in the middle does something: the end of a job
+        toolbox, mode = self._run.toolbox, self._run.settings.mode
+        try:
+            params = tool.params.model_validate(dict(self.block.arguments))
+            judged = toolbox.permission.decide(mode, tool, params, self._context())
+        except Exception:  # noqa: BLE001  arguments that do not fit, or a tool's bug: told when its turn comes
+            return False
+        return judged.verdict is Verdict.ALLOW
 
     # ---------------------------------------------------------------- its way
+
+    def begin(self, limit: asyncio.Semaphore) -> None:
+        """Start the task that brings it to its result, once `limit` lets it."""
+        self.has_begun = True
+        self.task = asyncio.create_task(self.run(limit), name=f"tool {self.block.name}")
+
+    @property
+    def is_running(self) -> bool:
+        """Has it a task that has not ended?"""
+        return self.has_begun and not self.task.done()
 
     async def run(self, limit: asyncio.Semaphore) -> None:
         """Go through all states and close with the result. Cancelled by `stop`, it still closes truthfully."""
@@ -165,11 +114,11 @@ class _Call:
             self._run.toolbox.questions.pop(self.block.id, None)
 
     def _is_cancelled(self) -> bool:
-        return self.task is not None and self.task.cancelling() > 0
+        return self.task.cancelling() > 0
 
     def stop(self, cause: Cause) -> None:
         """End the call, unless it is to finish by itself. Once is enough: a second cancel would hit its clean-up."""
-        if self._cause is None and not self.finishes(cause) and self.task is not None:
+        if self._cause is None and not self.finishes(cause) and self.is_running:
             self._cause = cause
             self.task.cancel()
 
@@ -182,16 +131,25 @@ class _Call:
         return cause == "steer" and self._run.settings.running_tools == "finish"
 
     def close(self, entry: ToolEntry) -> None:
-        """Journal and tell the one result; later ones are nobody's."""
+        """Tell the one result and put it into the history; later ones are nobody's."""
         if self._closed:
             return
         self._closed = True
         if self._state is _State.ASKING:
             self._question_closed(Decision.WITHDRAWN, "")
-        self._run.session.append(entry)
+        self._unrecorded = entry
+        if self._answer_is_recorded:
+            self.record()
         self._run.bus.publish(tool_result(entry))
         if (changed := todo_changed(self.block, entry)) is not None:
             self._run.bus.publish(changed)
+
+    def record(self) -> None:
+        """The answer is in the history: so is the result now, or as soon as there is one."""
+        self._answer_is_recorded = True
+        if self._unrecorded is not None:
+            self._run.session.append(self._unrecorded)
+            self._unrecorded = None
 
     # ------------------------------------------------------------ its results
 
@@ -202,7 +160,7 @@ class _Call:
     def not_started(self, cause: Cause) -> ToolEntry:
         """The result of a call that never began."""
         return self.entry(
-            Outcome.NOT_STARTED, f"Not started: {_BY[cause]} before this call could run.", "not started"
+            Outcome.NOT_STARTED, f"Not started: {BY[cause]} before this call could run.", "not started"
         )
 
     def _cut(self, cause: Cause, outcome: ToolOutcome | None) -> ToolEntry:
@@ -214,7 +172,9 @@ class _Call:
             return self.entry(Outcome.NOT_STARTED, text, "not run")
         elapsed = self._elapsed()
         by = "the user's steering" if cause == "steer" else "the user"
-        text = f"Stopped after {elapsed:.1f} s by {by}. Side effects are possible."
+        text = f"{self._changed}Stopped after {elapsed:.1f} s by {by}."
+        if self._tool is None or self._tool.effect is not Effect.READ:
+            text += " Side effects are possible."
         if outcome is not None and outcome.text.strip():
             text += f" Output so far:\n\n{outcome.text}"
         return self.entry(Outcome.STOPPED, text, f"stopped after {elapsed:.1f} s")
@@ -244,58 +204,109 @@ class _Call:
             params: BaseModel = tool.params.model_validate(dict(self.block.arguments))
         except ValidationError as error:
             return self.entry(Outcome.FAILED, _explain(error), "arguments do not fit")
-        ctx = ToolContext(
-            workspace=self._run.toolbox.workspace,
-            spill_dir=self._run.toolbox.spill_dir,
+        execute = tool.effect is Effect.EXECUTE
+        ctx = self._context(await self._run.toolbox.sandbox.get() if execute else OFF)
+        permitted = await self._permit(tool, params, ctx)
+        if isinstance(permitted, ToolEntry):
+            return permitted
+        async with limit:
+            return await self._execute(tool, *permitted)
+
+    def _context(self, sandbox: Sandbox = OFF) -> ToolContext:
+        toolbox = self._run.toolbox
+        return ToolContext(
+            workspace=toolbox.workspace,
+            spill_dir=toolbox.spill_dir,
             call_id=self.block.id,
             emit=self._emit,
-            files=self._run.toolbox.files,
-            jobs=self._run.toolbox.jobs,
+            files=toolbox.files,
+            jobs=toolbox.jobs,
             goes_on=self._goes_on,
+            sandbox=sandbox,
         )
-        if (refusal := await self._permit(tool, params, ctx)) is not None:
-            return refusal
-        async with limit:
-            return await self._execute(tool, params, ctx)
 
-    async def _permit(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext) -> ToolEntry | None:
-        """Ask if it must be asked; the refusal, or None when the call may run."""
+    async def _permit(
+        self, tool: Tool[Any], params: BaseModel, ctx: ToolContext
+    ) -> ToolEntry | tuple[BaseModel, ToolContext]:
+        """Ask if it must be asked; the refusal, or what is to run."""
         permission = self._run.toolbox.permission
-        verdict, reason = permission.decide(self._run.settings.mode, tool, params, ctx)
-        if verdict is Verdict.ALLOW:
-            return None
-        if verdict is Verdict.DENY:
-            return self.entry(Outcome.REJECTED, reason, "not allowed in this mode")
-        answer = await self._ask(tool, params, ctx, reason)
-        if answer.decision not in (Decision.ALLOW, Decision.ALLOW_SESSION):
-            said = f" They said: {answer.note}" if answer.note else ""
-            return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
-        if answer.decision is Decision.ALLOW_SESSION:
-            permission.grant(tool, params, ctx)
-        return None
+        judged = await asyncio.to_thread(permission.decide, self._run.settings.mode, tool, params, ctx)
+        if judged.verdict is Verdict.ALLOW:
+            ctx.env.update(judged.env)
+            return params, ctx
+        if judged.verdict is Verdict.DENY:
+            return self._denied(judged.reason)
+        answer = await self._ask(tool, params, ctx, judged.reason)
+        match answer.decision:
+            case Decision.ALLOW:
+                pass
+            case Decision.ALLOW_SESSION:
+                permission.grant(tool, params, ctx)
+            case Decision.ALLOW_ALWAYS:
+                await self._keep_rule(answer.note)
+            case Decision.ALLOW_CHANGED if answer.changed is not None:
+                params = answer.changed
+                self._changed = (
+                    f"The user changed this call before allowing it. What ran is:\n{as_text(params)}\n\n"
+                )
+                judged = await asyncio.to_thread(
+                    permission.decide, self._run.settings.mode, tool, params, ctx
+                )
+                if judged.verdict is Verdict.DENY:
+                    return self._denied(judged.reason)
+            case Decision.REJECT_AND_STEER:
+                text = "Not run: the user refused this call. Their next message says why."
+                return self.entry(Outcome.REJECTED, text, "")
+            case _:
+                said = f" They said: {answer.note}" if answer.note else ""
+                return self.entry(Outcome.REJECTED, f"Not run: the user refused this call.{said}", "")
+        return params, ctx
+
+    def _denied(self, reason: str) -> ToolEntry:
+        brief = "not allowed in this mode" if self._run.settings.mode == "plan" else "denied by your rule"
+        return self.entry(Outcome.REJECTED, reason, brief)
 
     async def _ask(self, tool: Tool[Any], params: BaseModel, ctx: ToolContext, reason: str) -> Approval:
-        preview = await tool.preview(params, ctx)
-        question: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
-        questions = self._run.toolbox.questions
-        questions[self.block.id] = question
-        self._state = _State.ASKING
-        self._run.bus.publish(
-            ApprovalRequested(
-                self.block.id,
-                tool.name,
-                one_line(tool.title(params), 200),
-                safe_text(preview.text),
-                preview.kind,
-                reason,
-                str(ctx.workspace),
+        """Ask until the answer is to what would still happen: a file may have changed under the question."""
+        box = self._run.toolbox
+        while True:
+            preview = await tool.preview(params, ctx)
+            rule = box.permission.propose(tool, params, ctx) if box.save_rule else ""
+            question = Question(self.block.id, tool, params, preview, ctx, reason, rule)
+            box.questions[self.block.id] = question
+            self._state = _State.ASKING
+            self._run.bus.publish(question.event)
+            self._run.enter(Phase.APPROVAL)
+            answer = await question.answered()
+            if answer.decision in ALLOWING and answer.changed is None:
+                now = await tool.preview(params, ctx)
+                if digest_of(self.block.id, tool, params, now, ctx) != question.digest:
+                    reason = "changed while you were asked; please look again"
+                    continue
+            note = answer.note
+            if answer.decision is Decision.ALLOW_ALWAYS:
+                note = question.rule
+            elif answer.changed is not None:
+                note = tool.title(answer.changed)
+            self._question_closed(answer.decision, note)
+            self._state = _State.WAITING
+            return replace(answer, note=note)
+
+    async def _keep_rule(self, rule: str) -> None:
+        """Let the rule hold from now on, and write it down; where that fails, it holds for this session."""
+        box = self._run.toolbox
+        try:
+            box.permission.allow_always(rule)
+            if box.save_rule is not None:
+                await asyncio.to_thread(box.save_rule, rule)
+        except (OSError, RuleError, ConfigError) as error:
+            self._run.bus.publish(
+                Error(
+                    "rule",
+                    f"The rule {one_line(rule)} was not saved: {one_line(str(error))}",
+                    "It holds for this session.",
+                )
             )
-        )
-        self._run.enter(Phase.APPROVAL)
-        answer = await question
-        self._question_closed(answer.decision, answer.note)
-        self._state = _State.WAITING
-        return answer
 
     def _question_closed(self, decision: Decision, note: str) -> None:
         questions = self._run.toolbox.questions
@@ -315,7 +326,7 @@ class _Call:
         return ToolEntry(
             self.block.id,
             kind,
-            outcome.text,
+            self._changed + outcome.text,
             outcome.brief,
             self._elapsed(),
             self._run.now(),

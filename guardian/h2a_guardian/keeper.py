@@ -30,6 +30,7 @@ __all__ = ["keep"]
 _ORPHANED_GRACE_S: Final = 0.3  # for commands whose program is gone
 _KILL_S: Final = 2.0  # SIGKILL needs no more, unless the kernel itself is stuck
 _LOOK_AGAIN_S: Final = 0.005
+_WRAPPER: Final = b"bwrap"
 _STORM: Final = (
     20  # sweeps after which they are stopped before they are killed, so that a fork storm cannot outrun us
 )
@@ -197,8 +198,9 @@ class _Keeper:
                 self._tell(living, signal.SIGSTOP)
             self._tell(living, signal.SIGKILL)
         else:
-            # Once to each: a program may take a second SIGTERM as an order to hurry.
-            fresh = [p for p in living if (p.pid, p.started) not in self._told]
+            # Once to each: a program may take a second SIGTERM as an order to hurry. Never to a sandbox, which ends by
+            # itself with what it wraps, and takes that along when it is ended first.
+            fresh = [p for p in living if (p.pid, p.started) not in self._told and p.name != _WRAPPER]
             self._told.update((p.pid, p.started) for p in fresh)
             self._tell(fresh, signal.SIGTERM)
         return True

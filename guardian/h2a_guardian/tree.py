@@ -17,11 +17,15 @@ _HAS_PROC: Final = os.path.exists("/proc/self/stat")
 
 
 class Process(NamedTuple):
-    """A living process. `started` is in clock ticks since boot: with the pid, what tells one from another."""
+    """A living process. `started` is in clock ticks since boot: with the pid, what tells one from another.
+
+    `name` is its program's, "" where that is not known.
+    """
 
     pid: int
     parent: int
     started: int
+    name: bytes = b""
 
 
 def descendants(root: int) -> list[Process]:
@@ -78,10 +82,11 @@ def _processes() -> Iterator[Process]:
 def _look_at(pid: int) -> Process | None:
     stat = _slurp(f"/proc/{pid}/stat")
     # The name, in parentheses, may hold anything, also parentheses; the fields after it are plain.
-    state, parent, *rest = stat[stat.rfind(b")") + 2 :].split() or (b"Z", 0)
+    end = stat.rfind(b")")
+    state, parent, *rest = stat[end + 2 :].split() or (b"Z", 0)
     if state in (b"Z", b"X") or len(rest) < 18:
         return None
-    return Process(pid, int(parent), int(rest[17]))
+    return Process(pid, int(parent), int(rest[17]), stat[stat.find(b"(") + 1 : end])
 
 
 def _from_ps() -> Iterator[Process]:

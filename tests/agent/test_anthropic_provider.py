@@ -25,6 +25,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from h2a_agent.assemble import connect
+from h2a_agent.catalogue import ProviderInfo
 from h2a_agent.content import (
     ImageBlock,
     Message,
@@ -241,9 +243,7 @@ async def test_request_is_said_in_the_words_of_the_api(
         "model": MODEL,
         "max_tokens": 99,
         "stream": True,
-        "system": "Be exact.",
-        "cache_control": {"type": "ephemeral"},
-        "thinking": {"type": "adaptive", "display": "summarized"},
+        "system": [{"type": "text", "text": "Be exact.", "cache_control": {"type": "ephemeral"}}],
         "tools": [{"name": "read", "description": "Reads.", "input_schema": {"type": "object", "properties": {}}}],
         "messages": [
             {"role": "user", "content": [{"type": "text", "text": "look"}, image]},
@@ -260,7 +260,7 @@ async def test_request_is_said_in_the_words_of_the_api(
                 "role": "user",
                 "content": [
                     {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "no"}, image], "is_error": True},
-                    {"type": "text", "text": "é😀"},
+                    {"type": "text", "text": "é😀", "cache_control": {"type": "ephemeral"}},
                 ],
             },
         ],
@@ -276,42 +276,190 @@ async def test_empty_parts_are_left_out(server: MessagesServer, provider: Anthro
     assert server.requests[0].payload.keys() == {"model", "max_tokens", "stream", "messages"}
 
 
+async def test_a_prompt_is_kept_up_to_its_end_and_a_step_with_many_calls_also_up_to_where_it_began(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    """The server looks back 20 blocks from a mark; the step before must have left one within them."""
+    calls = [ToolUseBlock(f"c{i}", "read", {}) for i in range(12)]
+    results = [ToolResultBlock(call.id, (TextBlock("ok"),)) for call in calls]
+    tools = (ToolSpec("read", "Reads.", {"type": "object"}),)
+    for many in (False, True):
+        n = 12 if many else 1
+        messages = (
+            Message("user", (TextBlock("go"),)),
+            Message("assistant", tuple(calls[:n])),
+            Message("user", tuple(results[:n])),
+        )
+        await outcome(provider, ask(system="Be exact.", messages=messages, tools=tools))
+        sent = server.requests[-1].payload
+        marked = [i for i, m in enumerate(sent["messages"]) if "cache_control" in m["content"][-1]]
+        assert marked == ([0, 2] if many else [2])
+        assert "cache_control" in sent["system"][-1]
+        inner = [block for m in sent["messages"] for block in m["content"][:-1]]
+        assert not any("cache_control" in block for block in inner)
+
+
+async def test_caching_can_be_left_out(server: MessagesServer, provider: AnthropicProvider) -> None:
+    await outcome(provider, ask(system="Be exact.", caching=False))
+    assert "cache_control" not in json.dumps(server.requests[0].payload)
+
+
+async def test_a_growing_conversation_goes_out_the_same_as_one_that_is_new(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    """What was written for the last request is used again; it must be what would be written now."""
+    messages: tuple[Message, ...] = ()
+    for turn in range(4):
+        messages += (Message("user", (TextBlock(f"question {turn} é😀"),)),)
+        await outcome(provider, ask(messages=messages))
+        fresh = AnthropicProvider(MODEL, base_url=server.url, api_key=KEY)
+        await outcome(fresh, ask(messages=messages))
+        await fresh.aclose()
+        assert server.requests[-1].payload == server.requests[-2].payload
+        messages += (Message("assistant", (TextBlock(f"answer {turn}"),)),)
+
+
+async def test_tokens_are_counted_by_the_server(server: MessagesServer, provider: AnthropicProvider) -> None:
+    server.counts = 4321
+    assert await provider.count_tokens(ask(system="Be exact.", thinking="high")) == 4321
+    assert server.requests == []
+
+
+async def test_a_server_that_does_not_count_leaves_the_number_unknown(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    server.counts = None
+    assert await provider.count_tokens(ask()) is None
+    assert await AnthropicProvider(MODEL).count_tokens(ask()) is None
+
+
+@pytest.mark.parametrize("heeds", [True, None, False])
+async def test_a_server_is_spared_what_it_is_known_not_to_heed(
+    server: MessagesServer, heeds: bool | None
+) -> None:
+    server.counts = 4321
+    info = ProviderInfo(
+        "near", server.url, local=True, thinking=heeds, cache_control=heeds, count_tokens=heeds
+    )
+    provider = connect(info, None, "claude-opus-5-5")
+    request = ask(model="claude-opus-5-5", system="Be exact.", thinking="high")
+    await outcome(provider, request)
+    assert await provider.count_tokens(request) == (None if heeds is False else 4321)
+    sent = json.dumps(server.requests[0].payload)
+    assert ("cache_control" in sent) is (heeds is not False)
+    assert ("thinking" in sent) is ("effort" in sent) is (heeds is not False)
+    await provider.aclose()
+
+
 ADAPTIVE = {"type": "adaptive", "display": "summarized"}
 
 
+def budget(tokens: int) -> dict[str, Any]:
+    return {"type": "enabled", "budget_tokens": tokens}
+
+
 @pytest.mark.parametrize(
-    ("model", "budget", "thinking", "effort"),
+    ("model", "level", "thinking", "effort"),
     [
-        ("claude-opus-5-5", 0, ADAPTIVE, None),
-        ("claude-opus-5-5", 2_000, ADAPTIVE, "low"),
-        ("claude-haiku-5-5", 10_000, ADAPTIVE, "medium"),
-        ("claude-sonnet-5", 32_000, ADAPTIVE, "high"),
-        ("claude-fable-5-1", 0, ADAPTIVE, None),
-        ("claude-opus-4-6", 0, None, None),
-        ("claude-opus-4-8", 8_000, ADAPTIVE, "medium"),
-        ("claude-sonnet-4-6", 4_096, ADAPTIVE, "low"),
-        ("claude-opus-4-5", 0, None, None),
-        ("claude-opus-4-5-20251101", 8_000, {"type": "enabled", "budget_tokens": 8_000}, None),
-        ("claude-sonnet-4-20250514", 8_000, {"type": "enabled", "budget_tokens": 8_000}, None),
-        ("claude-haiku-4-5", 90_000, {"type": "enabled", "budget_tokens": 15_360}, None),
-        ("claude-haiku-4-5", 1_000, None, None),
-        ("claude-3-7-sonnet-20250219", 2_000, {"type": "enabled", "budget_tokens": 2_000}, None),
-        ("qwen3:8b", 0, None, None),
-        ("qwen3:8b", 2_000, {"type": "enabled", "budget_tokens": 2_000}, None),
+        ("claude-opus-5-5", None, None, None),
+        ("claude-opus-5-5", "off", ADAPTIVE, "low"),
+        ("claude-opus-5-5", "low", ADAPTIVE, "low"),
+        ("claude-haiku-5-5", "medium", ADAPTIVE, "medium"),
+        ("claude-sonnet-5", "high", ADAPTIVE, "high"),
+        ("claude-fable-5-1", "max", ADAPTIVE, "max"),
+        ("claude-sonnet-5-5", "off", {"type": "between_tools"}, None),
+        ("claude-opus-5", "off", {"type": "disabled"}, None),
+        ("claude-opus-4-6", "off", None, None),
+        ("claude-opus-4-8", "medium", ADAPTIVE, "medium"),
+        ("claude-sonnet-4-6", "max", ADAPTIVE, "high"),
+        ("claude-opus-4-5", "off", None, None),
+        ("claude-opus-4-5-20251101", "medium", budget(10_000), None),
+        ("claude-sonnet-4-20250514", "low", budget(4_096), None),
+        ("claude-haiku-4-5", "max", budget(15_360), None),
+        ("qwen3:8b", "high", None, None),
     ],
 )
 async def test_thinking_is_asked_for_as_the_model_takes_it(
     server: MessagesServer,
     provider: AnthropicProvider,
     model: str,
-    budget: int,
+    level: Any,
     thinking: dict[str, Any] | None,
     effort: str | None,
 ) -> None:
-    await outcome(provider, ask(model=model, thinking_tokens=budget, max_tokens=16_384))
+    await outcome(provider, ask(model=model, thinking=level, max_tokens=16_384))
     sent = server.requests[0].payload
     assert sent.get("thinking") == thinking
     assert sent.get("output_config", {}).get("effort") == effort
+
+
+async def test_a_budget_is_not_asked_for_where_the_answer_is_too_short_for_one(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    await outcome(provider, ask(model="claude-haiku-4-5", thinking="high", max_tokens=1_500))
+    assert "thinking" not in server.requests[0].payload
+
+
+async def test_a_model_with_a_budget_goes_on_without_thinking_behind_calls_it_made_without(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    messages = (
+        Message("user", (TextBlock("go"),)),
+        Message("assistant", (ToolUseBlock("c1", "read", {}),)),
+        Message("user", (ToolResultBlock("c1", (TextBlock("ok"),)),)),
+    )
+    tools = (ToolSpec("read", "Reads.", {"type": "object"}),)
+    await outcome(provider, ask(model="claude-haiku-4-5", thinking="high", messages=messages, tools=tools))
+    assert "thinking" not in server.requests[0].payload
+
+
+@pytest.mark.parametrize(
+    ("code", "type", "words", "kind"),
+    [
+        (400, "invalid_request_error", "You have reached your specified API usage limits.", FailureKind.USAGE_LIMIT),
+        (429, "rate_limit_error", "You exceeded your current quota.", FailureKind.USAGE_LIMIT),
+        (400, "invalid_request_error", "Your credit balance is too low.", FailureKind.PERMISSION),
+        (413, "request_too_large", "Request exceeds the maximum size", FailureKind.TOO_MANY_BYTES),
+        (429, "rate_limit_error", "Number of requests has exceeded your rate limit", FailureKind.RATE_LIMIT),
+    ],
+)  # fmt: skip
+async def test_words_tell_what_a_status_does_not(
+    server: MessagesServer, provider: AnthropicProvider, code: int, type: str, words: str, kind: FailureKind
+) -> None:
+    server.script(api_error(code, type, words))
+    assert (await failure(provider)).kind is kind
+
+
+async def test_a_used_up_limit_says_when_it_begins_anew(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    then = datetime.now(UTC) + timedelta(days=3)
+    words = f"You have reached your specified API usage limits. You will regain access on {then:%Y-%m-%d} at {then:%H:%M} UTC."
+    server.script(api_error(400, "invalid_request_error", words))
+    wait_s = (await failure(provider)).retry_after_s
+    assert wait_s is not None
+    assert abs(wait_s - 3 * 86_400) <= 120
+
+
+async def test_a_server_may_ask_not_to_be_asked_again(
+    server: MessagesServer, provider: AnthropicProvider
+) -> None:
+    server.script(
+        api_error(500, "api_error", **{"x-should-retry": "false"}),
+        api_error(500, "api_error", **{"x-should-retry": "true"}),
+    )
+    assert [(await failure(provider)).final for _ in range(2)] == [True, False]
+
+
+async def test_a_refusal_brings_its_category(server: MessagesServer, provider: AnthropicProvider) -> None:
+    details = {"stop_reason": "refusal", "stop_details": {"type": "refusal", "category": "cyber\n"}}
+    end = {"type": "message_delta", "delta": details, "usage": {"output_tokens": 1}}
+    server.script(Answer(text("No."), event(end), event({"type": "message_stop"}), close()))
+    stopped = await outcome(provider)
+    assert isinstance(stopped, MessageStopped)
+    assert stopped.stop_reason == "refusal"
+    assert stopped.detail.startswith("cyber")
+    assert "\n" not in stopped.detail
 
 
 # ------------------------------------------------------------------- configuration
@@ -437,7 +585,7 @@ def api_error(code: int, type: str, message: str = "Words.", **headers: str) -> 
         (405, "", FailureKind.INVALID_REQUEST),
         (408, "", FailureKind.TIMEOUT),
         (409, "", FailureKind.SERVER),
-        (413, "request_too_large", FailureKind.TOO_LARGE),
+        (413, "request_too_large", FailureKind.TOO_MANY_BYTES),
         (422, "", FailureKind.INVALID_REQUEST),
         (429, "rate_limit_error", FailureKind.RATE_LIMIT),
         (500, "api_error", FailureKind.SERVER),
@@ -485,6 +633,7 @@ async def test_conversation_that_does_not_fit_is_too_large(
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e300"}, 366 * 86_400.0),
         ({"retry-after-ms": "x"}, None),
     ],
 )

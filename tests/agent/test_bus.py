@@ -55,6 +55,19 @@ async def test_a_slow_screen_gets_neighbouring_pieces_as_one_and_loses_nothing()
     assert stats.merged_messages == 501 - len(events)
 
 
+async def test_arguments_that_form_while_nobody_reads_are_merged_up_to_a_size() -> None:
+    """Merged without a limit, each new piece would copy all before it."""
+    bus = EventBus()
+    screen = bus.subscribe(max_size=4)
+    pieces = [f"{n:0100}" for n in range(3_000)]
+    for piece in pieces:
+        bus.publish(ToolCall(1, 0, "c1", "write", "forming", piece))
+    bus.close()
+    events = [e async for e in screen if isinstance(e, ToolCall)]
+    assert "".join(e.arguments_delta for e in events) == "".join(pieces)
+    assert max(len(e.arguments_delta) for e in events) < 40_000
+
+
 async def test_only_pieces_that_belong_together_are_merged() -> None:
     bus = EventBus()
     screen = bus.subscribe(max_size=1)

@@ -16,6 +16,7 @@ from h2a_agent.config_file import set_keys
 from h2a_agent.keys import Key
 from h2a_agent.models import ModelInfo, Price
 from h2a_agent.paths import Paths, find_paths, private_folder
+from h2a_agent.sandbox.settings import SandboxSettings
 
 DEFAULT_MODEL = presets()["anthropic"].model
 KEY = {"ANTHROPIC_API_KEY": "sk-test"}
@@ -115,12 +116,14 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         base_url = "http://localhost:11434/"
         mode = "edits"
         max_tokens = 1000
-        thinking_tokens = 2000
         thinking = "high"
         steering_mode = "one-at-a-time"
         follow_up_mode = "all"
         on_abort = "keep"
         running_tools = "finish"
+        auto_compact = false
+        reserve_tokens = 3000
+        keep_tokens = 4000
         theme = "dusk"
         enter = "next-step"
         alt_enter = "newline"
@@ -132,10 +135,10 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     )
     settings = load(paths, {}, {})
     run = settings.run
-    assert (run.model, run.mode, run.max_tokens, run.thinking_tokens) == ("m", "edits", 1000, 2000)
-    assert run.thinking == "high"
+    assert (run.model, run.mode, run.max_tokens, run.thinking) == ("m", "edits", 1000, "high")
     assert (run.steering_mode, run.follow_up_mode) == ("one-at-a-time", "all")
     assert (run.on_abort, run.running_tools) == ("keep", "finish")
+    assert (run.auto_compact, run.reserve_tokens, run.keep_tokens) == (False, 3000, 4000)
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
     assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
@@ -326,7 +329,7 @@ def test_a_file_that_cannot_be_changed_line_by_line_is_left_alone(paths: Paths) 
         ('mode = "yolo"', ["mode must be 'plan', 'ask', 'edits' or 'full', not 'yolo'"]),
         ('max_tokens = "many"', ["max_tokens", "integer", "'many'"]),
         ("max_tokens = 0", ["max_tokens", "greater than or equal to 1", "0"]),
-        ("thinking_tokens = -1", ["thinking_tokens", "-1"]),
+        ('thinking = "hard"', ["thinking", "'off', 'low', 'medium', 'high' or 'max'", "hard"]),
         ('modell = "x"', ["unknown key 'modell'", "did you mean 'model'?", "steering_mode"]),
         ('model = "  "', ["model", "at least 1 character"]),
         ("mouse = 1", ["mouse", "boolean"]),
@@ -353,6 +356,22 @@ def test_a_bad_file_is_refused_with_file_key_and_what_is_allowed(
     message = refused(paths, text)
     for word in words:
         assert word in message
+
+
+def test_rules_of_the_file_arrive_and_a_bad_one_is_named(paths: Paths) -> None:
+    write(paths, '[permissions]\nallow = ["bash(npm test)"]\ndeny = ["edit(src/**)"]')
+    rules = load(paths, {}, {}).rules
+    assert rules is not None
+    assert ([r.text for r in rules.allow], [r.text for r in rules.deny]) == (
+        ["bash(npm test)"],
+        ["edit(src/**)"],
+    )
+    assert load(paths, {}, {}).run.mode == "ask"
+    assert refused(paths, '[permissions]\nallow = ["bash(ls)", "bash(python *)"]') == (
+        "permissions.allow: 'bash(python *)' python runs whatever it is given; write the whole command without *."
+    )
+    assert "permissions.allow.0 must be a valid string" in refused(paths, "[permissions]\nallow = [1]")
+    assert "permissions.alow" in refused(paths, "[permissions]\nalow = []")
 
 
 def test_a_file_that_is_not_text_is_refused(paths: Paths) -> None:
@@ -425,3 +444,29 @@ def test_loading_defaults_needs_no_heavy_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------------- the sandbox
+
+
+def test_the_sandbox_is_on_without_network_unless_set(paths: Paths) -> None:
+    assert load(paths, {}, KEY).sandbox == SandboxSettings("auto", network=False, writable=())
+
+
+def test_the_sandbox_has_a_table_of_its_own_and_a_flag_for_its_level(paths: Paths) -> None:
+    write(paths, '[sandbox]\nnetwork = true\nwritable = ["~/data"]\n')
+    assert load(paths, {}, KEY).sandbox == SandboxSettings("auto", network=True, writable=["~/data"])
+    assert load(paths, {"sandbox_level": "off"}, KEY).sandbox.level == "off"
+    assert load(paths, {"sandbox_level": "off"}, KEY).sandbox.network
+    write(paths, '[sandbox]\nlevel = "off"\n')
+    assert load(paths, {}, KEY).sandbox.level == "off"
+    assert load(paths, {"sandbox_level": "auto"}, KEY).sandbox.level == "auto"
+
+
+def test_a_wrong_key_or_level_of_the_sandbox_is_named(paths: Paths) -> None:
+    assert refused(paths, '[sandbox]\nlevel = "on"\n').startswith("sandbox.level must be 'auto' or 'off'")
+    assert refused(paths, "[sandbox]\nnetwork = 1\n").startswith("sandbox.network must be a valid boolean")
+    assert refused(paths, '[sandbox]\nlevle = "off"\n') == (
+        "unknown key 'sandbox.levle'; did you mean 'level'? known are: level, network, writable."
+    )
+    assert refused(paths, 'sandbox = "off"\n') == "sandbox must be a table, not 'off'."

@@ -592,7 +592,7 @@ class Visit:
             event = await self.until(lambda event: isinstance(event, ApprovalRequested | Settled))
             if not isinstance(event, ApprovalRequested):
                 return self.said
-            self.agent.answer(event.call_id, decision, note)
+            self.agent.answer(event.call_id, decision, note, digest=event.digest)
 
 
 @pytest.fixture
@@ -624,7 +624,7 @@ async def test_a_running_count_is_steered_away_and_says_how_far_it_got(visit: Vi
     visit.agent.prompt("count")
     question = await visit.until(lambda event: isinstance(event, ApprovalRequested))
     assert isinstance(question, ApprovalRequested)
-    visit.agent.answer(question.call_id, Decision.ALLOW)
+    visit.agent.answer(question.call_id, Decision.ALLOW, digest=question.digest)
     await visit.until(lambda event: isinstance(event, ToolOutput) and "1" in event.text)
     visit.agent.steer("short")
     said = await visit.settled()

@@ -20,6 +20,7 @@ from h2a_agent.events import (
     Error,
     InputRestored,
     Phase,
+    QueueChanged,
     RetryScheduled,
     Settled,
     Status,
@@ -27,8 +28,16 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_agent.providers.base import BlockStarted, Failed, FailureKind, ProviderEvent, TextDelta
-from h2a_agent.retry import ATTEMPTS, RetryPolicy
+from h2a_agent.providers.base import (
+    BlockStarted,
+    Failed,
+    FailureKind,
+    MessageStopped,
+    ProviderEvent,
+    TextDelta,
+)
+from h2a_agent.retry import TABLE, RetryPolicy
+from h2a_agent.run import Run
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
@@ -84,8 +93,8 @@ async def test_a_failure_before_anything_came_repeats_the_same_request(tmp_path:
         assert len({r.messages for r in w.provider.requests}) == 1
         retries = [e for e in w.all(RetryScheduled) if isinstance(e, RetryScheduled)]
         assert [(e.attempt, e.limit, e.reason) for e in retries] == [
-            (1, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
-            (2, ATTEMPTS[FailureKind.OVERLOADED], "the service is overloaded"),
+            (1, TABLE[FailureKind.OVERLOADED].attempts, "the service is overloaded"),
+            (2, TABLE[FailureKind.OVERLOADED].attempts, "the service is overloaded"),
         ]
         assert len(w.all(UserInput)) == 1
 
@@ -99,7 +108,7 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
         settled = await w.until(Settled)
         assert isinstance(settled, Settled)
         assert settled.reason == "failed"
-        assert len(w.provider.requests) == ATTEMPTS[FailureKind.OVERLOADED] + 1
+        assert len(w.provider.requests) == TABLE[FailureKind.OVERLOADED].attempts + 1
         [error] = w.all(Error)
         assert isinstance(error, Error)
         assert error.fatal
@@ -116,7 +125,7 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
 
 async def test_the_run_after_one_that_failed_gives_its_answers_numbers_of_their_own(tmp_path: Path) -> None:
     """Screens tell answers apart by step: a number used again would be taken for an answer that is over."""
-    answers = [[OVERLOADED]] * (ATTEMPTS[FailureKind.OVERLOADED] + 1)
+    answers = [[OVERLOADED]] * (TABLE[FailureKind.OVERLOADED].attempts + 1)
     async with agent(tmp_path, *answers, [*say(0, "at last"), *stop()]) as w:
         w.agent.prompt("go")
         await w.until(Settled)
@@ -155,8 +164,6 @@ async def test_what_is_sent_while_a_failed_run_settles_goes_out_with_the_next(
         FailureKind.AUTHENTICATION,
         FailureKind.PERMISSION,
         FailureKind.NOT_FOUND,
-        FailureKind.INVALID_REQUEST,
-        FailureKind.TOO_LARGE,
         FailureKind.CONFIGURATION,
     ],
 )
@@ -266,8 +273,9 @@ async def test_a_tools_bug_anywhere_is_the_calls_result_and_not_the_runs_end(
         w = Watched(it, provider)
         it.prompt("go")
         if where == "run":
-            await w.until(ApprovalRequested)
-            it.answer("c1", Decision.ALLOW)
+            asked = await w.until(ApprovalRequested)
+            assert isinstance(asked, ApprovalRequested)
+            it.answer("c1", Decision.ALLOW, digest=asked.digest)
         settled = await w.until(Settled)
         assert isinstance(settled, Settled)
         assert settled.reason == "completed"
@@ -308,7 +316,7 @@ async def test_a_bug_of_ours_in_mid_delivery_leaves_every_item_waiting(
         assert w.last_texts() == ["go"]
 
 
-@pytest.mark.parametrize("reason", ["refusal", "model_context_window_exceeded", "something new"])
+@pytest.mark.parametrize("reason", ["refusal", "something new"])
 async def test_a_last_word_with_a_call_in_it_ends_the_run(tmp_path: Path, reason: str) -> None:
     async with agent(tmp_path, *[[*call(0, "c1", "bash"), *stop(reason)]] * 3) as w:
         w.agent.prompt("go")
@@ -407,13 +415,205 @@ async def test_a_steer_in_a_retry_wait_still_honours_what_the_server_asked_for(t
         await w.until(Settled)
 
 
-async def test_a_server_that_asks_for_an_hour_is_not_waited_for_silently(tmp_path: Path) -> None:
-    failed = Failed(FailureKind.RATE_LIMIT, "slow down", 429, retry_after_s=3600.0)
+HOUR = Failed(FailureKind.RATE_LIMIT, "slow down", 429, retry_after_s=3600.0)
+USED_UP = Failed(FailureKind.USAGE_LIMIT, "the month's budget is used up", 400)
+
+
+async def paused(w: Watched) -> Status:
+    """Read on until the run holds because of a limit."""
+    while True:
+        status = await w.until(Status)
+        assert isinstance(status, Status)
+        if status.phase is Phase.PAUSED:
+            return status
+
+
+@pytest.mark.parametrize("failed", [HOUR, USED_UP], ids=["an hour", "no hour known"])
+async def test_a_limit_pauses_the_run_and_says_until_when(tmp_path: Path, failed: Failed) -> None:
     async with agent(tmp_path, [failed]) as w:
+        w.agent.prompt("go")
+        w.agent.follow_up("and then")
+        status = await paused(w)
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert error.message == failed.message
+        assert not error.fatal
+        assert status.note.startswith("until")
+        assert status.note in error.advice
+        assert "/resume" in error.advice
+        assert [item.text for item in w.agent.state.queue] == ["and then"]
+        assert len(w.provider.requests) == 1
+        w.agent.abort()
+        await w.until(Settled)
+
+
+@pytest.mark.parametrize("failed", [HOUR, USED_UP], ids=["an hour", "no hour known"])
+async def test_resume_tries_again_at_once(tmp_path: Path, failed: Failed) -> None:
+    async with agent(tmp_path, [failed], [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await paused(w)
+        w.agent.resume()
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "completed"
+        assert [r.messages for r in w.provider.requests] == [w.provider.requests[0].messages] * 2
+
+
+async def test_a_message_or_a_steer_goes_out_at_once_through_a_limit(tmp_path: Path) -> None:
+    async with agent(tmp_path, [HOUR], [HOUR], [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await paused(w)
+        w.agent.prompt("please")
+        await paused(w)
+        assert w.last_texts() == ["go", "please"]
+        w.agent.steer("now")
+        await w.until(Settled)
+        assert w.last_texts() == ["go", "please", "now"]
+
+
+async def test_an_abort_in_a_limits_pause_gives_the_prompt_back(tmp_path: Path) -> None:
+    async with agent(tmp_path, [HOUR]) as w:
+        w.agent.prompt("go")
+        await paused(w)
+        w.agent.abort()
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "aborted"
+        [restored] = w.all(InputRestored)
+        assert isinstance(restored, InputRestored)
+        assert restored.texts == ("go",)
+
+
+async def test_a_limit_that_is_over_lets_the_run_go_on_by_itself(tmp_path: Path) -> None:
+    soon = Failed(FailureKind.RATE_LIMIT, "slow down", 429, retry_after_s=0.01)
+    impatient = RetryPolicy(first_s=0.001, patience_s=0.0)
+    async with agent(tmp_path, [soon], [*say(0, "ok"), *stop()], retry=impatient) as w:
+        w.agent.prompt("go")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "completed"
+        assert len(w.provider.requests) == 2
+        assert Phase.PAUSED in [e.phase for e in w.all(Status) if isinstance(e, Status)]
+
+
+async def test_a_pause_of_the_users_outlives_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = asyncio.Event()
+
+    async def until_over(_run: Run, _until: float | None) -> None:
+        await over.wait()
+
+    monkeypatch.setattr(Run, "told_to_go_on", until_over)
+    async with agent(tmp_path, [HOUR], [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await paused(w)
+        w.agent.pause()
+        over.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert w.agent.state.phase is Phase.PAUSED
+        assert len(w.provider.requests) == 1
+        w.agent.resume()
+        await w.until(Settled)
+        assert len(w.provider.requests) == 2
+
+
+async def test_a_pause_in_a_retry_wait_holds_the_request_back(tmp_path: Path) -> None:
+    async with agent(tmp_path, [OVERLOADED], [*say(0, "ok"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(RetryScheduled)
+        w.agent.pause()
+        await paused(w)
+        assert len(w.provider.requests) == 1
+        w.agent.resume()
+        await w.until(Settled)
+        assert len(w.provider.requests) == 2
+
+
+async def test_a_server_that_asks_not_to_be_asked_again_is_not(tmp_path: Path) -> None:
+    async with agent(tmp_path, [Failed(FailureKind.SERVER, "no", 500, final=True)]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        assert len(w.provider.requests) == 1
+
+
+def test_the_table_has_a_row_for_every_kind_and_advice_in_each() -> None:
+    assert set(TABLE) == set(FailureKind)
+    for rule in TABLE.values():
+        assert rule.advice.endswith(".")
+
+
+@pytest.mark.parametrize("reason", ["pause_turn", "max_tokens"])
+async def test_an_answer_that_never_ends_is_not_continued_for_ever(tmp_path: Path, reason: str) -> None:
+    endless = [[*say(0, f"{n} "), *call(1, "c1", "none"), *stop(reason)] for n in range(40)]
+    async with agent(tmp_path, *endless) as w:
         w.agent.prompt("go")
         settled = await w.until(Settled)
         assert isinstance(settled, Settled)
         assert settled.reason == "failed"
+        assert len(w.provider.requests) == 9
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert reason in error.message
+
+
+async def test_a_turn_that_pauses_goes_back_unchanged_and_goes_on(tmp_path: Path) -> None:
+    async with agent(tmp_path, [*say(0, "so far"), *stop("pause_turn")], [*say(0, "and on"), *stop()]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        assert w.last_texts()[:2] == ["go", "so far"]
+        assert len(w.provider.requests) == 2
+
+
+async def test_a_refusal_says_what_it_is_about(tmp_path: Path) -> None:
+    async with agent(tmp_path, [*say(0, "No."), MessageStopped("refusal", "cyber")]) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert "cyber" in error.message
+        assert not error.fatal
+
+
+async def test_a_full_window_that_no_summary_empties_is_told_and_the_words_are_kept(tmp_path: Path) -> None:
+    full, no_summary = [*say(0, "As far as"), *stop("model_context_window_exceeded")], stop()
+    async with agent(tmp_path, full, no_summary) as w:
+        w.agent.prompt("go")
+        await w.until(Settled)
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert error.message == "No room could be made: the summary was empty."
+        w.agent.prompt("go on")
+        await w.until(Settled)
+        assert w.last_texts() == ["go", "As far as", "go on"]
+
+
+@pytest.mark.parametrize(
+    "kind", [FailureKind.INVALID_REQUEST, FailureKind.TOO_LARGE, FailureKind.TOO_MANY_BYTES]
+)
+async def test_what_leaving_out_cannot_mend_ends_within_three_requests(
+    tmp_path: Path, kind: FailureKind
+) -> None:
+    async with agent(tmp_path, *[[Failed(kind, "no")]] * 9) as w:
+        w.agent.prompt("go")
+        settled = await w.until(Settled)
+        assert isinstance(settled, Settled)
+        assert settled.reason == "failed"
+        assert len(w.provider.requests) <= 3
+        [error] = w.all(Error)
+        assert isinstance(error, Error)
+        assert error.fatal
+
+
+async def test_a_thousand_waiting_messages_are_told_as_one_change(tmp_path: Path) -> None:
+    async with agent(tmp_path, [*say(0, "ok"), *stop()]) as w:
+        for n in range(1000):
+            w.agent.prompt(f"message {n}")
+        told = w.agent.subscribe(QueueChanged)
+        await w.agent.settled()
+        assert w.last_texts() == [f"message {n}" for n in range(1000)]
+        assert [len(event.items) for event in await told.batch() if isinstance(event, QueueChanged)] == [0]
 
 
 async def test_an_abort_in_a_retry_wait_gives_the_prompt_back(tmp_path: Path) -> None:

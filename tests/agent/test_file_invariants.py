@@ -362,8 +362,8 @@ async def test_no_name_leads_out_unasked(ctx: ToolContext, tool: str) -> None:
     }
     for name in _ways_out(ctx.workspace, outside):
         params = TOOLS[tool].params.model_validate({"path": name, **extra.get(tool, {})})
-        verdict, reason = Permission().decide("edits", TOOLS[tool], params, replace(ctx))
-        assert verdict is Verdict.ASK, f"{name}: {reason}"
+        judged = Permission().decide("edits", TOOLS[tool], params, replace(ctx))
+        assert judged.verdict is Verdict.ASK, f"{name}: {judged.reason}"
 
 
 @pytest.mark.parametrize("swapped", ["leaf", "middle"])

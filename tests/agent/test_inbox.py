@@ -221,7 +221,7 @@ class InboxAgainstTheRules(RuleBasedStateMachine):
         self.delivered: list[str] = []
         self.withdrawn: set[str] = set()
 
-    @rule(kind=st.sampled_from([Kind.STEER, Kind.NUDGE, Kind.PROMPT, Kind.FOLLOW_UP]))
+    @rule(kind=st.sampled_from(Kind))
     def accept(self, kind: Kind) -> None:
         self.accepted.append(put(self.inbox, kind, f"t{len(self.accepted)}"))
 
@@ -229,8 +229,21 @@ class InboxAgainstTheRules(RuleBasedStateMachine):
     def claim(self, boundary: Boundary, mode: str) -> None:
         items = self.inbox.claim(boundary, mode, mode)  # type: ignore[arg-type]
         assert list(items) == sorted(items, key=lambda item: item.order)
-        assert all(item.kind in boundary.value for item in items)
+        assert all(item.kind in boundary.value and item.kind is not Kind.COMPACT for item in items)
+        barriers = [i.place for i in self.inbox.waiting() if i.kind is Kind.COMPACT and i.state == "queued"]
+        step_kinds = [item.place for item in items if item.kind is not Kind.FOLLOW_UP]
+        assert not barriers or all(place < min(barriers) for place in step_kinds)
+        assert not barriers or len(step_kinds) == len(items), "a follow-up went before a compaction"
         self.claimed += [item.id for item in items]
+
+    @rule()
+    def claim_compaction(self) -> None:
+        due = self.inbox.compaction_due()
+        item = self.inbox.claim_compaction()
+        assert (item is not None) == due
+        if item is not None:
+            assert item.kind is Kind.COMPACT
+            self.claimed.append(item.id)
 
     @precondition(lambda self: self.claimed)
     @rule()
@@ -260,7 +273,10 @@ class InboxAgainstTheRules(RuleBasedStateMachine):
         elif verb == "edit":
             assert self.inbox.edit(item, words("edited")) == alive
         elif verb == "convert":
-            assert self.inbox.convert(item, data.draw(st.sampled_from(Kind))) == alive
+            kind = data.draw(st.sampled_from(Kind))
+            waiting = self.inbox.get(item)
+            message = waiting is not None and Kind.COMPACT not in (waiting.kind, kind)
+            assert self.inbox.convert(item, kind) == message
         else:
             before = len(self.inbox)
             self.inbox.reorder(item, data.draw(st.integers(-3, 3)))
@@ -293,14 +309,41 @@ def test_reorder_neither_frees_a_held_item_nor_holds_a_free_one() -> None:
     assert [item.id for item in inbox.claim(Boundary.RUN_END, follow_up="all")] == [free]
 
 
-@given(st.lists(st.sampled_from(["steer", "nudge", "prompt", "follow-up"]), max_size=12))
+def test_a_compaction_keeps_its_place_and_what_was_accepted_later_waits_for_it() -> None:
+    inbox = Inbox()
+    put(inbox, Kind.FOLLOW_UP, "at the end")
+    put(inbox, Kind.NUDGE, "before")
+    put(inbox, Kind.COMPACT, "/compact")
+    put(inbox, Kind.STEER, "behind")
+    assert texts(inbox.waiting()) == ["before", "/compact", "behind", "at the end"]
+    assert not inbox.compaction_due()
+    assert inbox.claim_compaction() is None
+    assert texts(inbox.claim(Boundary.STEP)) == ["before"]
+    assert inbox.claim(Boundary.RUN_END) == ()
+    order = inbox.claim_compaction()
+    assert order is not None
+    inbox.commit(order.id)
+    assert texts(inbox.claim(Boundary.STEP)) == ["behind"]
+    assert texts(inbox.claim(Boundary.RUN_END)) == ["at the end"]
+
+
+def test_a_held_compaction_holds_nobody_back() -> None:
+    inbox = Inbox()
+    put(inbox, Kind.COMPACT, "/compact")
+    inbox.hold()
+    put(inbox, Kind.PROMPT, "new")
+    assert not inbox.compaction_due()
+    assert texts(inbox.claim(Boundary.STEP)) == ["new"]
+
+
+@given(st.lists(st.sampled_from(["steer", "nudge", "prompt", "follow-up", "compact"]), max_size=12))
 def test_the_snapshot_is_the_order_of_delivery(kinds: list[str]) -> None:
     inbox = Inbox()
     for kind in kinds:
         put(inbox, Kind(kind), kind)
     shown = [row.id for row in inbox.snapshot()]
     taken: list[str] = []
-    while items := inbox.claim(Boundary.RUN_END):
+    while items := (order,) if (order := inbox.claim_compaction()) else inbox.claim(Boundary.RUN_END):
         for item in items:
             taken.append(item.id)
             inbox.commit(item.id)

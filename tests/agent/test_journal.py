@@ -87,10 +87,12 @@ def test_a_torn_tail_is_closed_and_the_next_record_is_whole(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes()[:-9])
     read = read_journal(path)
     assert ([r["type"] for r in read.records], read.damaged, read.torn) == (["a"], 1, True)
-    journal = Journal(path, next_n=2, torn=read.torn)
+    journal = Journal(path)
+    journal.go_on_after(1, torn=read.torn)
     journal.append({"type": "c"})
     journal.close()
     assert [r["type"] for r in read_journal(path).records] == ["a", "c"]
+    assert path.read_bytes().endswith(b"\n" + encode_record(2, {"type": "c"})), "on a line of its own"
 
 
 def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:

@@ -166,6 +166,19 @@ RULES = {
     "result by the assistant": (content(3, result("c1"), said("x")), "cannot hold a block of type 'tool_result'"),
     "image not base64": (put("messages.2.content.3.source.data", "no!"), "invalid base64"),
     "image empty": (put("messages.2.content.3.source.data", ""), "cannot be empty"),
+    "image too big": (
+        put("messages.2.content.3.source.data", "AAAA" * 1_400_000),
+        "image exceeds 5 MB maximum",
+    ),
+    "too many images": (content(4, *[PNG] * 101), "Too much media"),
+    "too many cache marks": (
+        content(4, *({**said(word), "cache_control": {"type": "ephemeral"}} for word in "abcde")),
+        "A maximum of 4 blocks with cache_control",
+    ),
+    "a cache mark on thinking": (
+        content(3, {**thought("x"), "cache_control": {"type": "ephemeral"}}, said("y")),
+        "cannot be set for thinking",
+    ),
     "image of unknown type": (put("messages.2.content.3.source.media_type", "image/bmp"), "unknown media type"),
     "image in a result not base64": (
         put("messages.2.content.0.content.1", {**PNG, "source": {**PNG["source"], "data": "?"}}),  # type: ignore[dict-item]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,10 +18,21 @@ from h2a_agent.content import (
     ToolUseBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    CompactionSwitchEntry,
+    Entry,
+    History,
+    OmitEntry,
+    RetractEntry,
+    ToolEntry,
+    UserEntry,
+)
+from h2a_agent.omissions import Omission
 from h2a_agent.providers.base import Request, TokenUsage, ToolSpec
-from h2a_agent.providers.messages_api import payload
-from h2a_agent.request import CUT_MARKERS, Built, build_request
+from h2a_agent.providers.messages_request import payload
+from h2a_agent.request import CUT_MARKERS, Built, RequestBuilder, build_request
 from support.api_rules import validate
 
 TOOL = ToolSpec("read", "reads", {"type": "object", "properties": {}})
@@ -60,6 +72,27 @@ entries = st.one_of(
     ),
     st.builds(ToolEntry, ids, st.sampled_from(Outcome), texts, st.just("brief"), st.just(0.0), st.just(1.0)),
     st.builds(RetractEntry, st.lists(st.sampled_from("uvw"), max_size=2).map(tuple), st.just(2.0)),
+    st.builds(
+        OmitEntry,
+        st.lists(st.sampled_from([*map(str, Omission), "the tool read"]), max_size=3).map(tuple),
+        st.sampled_from(["model-a", "model-b"]),
+        st.just("refused"),
+        st.just(2.0),
+    ),
+    st.builds(
+        CompactionEntry,
+        st.sampled_from("kl"),
+        texts,
+        st.integers(0, 4),
+        st.just(9),
+        st.just(5),
+        st.just(""),
+        st.just("model-a"),
+        st.just(TokenUsage()),
+        st.just(2.0),
+        st.booleans(),
+    ),
+    st.builds(CompactionSwitchEntry, st.sampled_from("kl"), st.booleans(), st.just(2.0)),
 )
 
 
@@ -72,6 +105,82 @@ def violations(built: Built) -> list[str]:
 @settings(max_examples=400, deadline=None)
 def test_any_history_becomes_a_valid_request(history: list[Entry]) -> None:
     assert violations(build_request(history, BASE)) == []
+
+
+@given(st.lists(entries, max_size=14), st.lists(st.integers(0, 4), min_size=1, max_size=14))
+@settings(max_examples=400, deadline=None)
+def test_a_history_that_grows_builds_the_same_request_as_one_that_is_read_at_once(
+    history: list[Entry], steps: list[int]
+) -> None:
+    builder, end = RequestBuilder(), 0
+    for step in [*steps, len(history)]:
+        end = min(len(history), end + step)
+        grown = builder.build(tuple(history[:end]), BASE).request
+        assert grown == build_request(history[:end], BASE).request
+
+
+@given(st.lists(entries, max_size=10), st.sampled_from(["model-a", "model-b", "model-a-20260101"]))
+def test_a_builder_that_knew_another_history_or_model_starts_over(history: list[Entry], model: str) -> None:
+    builder, base = RequestBuilder(), replace(BASE, model=model)
+    builder.build(tuple(history), BASE)
+    assert builder.build(tuple(history), base).request == build_request(history, base).request
+    assert builder.build(tuple(history[1:]), BASE).request == build_request(history[1:], BASE).request
+
+
+def test_a_result_that_comes_late_is_used_although_its_call_was_done_with() -> None:
+    history: list[Entry] = [
+        user("go"),
+        said(ToolUseBlock("c1", "read", {})),
+        user("and?"),
+        said(TextBlock("a")),
+    ]
+    builder = RequestBuilder()
+    builder.build(tuple(history), BASE)
+    history += [user("well?"), said(TextBlock("b")), result("c1", "at last")]
+    assert builder.build(tuple(history), BASE).request == build_request(history, BASE).request
+    assert "at last" in str(builder.build(tuple(history), BASE).request.messages)
+
+
+def test_an_answer_is_owed_although_something_was_left_out_after_the_question() -> None:
+    omit = OmitEntry(("pictures",), "model-a", "refused", 1.0)
+    assert History((user("go"), omit)).owes_answer()
+    assert not History((user("go"), omit, said(TextBlock("a")))).owes_answer()
+
+
+async def test_a_step_of_a_long_conversation_builds_only_what_is_new() -> None:
+    history: list[Entry] = [e for n in range(500) for e in (user(f"q{n}", f"i{n}"), said(TextBlock(f"a{n}")))]
+    builder = RequestBuilder()
+    await builder.catch_up(tuple(history), BASE)
+    first = builder.build(tuple(history), BASE).request.messages
+    history += [user("more", "i"), said(TextBlock("yes")), user("and?", "j")]
+    second = builder.build(tuple(history), BASE).request.messages
+    assert all(old is new for old, new in zip(first[:998], second, strict=False))
+    assert second == build_request(history, BASE).request.messages
+
+
+async def test_what_a_summary_stands_for_is_not_built_again() -> None:
+    history: list[Entry] = [e for n in range(300) for e in (user(f"q{n}", f"i{n}"), said(TextBlock(f"a{n}")))]
+    history.append(CompactionEntry("k", "the gist", 2, 9, 5, "", "model-a", TokenUsage(), 1.0))
+    history += [e for n in range(300, 500) for e in (user(f"q{n}", f"i{n}"), said(TextBlock(f"a{n}")))]
+    builder, built = RequestBuilder(), list[int]()
+    build = builder.build
+    builder.build = lambda entries, base: (built.append(len(entries)), build(entries, base))[1]  # type: ignore[method-assign]
+    await builder.catch_up(tuple(history), BASE)
+    assert min(built) > 600
+    assert build(tuple(history), BASE).request == build_request(history, BASE).request
+
+
+def test_thinking_goes_back_to_the_name_its_snapshot_was_asked_for_by() -> None:
+    good = ThinkingBlock("hm", "sig")
+    for answered, asked, same in [
+        ("model-a-20260101", "model-a", True),
+        ("model-a", "model-a-latest", True),
+        ("model-a-5", "model-a", False),
+        ("model-a-20260101", "model-b", False),
+    ]:
+        history = [user("go"), said(good, TextBlock("a"), model=answered), user("b")]
+        built = build_request(history, replace(BASE, model=asked))
+        assert (good in built.request.messages[1].content) is same
 
 
 def user(text: str, item: str = "i") -> UserEntry:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from h2a_agent.agent import Agent
 from h2a_agent.content import ImageBlock, TextBlock
@@ -39,54 +38,9 @@ from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
 from h2a_agent.tools import default_tools
-from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
 from support.messages_api import Answer, MessagesServer, Recorded, gate, hold, text, thinking, tool
 from support.messages_api import stop as end
-
-
-class WaitParams(BaseModel):
-    """Arguments of the tool `wait`."""
-
-    name: str
-
-
-class WaitTool:
-    """A tool that runs until its test lets it go; it tells what it has when it is cut."""
-
-    name = "wait"
-    description = "Waits."
-    params = WaitParams
-    effect = Effect.READ
-    when_steered = WhenSteered.CANCEL
-
-    def __init__(self) -> None:
-        self.started: dict[str, asyncio.Event] = {}
-        self.may_end: dict[str, asyncio.Event] = {}
-
-    def let_go(self, name: str) -> None:
-        self.may_end.setdefault(name, asyncio.Event()).set()
-
-    async def running(self, name: str) -> None:
-        async with asyncio.timeout(10):
-            await self.started.setdefault(name, asyncio.Event()).wait()
-
-    def title(self, params: WaitParams) -> str:
-        return params.name
-
-    def paths(self, params: WaitParams, ctx: ToolContext) -> tuple[Path, ...]:
-        return ()
-
-    async def preview(self, params: WaitParams, ctx: ToolContext) -> Preview:
-        return Preview(params.name)
-
-    async def run(self, params: WaitParams, ctx: ToolContext) -> ToolOutcome:
-        self.started.setdefault(params.name, asyncio.Event()).set()
-        ctx.emit(f"{params.name} runs\n")
-        try:
-            await self.may_end.setdefault(params.name, asyncio.Event()).wait()
-        except asyncio.CancelledError:
-            return ToolOutcome(f"{params.name} had come so far", "cut", stopped=True)
-        return ToolOutcome(f"{params.name} is done", "done")
+from support.wait_tool import WaitTool
 
 
 class World:
@@ -451,8 +405,10 @@ async def test_an_approved_call_runs_once_and_a_refused_one_never(world: World) 
     for _ in range(2):
         asked = await world.until(ApprovalRequested)
         decision = Decision.ALLOW if "allowed" in asked.detail else Decision.REJECT
-        assert world.agent.answer(asked.call_id, decision, "use another file")
-        assert not world.agent.answer(asked.call_id, decision), "one answer, one execution"
+        assert world.agent.answer(asked.call_id, decision, "use another file", digest=asked.digest)
+        assert not world.agent.answer(asked.call_id, decision, digest=asked.digest), (
+            "one answer, one execution"
+        )
     second = await world.server.request(2)
     await world.settle()
     assert (world.folder / "allowed").read_text() == "x\n"

@@ -96,7 +96,7 @@ async def test_a_list_that_does_not_fit_changes_nothing_and_says_what_would(tmp_
 @pytest.mark.parametrize("mode", ["plan", "ask", "edits", "full"])
 def test_it_needs_nobodys_permission(tmp_path: Path, mode: str) -> None:
     params = TodoParams.model_validate({"items": []})
-    verdict, _ = Permission().decide(mode, TodoTool(), params, ToolContext(tmp_path, tmp_path))
+    verdict = Permission().decide(mode, TodoTool(), params, ToolContext(tmp_path, tmp_path)).verdict
     assert verdict is Verdict.ALLOW
 
 

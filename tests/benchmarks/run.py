@@ -6,7 +6,15 @@ import importlib
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("keystroke", "steering", "guardian", "queue_core", "queue_channels", "transcript")
+BENCHMARKS = (
+    "keystroke",
+    "steering",
+    "guardian",
+    "queue_core",
+    "queue_channels",
+    "transcript",
+    "sessions",
+)
 
 
 def main(names: list[str]) -> None:

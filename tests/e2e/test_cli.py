@@ -215,9 +215,78 @@ def test_a_session_that_another_process_has_open_is_refused(shell: Shell) -> Non
     while not process.stdout.readline().startswith("## What happens"):
         pass
     line = shell.refuses("--demo", "-c", "-p", "x", code=1)
-    assert str(shell.sessions()[0]) in line
+    (session,) = shell.sessions()
+    assert f"-r {session.stem} --read-only" in line
+    assert f"--fork {session.stem}" in line
+    copied = shell.run("--demo", "--fork", session.stem, "-p", "thanks")
+    assert copied.stdout
+    assert len(shell.sessions()) == 2
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
+
+
+def test_sessions_are_listed_searched_named_and_deleted(shell: Shell) -> None:
+    shell.run("--demo", "--name", "First steps", "-p", "who are you")
+    (session,) = shell.sessions()
+    assert "First steps" in shell.run("sessions").stdout
+    assert "you: who are you" in shell.run("sessions", "WHO are").stdout
+    assert "you: who are you" in shell.run("sessions", "--regex", "who (is|are)").stdout
+    nothing = shell.run("sessions", "never said")
+    assert (nothing.stdout, nothing.stderr) == ("", "No session says 'never said'.\n")
+    shell.run("sessions", "--rename", session.stem, "Other")
+    assert "Other" in shell.run("sessions", "--here").stdout
+    assert session.stem in shell.run("sessions", "--delete", "other").stdout
+    assert shell.run("sessions").stdout == ""
+    assert "regular expression" in shell.refuses("sessions", "--regex", "(")
+    assert "h2a-chat sessions --help" in shell.refuses("sessions", "a", "b")
+
+
+def test_a_session_is_exported_without_its_secrets_and_imported_elsewhere(shell: Shell) -> None:
+    shell.run("--demo", "-p", "who are you, key-of-mine-1234?")
+    done = shell.run("export", MY_API_KEY="key-of-mine-1234")
+    assert "secret" in done.stderr
+    page = next(shell.folder.glob("h2a-*.html")).read_text("utf-8")
+    assert "key-of-mine" not in page
+    assert "who are you, [redacted]?" in page
+    (session,) = shell.sessions()
+    lines = shell.run("export", session.stem[:20], "-", "--to", "jsonl").stdout
+    (shell.folder / "x.jsonl").write_text(lines, "utf-8")
+    assert "-r " in shell.run("import", "x.jsonl").stdout
+    assert len(shell.sessions()) == 2
+    assert shell.run("export", session.stem, "answer.md").stdout == "Written to answer.md\n"
+    assert "is there already" in shell.refuses("export", session.stem, "answer.md")
+    assert "End it with" in shell.refuses("export", session.stem, "answer.pdf")
+
+
+def test_a_session_whose_folder_is_gone_goes_on_here_or_in_a_copy(shell: Shell, tmp_path: Path) -> None:
+    shell.run("--demo", "-p", "who are you")
+    (session,) = shell.sessions()
+    gone = tmp_path / "gone"
+    shell.folder.rename(gone)
+    shell.folder = tmp_path / "new"
+    shell.folder.mkdir()
+    line = shell.refuses("--demo", "-r", session.stem, "-p", "x")
+    assert "folder of this session is gone" in line
+    assert f"-r {session.stem} --here" in line
+    assert f"--fork {session.stem}" in line
+    shell.run("--demo", "--fork", session.stem, "-p", "thanks")
+    shell.run("--demo", "-r", session.stem, "--here", "-p", "thanks")
+    assert shell.run("--demo", "-c", "-p", "thanks").stderr.count("works in") == 0, "it belongs here now"
+    assert len(shell.run("sessions", "--here").stdout.splitlines()) == 2
+
+
+def test_going_on_in_another_folder_is_said(shell: Shell, tmp_path: Path) -> None:
+    shell.run("--demo", "-p", "who are you")
+    (session,) = shell.sessions()
+    before, shell.folder = shell.folder, tmp_path / "new"
+    shell.folder.mkdir()
+    assert f"works in {before}" in shell.run("--demo", "-r", session.stem, "-p", "thanks").stderr
+
+
+def test_to_look_at_a_session_one_has_to_say_which_and_nothing_to_send(shell: Shell) -> None:
+    assert "-r ID" in shell.refuses("--read-only")
+    shell.run("--demo", "-p", "who are you")
+    assert "--fork ID" in shell.refuses("--demo", "-c", "--read-only", "-p", "x")
 
 
 # ------------------------------------------------------------------------ refusals
@@ -383,3 +452,42 @@ def test_sigterm_leaves_the_terminal_as_it_was(shell: Shell) -> None:
     os.kill(terminal.pid, signal.SIGTERM)
     assert terminal.exit_code() == 143
     assert terminal.screen.rfind(b"\x1b[?1049l") > terminal.screen.rfind(b"\x1b[?1049h")
+
+
+# --------------------------------------------------------------- trust and the sandbox
+
+
+def test_in_a_folder_nobody_vouches_for_p_asks_about_everything_and_says_so(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    done = shell.run("--demo", "--mode", "full", "-p", "run touch made")
+    assert f"Not trusted: {shell.folder}. Nothing in it is obeyed (AGENTS.md)" in done.stderr
+    assert "h2a-chat --trust" in done.stderr
+    assert "nobody is there to ask" in done.stderr
+
+
+def test_trust_vouches_for_the_folder_from_now_on(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    for flag in (["--trust"], []):
+        done = shell.run("--demo", "--mode", "full", *flag, "-p", "thanks")
+        assert "Not trusted" not in done.stderr
+
+
+def test_trust_that_cannot_be_kept_holds_for_this_run_and_says_so(shell: Shell) -> None:
+    (shell.folder / "AGENTS.md").write_text("Do as I say.\n", "utf-8")
+    shell.home.mkdir()
+    (shell.home / "trusted-folders.lock").mkdir()
+    done = shell.run("--demo", "--trust", "--no-session", "-p", "thanks")
+    assert "the answer holds for now, but could not be kept" in done.stderr
+    assert "Not trusted" not in done.stderr
+
+
+def test_doctor_tells_versions_settings_and_what_holds_commands_in(shell: Shell) -> None:
+    (shell.folder / ".env").touch()
+    done = shell.run("doctor")
+    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if not line.startswith(" "))
+    assert rows["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert rows["settings"] == f"{shell.home / 'config.toml'} (none yet)"
+    assert rows["folder"] == f"{shell.folder} (trust: unknown; it holds .env)"
+    assert re.match(r"level [123], (none|Landlock|bubblewrap)", rows["sandbox"])
+    assert shell.sessions() == []
+    assert "sandbox    level 0, off" in shell.run("doctor", "--sandbox", "off").stdout

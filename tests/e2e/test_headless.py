@@ -180,7 +180,9 @@ async def test_the_program_is_asked_and_its_answer_counts(tmp_path: Path, server
         await program.send(type="prompt", text="go")
         asked = await program.until("approval_requested")
         assert asked["detail"] == "touch yes"
-        await program.send(type="answer", call_id=asked["call_id"], decision="allow", id=1)
+        await program.send(
+            type="answer", call_id=asked["call_id"], decision="allow", digest=asked["digest"], id=1
+        )
         await program.until("ack", id=1, ok=True)
         await program.until("settled")
         await program.send(type="prompt", text="again")
@@ -188,7 +190,9 @@ async def test_the_program_is_asked_and_its_answer_counts(tmp_path: Path, server
         await program.send(type="answer", call_id=asked["call_id"], decision="reject", note="not now")
         answered = await program.until("approval_answered")
         assert (answered["decision"], answered["note"]) == ("reject", "not now")
-        await program.send(type="answer", call_id=asked["call_id"], decision="allow", id=2)
+        await program.send(
+            type="answer", call_id=asked["call_id"], decision="allow", digest=asked["digest"], id=2
+        )
         assert not (await program.until("ack", id=2))["ok"]
         await program.until("settled")
         program.end_input()

@@ -237,7 +237,9 @@ def test_what_the_program_started_itself_ends_with_it(tag: str) -> None:
 
 
 def test_a_command_that_kills_its_keeper_still_ends_with_it(tag: str) -> None:
-    with Shell("wait", f"setsid sleep {tag} & echo ready; kill -9 $PPID; sleep {tag}").ready() as shell:
+    with Shell(
+        "wait", f"setsid sleep {tag} & echo ready; sleep 0.1; kill -9 $PPID; sleep {tag}"
+    ).ready() as shell:
         wait_until(lambda: not living(tag))
         assert shell.processes()
 

@@ -23,6 +23,8 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _MEDIA_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _USER_BLOCKS: Final = frozenset({"text", "image", "tool_result"})
 _ASSISTANT_BLOCKS: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+_LARGEST_PICTURE: Final = 5 * 1024 * 1024
+_MOST_PICTURES: Final = 100
 _TOP_LEVEL: Final = frozenset(
     {
         "cache_control",
@@ -94,7 +96,39 @@ def _request(payload: Mapping[str, Any], signatures: Signatures | None) -> Itera
     yield from _tools(payload.get("tools", []))
     yield from _thinking_config(payload)
     yield from _messages(payload.get("messages"), signatures)
+    if (pictures := sum(_pictures(block) for block in _blocks_of(payload))) > _MOST_PICTURES:
+        yield f"Too much media: 0 document pages + {pictures} images > {_MOST_PICTURES}"
+    yield from _cache_marks(payload)
     yield from (f"{path}: lone surrogate in a string" for path in _surrogates(dict(payload), ""))
+
+
+def _cache_marks(payload: Mapping[str, Any]) -> Iterator[str]:
+    marks = 0
+    for block in _blocks_of(payload):
+        if "cache_control" in block:
+            marks += 1
+            if block["cache_control"] not in ({"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}):
+                yield "cache_control: must be ephemeral"
+            if block.get("type") in ("thinking", "redacted_thinking"):
+                yield "cache_control: cannot be set for thinking blocks"
+    if marks > 4:
+        yield f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
+
+
+def _pictures(block: Json) -> int:
+    inner = block.get("content")
+    own = 1 if block.get("type") == "image" else 0
+    return own + sum(_pictures(b) for b in inner if isinstance(b, dict)) if isinstance(inner, list) else own
+
+
+def _blocks_of(payload: Mapping[str, Any]) -> Iterator[Json]:
+    messages = payload.get("messages")
+    contents = (
+        [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    )
+    for content in (payload.get("system"), payload.get("tools"), *contents):
+        if isinstance(content, list):
+            yield from (block for block in content if isinstance(block, dict))
 
 
 def _system(system: object) -> Iterator[str]:
@@ -256,6 +290,9 @@ def _text_or_image(here: str, block: Json) -> Iterator[str]:
         return
     if source.get("media_type") not in _MEDIA_TYPES:
         yield f"{here}.source.media_type: unknown media type {source.get('media_type')!r}"
+    size = len(str(source.get("data", "")))
+    if size > _LARGEST_PICTURE:
+        yield f"{here}.source.base64: image exceeds 5 MB maximum: {size} bytes > {_LARGEST_PICTURE} bytes"
     try:
         if not base64.b64decode(str(source.get("data", "")), validate=True):
             yield f"{here}.source.data: image cannot be empty"

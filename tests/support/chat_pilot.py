@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 from h2a_agent.events import AnyEvent
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui.app import H2AApp
+from h2a_tui.client import Switch
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from support.scripted_agent import ScriptedAgent
@@ -30,7 +31,7 @@ class Chat:
 
     app: H2AApp
     agent: ScriptedAgent
-    pilot: Pilot[None]
+    pilot: Pilot[Switch]
 
     @property
     def screen(self) -> ChatScreen:

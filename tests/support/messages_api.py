@@ -12,7 +12,9 @@ kernel says so. It checks every request against `api_rules` and answers what is 
         second = await server.request(2)
         assert second.payload["messages"][-1] == ...
 
-Scripted answers are used one per valid request; when none is left a short text is the answer.
+Scripted answers are used one per valid request; when none is left a short text is the answer. What a
+particular server or model does not take, though the API's rules allow it, is a function in `refusals`, which
+gives the error answer for a payload, or None. `counts` is what the token counter says (None: there is none).
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ __all__ = [
     "hold",
     "ping",
     "redacted",
+    "refusal",
     "sse",
     "status",
     "stop",
@@ -100,6 +103,7 @@ class Recorded:
     finished: bool = False
     disconnected: bool = False
     disconnected_at: float = 0.0
+    refused: bool = False  # by one of the server's `refusals`
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -121,6 +125,8 @@ class MessagesServer:
         self.requests: list[Recorded] = []
         self.signatures = Signatures()
         self.expect_violations = False
+        self.refusals: list[Callable[[dict[str, Any]], Status | None]] = []
+        self.counts: int | None = None
         self.connections = 0
         self._answers: list[Answer] = []
         self._gates: dict[str, _GateState] = {}
@@ -242,10 +248,12 @@ class MessagesServer:
         match method, path.partition("?")[0]:
             case "POST", "/v1/messages":
                 work = self._message(connection, headers, body)
+            case "POST", "/v1/messages/count_tokens" if self.counts is not None:
+                work = connection.respond(status(200, {"input_tokens": self.counts}))
             case "GET", "/v1/models":
                 work = connection.respond(status(200, _MODELS))
             case _:
-                work = connection.respond(_refusal(404, "not_found_error", f"{method} {path} not found"))
+                work = connection.respond(refusal(404, "not_found_error", f"{method} {path} not found"))
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -267,9 +275,12 @@ class MessagesServer:
         connection.recorded = recorded
         self._changed()
         if not headers.get("authorization") and not headers.get("x-api-key"):
-            await connection.respond(_refusal(401, "authentication_error", "x-api-key header is required"))
+            await connection.respond(refusal(401, "authentication_error", "x-api-key header is required"))
         elif violations:
-            await connection.respond(_refusal(400, "invalid_request_error", violations[0]))
+            await connection.respond(refusal(400, "invalid_request_error", violations[0]))
+        elif refused := next((no for rule in self.refusals if (no := rule(payload)) is not None), None):
+            recorded.refused = True
+            await connection.respond(refused)
         else:
             answer = self._answers.pop(0) if self._answers else Answer(text("Understood."))
             context = Context(
@@ -438,7 +449,8 @@ def _head(code: int, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def _refusal(code: int, type: str, message: str) -> Status:
+def refusal(code: int, type: str, message: str) -> Status:
+    """The API's error answer."""
     return status(
         code, {"type": "error", "error": {"type": type, "message": message}, "request_id": "req_test"}
     )

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
+from h2a_agent.compaction import Order
 from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -26,6 +28,9 @@ from h2a_agent.inbox import Inbox
 from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.safe_text import safe_text
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
 __all__ = ["ScriptedAgent"]
@@ -36,6 +41,7 @@ class ScriptedAgent:
 
     session_id = "01SCRIPTED"
     mode = "ask"
+    sandbox: Sandbox | None = None
 
     def __init__(
         self,
@@ -49,7 +55,10 @@ class ScriptedAgent:
         self.provider_name = "scripted"
         self.settings = RunSettings("scripted-1")
         self.calls: list[tuple[Any, ...]] = []
+        self.has_summary = False
+        self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
+        self.sessions = SessionVerbs(Session.unsaved(workspace))
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -111,6 +120,20 @@ class ScriptedAgent:
     def follow_up(self, content: str | Sequence[UserBlock]) -> str:
         return self._put(Kind.FOLLOW_UP, content)
 
+    def compact(self, instructions: str = "", *, preview: bool = False) -> str:
+        return self._put(Kind.COMPACT, Order("", instructions, preview).words)
+
+    def accept_summary(self) -> bool:
+        self._record("accept_summary")
+        return self.has_summary
+
+    def drop_summary(self) -> bool:
+        self._record("drop_summary")
+        return self.has_summary
+
+    async def context(self) -> Breakdown:
+        return self.fills
+
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)
         if item is not None:
@@ -136,6 +159,9 @@ class ScriptedAgent:
     def abort(self) -> None:
         self._record("abort")
 
+    def branch(self, entry_id: str) -> None:
+        self._record("branch", entry_id)
+
     def pause(self) -> None:
         self._record("pause")
 
@@ -154,11 +180,21 @@ class ScriptedAgent:
         self._record("stop_job", number)
         return any(job.number == number and job.running for job in self._state.jobs)
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
-        was_open = any(a.call_id == call_id for a in self._state.approvals)
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
+        was_open = any(a.call_id == call_id and a.digest == digest for a in self._state.approvals)
+        if changed is not None and not changed.strip():
+            raise ValueError("command: it is empty")
         if was_open:
             self.say(ApprovalAnswered(call_id, decision, note))
-        self._record("answer", call_id, decision, note)
+        self._record("answer", call_id, decision, note, *([] if changed is None else [changed]))
         return was_open
 
     def subscribe(self) -> Subscription:

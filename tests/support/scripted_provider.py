@@ -71,6 +71,9 @@ class ScriptedProvider:
             self.on_event(number, index)
             yield event
 
+    async def count_tokens(self, request: Request) -> int | None:
+        return None
+
     async def warm_up(self) -> None:
         pass
 

@@ -12,9 +12,9 @@ ASKING = Status(Phase.APPROVAL, 1)
 NEVER_S = 3600.0
 
 
-def question(call_id: str = "c1", detail: str = "npm test") -> ApprovalRequested:
+def question(call_id: str = "c1", detail: str = "npm test", **more: str) -> ApprovalRequested:
     return ApprovalRequested(
-        call_id, "bash", "npm test", detail, "command", "it runs a command", "/home/space"
+        call_id, "bash", "npm test", detail, "command", "it runs a command", "/home/space", **more
     )
 
 
@@ -74,7 +74,84 @@ async def test_rejection_can_say_why() -> None:
         await chat.type("use make")
         await chat.press("enter")
         await until_called(chat)
-        assert chat.calls == [("answer", "c1", Decision.REJECT, "use make")]
+        assert chat.calls == [("answer", "c1", Decision.REJECT_AND_STEER, "use make")]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_rejection_without_a_reason_is_a_plain_one() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", "r")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.reason)
+        await chat.press("enter")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.REJECT, "")]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_always_is_offered_with_its_rule_and_only_then() -> None:
+    async with running_chat(size=(100, 24)) as chat:
+        await ask(chat)
+        assert "A always" not in chat.text()
+        await chat.press("f2", "A")
+        await chat.drawn()
+        assert chat.draft == "A", "no answer here, so it was text"
+        await chat.press("backspace")
+        await chat.say(ApprovalAnswered("c1", Decision.WITHDRAWN))
+        await ask(chat, question("c2", rule="bash(npm test)", digest="d2"))
+        assert "A keeps the rule bash(npm test)" in chat.text()
+        await chat.press("f2")
+        assert "A always" in chat.text()
+        await chat.press("A")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c2", Decision.ALLOW_ALWAYS, "")]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_command_can_be_changed_before_it_is_allowed() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question(editable="npm test"))
+        await chat.press("f2", "e")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.change)
+        assert "Enter allow this · Esc back" in chat.text()
+        await chat.press("end")
+        await chat.type(" -q")
+        await chat.press("enter")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.ALLOW_CHANGED, "", "npm test -q")]
+        assert chat.screen.focused is chat.screen.composer
+
+
+@pytest.mark.usefixtures("quick")
+async def test_change_that_changes_nothing_just_allows_and_one_that_cannot_run_stays_open() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question(editable="npm test"))
+        await chat.press("f2", "e")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.change)
+        await chat.press("ctrl+u", "enter")
+        await chat.settle()
+        assert chat.calls == []
+        assert "It cannot run like this" in chat.text()
+        await chat.press("escape")
+        assert chat.screen.focused is chat.screen.approval
+        await chat.press("e")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.change)
+        await chat.press("enter")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.ALLOW, "")]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_answer_is_to_the_question_on_screen_and_to_no_other() -> None:
+    """The same call asked about again, because its file changed: the screen shows the new question."""
+    async with running_chat() as chat:
+        await ask(chat, question(digest="old"))
+        await chat.press("f2")
+        await chat.say(question(detail="npm test again", digest="new"))
+        assert "npm test again" in chat.text()
+        await chat.press("y")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.ALLOW, "")]
 
 
 async def test_word_begun_before_the_question_goes_on_in_the_composer(

@@ -16,6 +16,7 @@ from h2a_agent.events import (
     TodoStatus,
     UserInput,
 )
+from h2a_agent.sandbox.sandbox import Level, Sandbox
 from h2a_tui.attachments import PASTE_LIMIT, Attachments
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
@@ -251,6 +252,31 @@ async def test_todo_shows_the_list_again_and_says_when_there_is_none() -> None:
         assert sum("☐ mend the parser" in row for row in chat.rows()) == 2
 
 
+async def test_a_command_that_cannot_says_why_and_stays() -> None:
+    async with running_chat() as chat:
+        for line, why in (
+            ("/tree", "Nothing has been said"),
+            ("/label x", "no entry"),
+            ("/clone", "not written"),
+        ):
+            await chat.type(line)
+            await chat.press("enter")
+            await chat.until(lambda why=why: why in chat.rows()[-1])
+            assert chat.draft in (line, "")
+            await chat.press("ctrl+u")
+
+
+async def test_a_session_has_a_name_once_it_is_given_one() -> None:
+    async with running_chat() as chat:
+        await chat.type("/name")
+        await chat.press("enter")
+        assert "No name yet" in chat.rows()[-1]
+        await chat.type("/name The parser")
+        await chat.press("enter")
+        assert "“The parser”" in chat.rows()[-1]
+        assert chat.agent.sessions.name == "The parser"
+
+
 async def test_unknown_command_says_so_and_stays() -> None:
     async with running_chat() as chat:
         await chat.type("/tmp is full")
@@ -275,3 +301,15 @@ async def test_queue_without_a_text_says_what_it_needs() -> None:
         await chat.press("enter")
         assert chat.draft == "/queue"
         assert "/queue needs a text" in chat.rows()[-1]
+
+
+async def test_slash_sandbox_says_what_holds_commands_in() -> None:
+    async with running_chat(size=(120, 24)) as chat:
+        await chat.type("/sandbox")
+        await chat.press("enter")
+        assert "sandbox: not tried yet, nothing has run" in chat.rows()[-1]
+        chat.agent.sandbox = Sandbox(Level.NONE, "bubblewrap is not installed")
+        await chat.type("/sandbox")
+        await chat.press("enter")
+        assert "sandbox: none (bubblewrap is not installed)" in chat.rows()[-1]
+        assert chat.draft == ""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from h2a_agent.agent import Agent
+from h2a_agent.content import TextBlock
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -33,10 +35,14 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_tui.plain import Lines
+from h2a_agent.providers.base import Failed, FailureKind
+from h2a_agent.run_settings import RunSettings
+from h2a_agent.session import Session
+from h2a_tui.plain import Lines, answer_once
 from h2a_tui.signals import signals_abort
 from h2a_tui.streams import Out
 from support.scripted_agent import ScriptedAgent
+from support.scripted_provider import ScriptedProvider
 
 
 class Page:
@@ -281,3 +287,14 @@ async def test_a_signal_becomes_the_exit_code_a_shell_expects() -> None:
         while not agent.calls:
             await asyncio.sleep(0)
         assert signals.caught == 143
+
+
+async def test_one_prompt_does_not_wait_out_a_limit_because_nobody_is_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    used_up = Failed(FailureKind.RATE_LIMIT, "the limit is reached", 429, retry_after_s=3600.0)
+    provider, settings = ScriptedProvider([used_up]), RunSettings("scripted-1")
+    async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings) as agent:
+        assert await answer_once(agent, (TextBlock("go"),)) == 1
+    assert "the limit is reached" in capfd.readouterr().err
+    assert len(provider.requests) == 1

@@ -120,6 +120,7 @@ def test_escape_closes_then_unselects_then_aborts(context: Context, selection: b
     closes = {
         Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
         Context.REASON: Escape.CANCEL_REASON,
+        Context.CHANGE: Escape.CANCEL_REASON,
         Context.QUEUE: Escape.LEAVE_QUEUE,
         Context.APPROVAL: Escape.LEAVE_APPROVAL,
     }

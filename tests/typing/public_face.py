@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from h2a_agent import Agent, RunSettings, Session, StreamEvent, StreamingExecutor
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Kind, QueueChanged, Settled
 from h2a_agent.providers.base import Provider
 from h2a_agent.providers.demo import DemoProvider
@@ -57,8 +58,16 @@ async def agents(folder: Path) -> None:
     async with Agent(provider, session=session, settings=RunSettings("m", mode="plan")) as agent:
         item: str = agent.prompt("hello")
         items: list[str] = [agent.steer("no"), agent.nudge("later"), agent.follow_up("last")]
+        agent.branch(item)
+        for row in agent.sessions.tree():
+            agent.sessions.label(row.id, row.text)
+        print(await agent.sessions.fork(), await agent.sessions.export(folder / "x.html"))
         changed: bool = agent.edit(item, "x") or agent.withdraw(item) or agent.reorder(item, -1)
         agent.promote(item, Kind.STEER)
+        order: str = agent.compact("keep the names", preview=True)
+        decided: bool = agent.accept_summary() or agent.drop_summary()
+        fills: Breakdown = await agent.context()
+        print(order, decided, fills.total, fills.free)
         agent.answer("call", Decision.ALLOW)
         agent.pause()
         agent.resume()

@@ -20,7 +20,7 @@ from textual.worker import WorkerFailed
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.state import State, reduce
 from h2a_themes import load
-from h2a_tui.client import Client
+from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
 from h2a_tui.keys import KeyDriver
 from h2a_tui.screens.chat import ChatScreen
@@ -33,8 +33,8 @@ __all__ = ["H2AApp"]
 _DEFAULT_THEME: Final = "dark"
 
 
-class H2AApp(App[None], inherit_bindings=False):
-    """Shows one agent. The return code is 1 when the program failed, else 0; the agent is the caller's to close."""
+class H2AApp(App[Switch], inherit_bindings=False):
+    """Shows one agent until it is left, perhaps for another session. The return code is 1 when the program failed, else 0; the agent is the caller's to close."""
 
     BINDINGS: ClassVar[list[BindingType]] = []  # the keymap has them all
     ENABLE_COMMAND_PALETTE = False
@@ -80,7 +80,7 @@ class H2AApp(App[None], inherit_bindings=False):
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
 
-    def _repaint(self, _app: App[None]) -> None:
+    def _repaint(self, _app: App[Switch]) -> None:
         """Back from Ctrl+Z the terminal is empty, and of what it showed only what changes would be sent."""
         self.screen.refresh()
 

@@ -7,34 +7,42 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from h2a_tui import environment, key_command, print_mode
 from h2a_tui.exit_codes import FAILED, INTERRUPTED, OK, UNGUARDED, UNREAD, USAGE, exit_codes_help
 from h2a_tui.log import open_log
 from h2a_tui.print_mode import PLAIN_DEMO_TOKENS_PER_S
 from h2a_tui.program_commands import PROGRAM_COMMANDS
+from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
 from h2a_tui.trace_flag import traced
 from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from h2a_agent.agent import Agent
     from h2a_agent.config import Settings
     from h2a_agent.paths import Paths
     from h2a_agent.session import Session
+    from h2a_tui.client import Switch
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["main"]
+
+_Result = TypeVar("_Result")
+_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
 
 _EXAMPLES: Final = """\
 examples:
   h2a-chat                                  start, in this folder
   h2a-chat "why does the build fail?"       start with a question
   h2a-chat -c                               go on where you left off here
+  h2a-chat sessions parser                  find what was said; also: export, import
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p "review this"      what is piped in goes along; with -p - it is the prompt
   h2a-chat --input stream-json              a program steers it; h2a-chat schema has the protocol
@@ -45,6 +53,7 @@ examples:
   h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
+  h2a-chat doctor                           what this machine has, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -109,7 +118,11 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         metavar="ID",
         help="go on with session ID (its beginning will do); without ID: list them",
     )
+    which.add_argument("--fork", metavar="ID", help="go on in a copy of session ID, in this folder")
     which.add_argument("--no-session", action="store_true", help="write nothing to disk")
+    sessions.add_argument("--read-only", action="store_true", help="with -r or -c: look at it, write nothing")
+    sessions.add_argument("--here", action="store_true", help="with -r: go on in this folder from now on")
+    sessions.add_argument("--name", metavar="NAME", help="name the session")
 
     model = result.add_argument_group("model")
     provider = model.add_mutually_exclusive_group()
@@ -132,6 +145,17 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         "--mode",
         choices=("plan", "ask", "edits", "full"),
         help="what runs unasked: nothing that changes (plan), reading (ask), edits here (edits), all (full)",
+    )
+    how.add_argument(
+        "--sandbox",
+        choices=("auto", "off"),
+        dest="sandbox_level",
+        help="hold commands in (auto), or not (off)",
+    )
+    how.add_argument(
+        "--trust",
+        action="store_true",
+        help="vouch for this folder: what it wants obeyed is obeyed from now on",
     )
     how.add_argument("--theme", metavar="NAME", help="the colours")
     result.add_argument("--version", action="store_true", help="show the version and exit")
@@ -197,11 +221,13 @@ def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: 
 def _main(argv: Sequence[str] | None) -> int:
     from h2a_agent.config import load
     from h2a_agent.paths import find_paths
-    from h2a_agent.tools.supervisor import guardian
+    from h2a_agent.tools.supervisor import whole_environment
 
-    environ = {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
+    environ = whole_environment()
     paths = find_paths(environ)
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in SUBCOMMANDS:
+        return run_subcommand(words, paths, environ)
     if len(words) > 1 and words[0] == "key" and words[1] in key_command.VERBS:
         return key_command.key_command(words[1:], paths, environ)
     if words and words[0] in PROGRAM_COMMANDS:
@@ -214,12 +240,20 @@ def _main(argv: Sequence[str] | None) -> int:
         print(f"h2a-chat {__version__}")
         return OK
     if args.resume == "":
-        return _list_sessions(paths)
-    flags = {
-        key: getattr(args, key) for key in ("provider", "model", "base_url", "thinking", "mode", "theme")
-    }
+        return run_subcommand(["sessions"], paths, environ)
+    if (args.read_only or args.here) and not (args.latest or args.resume):
+        raise UsageError("--read-only and --here need a session: give -r ID or -c as well")
+    if args.read_only and (args.prompt is not None or args.print_prompt is not None):
+        raise UsageError(
+            "with --read-only nothing is sent; to go on in a copy give --fork ID instead of -r ID"
+        )
+    flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, environ)
 
+    if args.prompt == "doctor" and args.print_prompt is None:
+        from h2a_tui.doctor import report
+
+        return asyncio.run(report(settings, paths, Path.cwd()))
     if print_mode.prints(args):
         if settings.fell_back:
             print(_FELL_BACK, file=sys.stderr)
@@ -248,20 +282,44 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     screen = screen_settings(settings, paths)
 
     async def run() -> int:
+        from h2a_agent.assemble import open_session
+
+        async with traced(args.trace) as trace:
+            code, switch = await show(_session(args, paths), args.prompt or "", "", trace)
+            while switch is not None:
+                session = open_session(paths, Path.cwd(), session_id=switch.session_id)
+                code, switch = await show(session, "", switch.draft, trace)
+        return code
+
+    async def show(
+        session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
+    ) -> tuple[int, Switch | None]:
+        """One session in the app; the exit code, and which one is next."""
         from h2a_agent.assemble import connect, make_provider, running_agent
+        from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
+        from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
-        session = _session(args, paths)
-        async with (
-            traced(args.trace) as trace,
-            running_agent(settings, paths, session, make_provider(settings)) as agent,
-        ):
+        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
+        if trusted is None:
+            question = question_about(session.workspace, screen.keymap(), settings.theme)
+            await _run_app(question, mouse=False)
+            trusted = keep_answer(paths, session.workspace, question.return_value)
+            if trusted is None:
+                session.close()
+                return question.return_code or OK, None
+        provider = make_provider(settings)
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
-            notice = _FELL_BACK if settings.fell_back else ""
+            notices = (
+                _FELL_BACK if settings.fell_back else "",
+                "" if trusted else not_trusted(session.workspace),
+            )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
+            notice = "\n\n".join(filter(None, notices))
             app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
@@ -269,16 +327,18 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
                 ours.watch(partial(app.exit, None, UNGUARDED))
-            if args.prompt:
-                app.call_after_refresh(agent.prompt, args.prompt)
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                # The app leaves by its own door, so that the terminal is as it was.
-                asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
-            await app.run_async(mouse=settings.mouse)
-            if app.return_code == UNGUARDED:
-                print(_UNGUARDED, file=sys.stderr)
+            if prompt:
+                app.call_after_refresh(agent.prompt, prompt)
+            if draft:
+                app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
+            for note in agent.session_notes:
+                app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
+            switch = await _run_app(app, mouse=settings.mouse)
+        if app.return_code == UNGUARDED:
+            print(_UNGUARDED, file=sys.stderr)
+        if switch is None:
             _say_where_it_is(agent)
-            return app.return_code or OK
+        return app.return_code or OK, switch
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
@@ -291,15 +351,22 @@ def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) ->
         from h2a_agent.assemble import connect, make_provider, running_agent
         from h2a_agent.model_choice import ModelChoice
         from h2a_tui.plain_chat import talk
+        from h2a_tui.vouching import is_vouched_for, not_trusted
 
+        session = _session(args, paths)
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        provider = make_provider(settings)
         async with (
             traced(args.trace) as trace,
-            running_agent(settings, paths, _session(args, paths), make_provider(settings)) as agent,
+            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
         ):
             trace(agent)
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            notice = _FELL_BACK if settings.fell_back else ""
-            return await talk(agent, models, args.prompt or "", notice)
+            notices = (
+                _FELL_BACK if settings.fell_back else "",
+                "" if trusted else not_trusted(session.workspace),
+            )
+            return await talk(agent, models, args.prompt or "", "\n".join(filter(None, notices)))
 
     with open_log(paths.logs_dir):
         return asyncio.run(run())
@@ -307,7 +374,7 @@ def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) ->
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
     """The demo conversation as plain lines: there is no terminal, and nothing was asked for."""
-    if args.prompt is not None or args.latest or args.resume:
+    if args.prompt is not None or args.latest or args.resume or args.fork:
         raise UsageError("there is no terminal here; for one answer use: h2a-chat -p PROMPT")
     print(
         "No terminal here, so this is the demo, played as lines. For one answer use: h2a-chat -p PROMPT",
@@ -320,31 +387,23 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
         from h2a_agent.config import Settings
         from h2a_agent.run_settings import RunSettings
         from h2a_tui.plain import play_demo
+        from h2a_tui.vouching import is_vouched_for
 
         settings = Settings(DEMO, RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
         provider = make_provider(settings, demo_tokens_per_s=PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, session, provider) as agent:
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             return await play_demo(agent)
 
     return asyncio.run(run())
 
 
-def _list_sessions(paths: Paths) -> int:
-    """Every session, newest first."""
-    import time
-
-    from h2a_agent.safe_text import one_line
-    from h2a_agent.session_files import list_sessions
-    from h2a_tui.format import age, folder
-
-    sessions = list_sessions(paths.sessions_dir)
-    for info in sessions:
-        where = one_line(folder(info.workspace))
-        print(f"{info.id}  {age(time.time() - info.modified):>4}  {where:30}  {info.title}")
-    if not sessions:
-        print("There are no sessions yet.", file=sys.stderr)
-    return OK
+async def _run_app(app: App[_Result], *, mouse: bool) -> _Result | None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # The app leaves by its own door, so that the terminal is as it was.
+        asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
+    return await app.run_async(mouse=mouse)
 
 
 # --------------------------------------------------------------------- helpers
@@ -359,9 +418,18 @@ _FELL_BACK: Final = (
 def _session(args: argparse.Namespace, paths: Paths) -> Session:
     from h2a_agent.assemble import open_session
 
-    return open_session(
-        paths, Path.cwd(), session_id=args.resume or "", latest=args.latest, saved=not args.no_session
+    session = open_session(
+        paths,
+        Path.cwd(),
+        session_id=args.fork or args.resume or "",
+        latest=args.latest,
+        saved=not args.no_session,
+        access="fork" if args.fork else "look" if args.read_only else "write",
+        here=args.here,
     )
+    if args.name:
+        session.rename(args.name)
+    return session
 
 
 def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
@@ -378,5 +446,10 @@ def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
 
 
 def _say_where_it_is(agent: Agent) -> None:
-    if agent.session_path is not None:
+    if agent.unsaved:
+        print(
+            f"The last {agent.unsaved} record(s) of this session could not be saved: {agent.session_id}",
+            file=sys.stderr,
+        )
+    elif agent.session_path is not None:
         print(f"To go on: h2a-chat -r {agent.session_id}")

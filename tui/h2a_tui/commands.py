@@ -7,19 +7,19 @@ so is anything after a leading space. Commands act at once, also while the agent
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from h2a_agent.model_choice import ModelChoice
+from h2a_tui import session_slash
 from h2a_tui.client import Client
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
 from h2a_tui.model_commands import model_command, thinking_command
+from h2a_tui.screens.picker import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from rich.table import Table
     from rich.text import Text
 
@@ -42,6 +42,7 @@ class Chat(Protocol):
         """Say something short."""
         ...
 
+    def show_context(self) -> None: ...
     @property
     def models(self) -> ModelChoice | None:
         """The choice of models; None where there is none."""
@@ -53,6 +54,20 @@ class Chat(Protocol):
 
     def show_page(self, title: str, content: Table | Text) -> PageScreen:
         """Show something to read."""
+        ...
+
+    def pick(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
+    ) -> None:
+        """Show a list, beginning at row `chosen`, and call `chosen_is` with the id of the row that is chosen."""
+        ...
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes a while; a `SessionError` of it is said."""
+        ...
+
+    def switch(self, session_id: str, draft: str = "") -> None:
+        """Leave this session for another; `draft` goes into the editor there."""
         ...
 
     def show_help(self) -> None: ...
@@ -118,11 +133,6 @@ def _pause(chat: Chat, _argument: str) -> bool:
     return True
 
 
-def _resume(chat: Chat, _argument: str) -> bool:
-    chat.client.resume()
-    return True
-
-
 def _undo(chat: Chat, _argument: str) -> bool:
     chat.client.undo()
     return True
@@ -135,6 +145,33 @@ def _redo(chat: Chat, _argument: str) -> bool:
 
 def _todo(chat: Chat, _argument: str) -> bool:
     chat.show_todos()
+    return True
+
+
+def _sandbox(chat: Chat, _argument: str) -> bool:
+    sandbox = chat.client.sandbox
+    chat.notice(sandbox.summary if sandbox else "sandbox: not tried yet, nothing has run")
+    return True
+
+
+def _compact(chat: Chat, argument: str) -> bool:
+    first, _, rest = argument.partition(" ")
+    match first:
+        case "accept" if not rest:
+            if not chat.client.accept_summary():
+                chat.notice("There is no summary to accept: /compact preview makes one")
+        case "drop" | "undo" if not rest:
+            if not chat.client.drop_summary():
+                chat.notice("There is no summary to take back")
+        case "preview":
+            _ = chat.client.compact(rest.strip(), preview=True)
+        case _:
+            _ = chat.client.compact(argument)
+    return True
+
+
+def _context(chat: Chat, _argument: str) -> bool:
+    chat.show_context()
     return True
 
 
@@ -153,13 +190,24 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("next", "TEXT", "Send TEXT at the next step", _next),
     Command("stop", "", "Stop the run", _stop),
     Command("pause", "", "Stop before the next step", _pause),
-    Command("resume", "", "Go on", _resume),
+    Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
+    Command("context", "", "Show what fills the model's window", _context),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command("sandbox", "", "Show what holds commands in", _sandbox),
+    Command("tree", "", "Show all branches of this session; choose where to go back to", session_slash.tree),
+    Command("branch", "[ENTRY]", "Go back to an entry, by its id or label", session_slash.branch),
+    Command("label", "TEXT", "Label the newest entry", session_slash.label),
+    Command("name", "TEXT", "Name this session", session_slash.name),
+    Command("fork", "[ENTRY]", "Go on in a new session, up to an entry", session_slash.fork),
+    Command("clone", "", "Go on in a copy of this session", session_slash.clone),
+    Command("sessions", "[TEXT]", "Show other sessions, or those that say TEXT", session_slash.sessions),
+    Command("export", "[FILE]", "Write the session to FILE: .html, .md or .jsonl", session_slash.export),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

@@ -36,7 +36,7 @@ from h2a_agent.protocol.replies import AnyReply, InputError, Result
 from h2a_agent.protocol.trace import hello
 from h2a_queue import Backpressure, H2AQueue
 from h2a_tui.exit_codes import FAILED, OK, UNREAD, USAGE
-from h2a_tui.plain import NOBODY
+from h2a_tui.plain import nobody
 from h2a_tui.signals import Signals, signals_abort
 from h2a_tui.streams import In, Out, first_of, lines_of
 
@@ -150,7 +150,7 @@ class _Program:
             await self._read(commands, tasks)
             self._somebody_to_ask = False
             for question in self._agent.state.approvals:
-                self._agent.answer(question.call_id, Decision.REJECT, NOBODY)
+                self._agent.answer(question.call_id, Decision.REJECT, nobody(question))
         await self._settled_or_paused()
 
     async def _settled_or_paused(self) -> None:
@@ -219,7 +219,7 @@ class _Program:
             if isinstance(event, Settled):
                 self._last = event
             elif isinstance(event, ApprovalRequested) and not self._somebody_to_ask:
-                self._agent.answer(event.call_id, Decision.REJECT, NOBODY)
+                self._agent.answer(event.call_id, Decision.REJECT, nobody(event))
 
     async def _write_replies(self) -> None:
         async for after, reply in self._replies:
@@ -249,7 +249,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
         async for event in events:
             folded.add(event)
             if isinstance(event, ApprovalRequested):
-                agent.answer(event.call_id, Decision.REJECT, NOBODY)
+                agent.answer(event.call_id, Decision.REJECT, nobody(event))
             elif isinstance(event, Settled):
                 break
         result = folded.result(agent)

@@ -27,7 +27,10 @@ class Context(Enum):
     QUEUE_EDIT = "Editing a queued message"
     APPROVAL = "Answering a question"
     REASON = "Giving a reason"
+    TRUST = "Asked whether you trust a folder"
+    CHANGE = "Changing a call"
     HELP = "In this help"
+    LIST = "In a list"
 
 
 class Action(StrEnum):
@@ -68,15 +71,27 @@ class Action(StrEnum):
 
     ALLOW = "allow"
     ALLOW_SESSION = "allow-session"
+    ALLOW_ALWAYS = "allow-always"
+    CHANGE_CALL = "change-call"
     REJECT = "reject"
     REJECT_WITH_REASON = "reject-with-reason"
     SEND_REASON = "send-reason"
+    SEND_CHANGE = "send-change"
     DETAIL_UP = "detail-up"
     DETAIL_DOWN = "detail-down"
+
+    TRUST_PREVIOUS = "trust-previous"
+    TRUST_NEXT = "trust-next"
+    TRUST_ANSWER = "trust-answer"
+    TRUST_QUIT = "trust-quit"
 
     CLOSE_HELP = "close-help"
     SCROLL_HELP_UP = "scroll-help-up"
     SCROLL_HELP_DOWN = "scroll-help-down"
+    LIST_UP = "list-up"
+    LIST_DOWN = "list-down"
+    LIST_CHOOSE = "list-choose"
+    LIST_CLOSE = "list-close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +191,34 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "allow for session",
         "Allow exactly this (command, file, folder) until you quit",
     ),
+    Row(
+        Action.ALLOW_ALWAYS,
+        ("A",),
+        Context.APPROVAL,
+        "always",
+        "Allow what the shown rule says, from now on; it is kept in config.toml",
+    ),
+    Row(Action.CHANGE_CALL, ("e",), Context.APPROVAL, "edit", "Change it, then allow it"),
     Row(Action.REJECT, ("n",), Context.APPROVAL, "reject", "Do not run it"),
-    Row(Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and tell the agent why"),
+    Row(
+        Action.REJECT_WITH_REASON, ("r",), Context.APPROVAL, "say why", "Reject it and steer with the reason"
+    ),
     Row(Action.DETAIL_UP, ("up",), Context.APPROVAL, "up", "Scroll the details up"),
     Row(Action.DETAIL_DOWN, ("down",), Context.APPROVAL, "down", "Scroll the details down"),
-    Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason"),
+    Row(Action.SEND_REASON, ("enter",), Context.REASON, "reject", "Reject with this reason, which steers"),
+    Row(Action.SEND_CHANGE, ("enter",), Context.CHANGE, "allow this", "Allow the call as it now reads"),
+    Row(Action.NEWLINE, ("shift+enter", "ctrl+j"), Context.CHANGE, "new line", "Start a new line"),
+    Row(Action.TRUST_PREVIOUS, ("up",), Context.TRUST, "up", "Choose the answer above"),
+    Row(Action.TRUST_NEXT, ("down",), Context.TRUST, "down", "Choose the answer below"),
+    Row(Action.TRUST_ANSWER, ("enter",), Context.TRUST, "answer", "Give the chosen answer"),
+    Row(Action.TRUST_QUIT, ("ctrl+c", "ctrl+d"), Context.TRUST, "quit", "Leave without an answer"),
     Row(Action.CLOSE_HELP, ("escape", "f1", "q", "enter"), Context.HELP, "close", "Close this help"),
     Row(Action.SCROLL_HELP_UP, ("up", "k"), Context.HELP, "up", "Scroll up"),
     Row(Action.SCROLL_HELP_DOWN, ("down", "j"), Context.HELP, "down", "Scroll down"),
+    Row(Action.LIST_UP, ("up", "k"), Context.LIST, "up", "One row up"),
+    Row(Action.LIST_DOWN, ("down", "j"), Context.LIST, "down", "One row down"),
+    Row(Action.LIST_CHOOSE, ("enter",), Context.LIST, "choose", "Choose the row"),
+    Row(Action.LIST_CLOSE, ("escape", "q"), Context.LIST, "close", "Close the list"),
 )
 
 # Keys that edit text in any editor, and the Textual editor action each runs.

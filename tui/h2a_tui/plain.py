@@ -19,14 +19,17 @@ from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
     ApprovalRequested,
+    CompactionEnded,
     Decision,
     Done,
     Error,
     Interrupt,
     Kind,
     Outcome,
+    Phase,
     RetryScheduled,
     Settled,
+    Status,
     TokenStream,
     ToolCall,
     ToolResult,
@@ -40,15 +43,22 @@ from h2a_tui.streams import Out, stderr, stdout
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
 
-__all__ = ["NOBODY", "Lines", "answer_once", "play_demo"]
+__all__ = ["Lines", "answer_once", "nobody", "play_demo"]
 
 _SPEAKERS: Final = {
     Kind.PROMPT: "you",
     Kind.STEER: "steer",
     Kind.NUDGE: "next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "compact",
 }
-NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
+_NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows more"
+_RULE: Final = ", and so does {} in permissions.allow of config.toml"
+
+
+def nobody(question: ApprovalRequested) -> str:
+    """Why `question` is answered with no where nobody can be asked, and what would allow it."""
+    return _NOBODY + (_RULE.format(question.rule) if question.rule else "")
 
 
 class Lines:
@@ -91,6 +101,8 @@ class Lines:
             case RetryScheduled():
                 again = f"Again in {event.wait_s:.1f} s ({event.attempt} of {event.limit})."
                 await self.note(f"! {_sentence(event.reason)} {again}")
+            case CompactionEnded():
+                await self.note(f"⋯ {_compacted(event)}")
             case Error():
                 await self.note(f"! {_sentence(event.message)} {event.advice}".rstrip())
             case Done():
@@ -125,6 +137,12 @@ class Lines:
         return f"· {one_line(title)} … {outcome}{said}{time}"
 
 
+def _compacted(event: CompactionEnded) -> str:
+    if not event.ok:
+        return f"no summary: {event.reason}; the conversation is as it was"
+    return f"conversation summarised: {event.tokens_before:,} to {event.tokens_after:,} tokens"
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
@@ -157,7 +175,9 @@ async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
             async for event in happened:
                 match event:
                     case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.REJECT, NOBODY)
+                        agent.answer(call_id, Decision.REJECT, nobody(event))
+                    case Status(phase=Phase.PAUSED):
+                        agent.abort()  # a limit, and nobody is there to wait for its end
                     case Settled():
                         ended = event
                     case _:
@@ -203,7 +223,7 @@ async def play_demo(agent: Agent) -> int:
                         agent.follow_up(_FOLLOW_UP)
                         await lines.note(f"+ Alt+Enter: “{_FOLLOW_UP}” waits in the queue")
                     case ApprovalRequested(call_id=call_id):
-                        agent.answer(call_id, Decision.ALLOW)
+                        agent.answer(call_id, Decision.ALLOW, digest=event.digest)
                     case TokenStream(text=text) if not steered:
                         said += text
                         if _STEER_AT in said:

@@ -29,7 +29,7 @@ from h2a_agent.tools.supervisor import guardian
 from h2a_queue import H2AQueue
 from h2a_tui.commands import parse_command
 from h2a_tui.exit_codes import BY_SIGNAL, FAILED, OK, UNGUARDED
-from h2a_tui.plain import NOBODY
+from h2a_tui.plain import nobody
 from h2a_tui.plain_commands import PLAIN_COMMANDS
 from h2a_tui.spoken import Spoken, question_lines
 from h2a_tui.streams import first_of, lines_of, stdin, stdout
@@ -85,7 +85,7 @@ class PlainChat:
         self._spoken = Spoken(stdout(), with_prompts=not self._from_terminal)
         self._notices: H2AQueue[str] = H2AQueue(max_size=None)
         self._questions: list[ApprovalRequested] = []
-        self._read_out = ""  # the call whose question has been read out whole
+        self._read_out: ApprovalRequested | None = None  # the question that has been read out whole
         self._somebody_to_ask = True
         self._last = "completed"
         self._leave = asyncio.Event()
@@ -161,7 +161,7 @@ class PlainChat:
             self._hear("\n".join(held))
         self._somebody_to_ask = False
         for question in self.agent.state.approvals:
-            self.agent.answer(question.call_id, Decision.REJECT, NOBODY)
+            self.agent.answer(question.call_id, Decision.REJECT, nobody(question))
         self._leave.set()
 
     def _hear(self, text: str) -> None:
@@ -181,13 +181,14 @@ class PlainChat:
 
     def _answers(self, text: str) -> bool:
         """Answer the question that was read out, if `text` does; anything else is a message, which steers."""
-        if not self._read_out:
+        question = self._read_out
+        if question is None:
             return False
         letter, _, why = text.strip().partition(" ")
         decision = _ANSWERS.get(letter.lower())
         if decision is None or (why and decision is not Decision.REJECT):
             return False
-        return self.agent.answer(self._read_out, decision, why.strip())
+        return self.agent.answer(question.call_id, decision, why.strip(), digest=question.digest)
 
     # ---------------------------------------------------------------- speaking
 
@@ -212,14 +213,14 @@ class PlainChat:
             await self._spoken.show(event)
             match event:
                 case ApprovalRequested() if not self._somebody_to_ask:
-                    self.agent.answer(event.call_id, Decision.REJECT, NOBODY)
+                    self.agent.answer(event.call_id, Decision.REJECT, nobody(event))
                 case ApprovalRequested():
                     self._questions.append(event)
                     await self._ask()
                 case ApprovalAnswered(call_id=call_id):
                     self._questions = [q for q in self._questions if q.call_id != call_id]
-                    if call_id == self._read_out:
-                        self._read_out = ""
+                    if self._read_out is not None and self._read_out.call_id == call_id:
+                        self._read_out = None
                     await self._ask()
                 case Settled(reason=reason):
                     self._last = reason
@@ -228,10 +229,10 @@ class PlainChat:
 
     async def _ask(self) -> None:
         """Read out the first open question, one at a time; it can be answered when it has been read."""
-        if self._questions and not self._read_out:
+        if self._questions and self._read_out is None:
             question = self._questions[0]
             await self._spoken.note("\n".join(question_lines(question)))
-            self._read_out = question.call_id
+            self._read_out = question
 
     def _say_where_it_is(self) -> None:
         if self.agent.session_path is not None:

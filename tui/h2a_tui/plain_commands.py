@@ -24,6 +24,7 @@ _KINDS: Final[Mapping[Kind, str]] = {
     Kind.STEER: "steering",
     Kind.NUDGE: "at the next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "summary",
 }
 
 

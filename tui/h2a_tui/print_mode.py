@@ -69,10 +69,17 @@ def print_answer(
         from h2a_tui.plain import answer_once
         from h2a_tui.streams import stdin, stdout
         from h2a_tui.trace_flag import traced
+        from h2a_tui.vouching import is_vouched_for, not_trusted
 
         provider = make_provider(settings, demo_tokens_per_s=PLAIN_DEMO_TOKENS_PER_S)
         session = open_session()
-        async with traced(args.trace) as trace, running_agent(settings, paths, session, provider) as agent:
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        if not trusted:
+            print(not_trusted(session.workspace), file=sys.stderr)
+        async with (
+            traced(args.trace) as trace,
+            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
+        ):
             trace(agent)
             if output == "text":
                 return await answer_once(agent, prompt)

@@ -12,9 +12,13 @@ from typing import Final, NamedTuple
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.content import TextBlock, UserBlock, plain_text
+from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, Kind
 from h2a_agent.protocol.replies import Hello, Missed
 from h2a_agent.protocol.trace import Damaged, read_trace
+from h2a_agent.sandbox.sandbox import Sandbox
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
 __all__ = ["Recording", "Tape", "missed_words", "played", "read_tape"]
@@ -73,8 +77,10 @@ class Recording:
         self._bus = EventBus()
         self._bus.tap(self._fold)
         self._state = State()
+        self.sandbox: Sandbox | None = None
         self.session_id = hello.session_id if hello else ""
         self.workspace = Path(hello.workspace if hello else ".")
+        self.sessions = SessionVerbs(Session.unsaved(self.workspace))  # a recording has no tree
         self.model = hello.model if hello else "unknown"
         self.provider_name = hello.provider if hello else "recording"
         self.mode = hello.mode if hello else "ask"
@@ -144,9 +150,38 @@ class Recording:
         """Nothing waits here any more."""
         return False
 
-    def answer(self, call_id: str, decision: Decision, note: str = "") -> bool:
+    def answer(
+        self,
+        call_id: str,
+        decision: Decision,
+        note: str = "",
+        *,
+        digest: str = "",
+        changed: str | None = None,
+    ) -> bool:
         """It was answered then."""
         return False
+
+    def compact(self, instructions: str = "", *, preview: bool = False) -> str:
+        """Nothing is said to it, so there is nothing to summarise."""
+        self._say_what_this_is()
+        return ""
+
+    def accept_summary(self) -> bool:
+        """There is none."""
+        return False
+
+    def drop_summary(self) -> bool:
+        """There is none."""
+        return False
+
+    async def context(self) -> Breakdown:
+        """There is no next request."""
+        return Breakdown((), 0, counted=False)
+
+    def branch(self, entry_id: str) -> None:
+        """Say that it has one end."""
+        self._say_what_this_is()
 
     async def stop_job(self, number: int) -> bool:
         """It has long ended."""

@@ -51,6 +51,7 @@ _YOU: Final[Mapping[Kind, str]] = {
     Kind.STEER: "You, steering:",
     Kind.NUDGE: "You, at the next step:",
     Kind.FOLLOW_UP: "You, following up:",
+    Kind.COMPACT: "You, asking for a summary:",
 }
 _OUTCOMES: Final[Mapping[Outcome, str]] = {
     Outcome.OK: "is done",
@@ -216,7 +217,7 @@ def _model(event: ModelChanged) -> str:
 
 def _compacted(event: CompactionEnded) -> str:
     if not event.ok:
-        return "The conversation could not be summarised; it is as it was."
+        return sentence(f"The conversation is as it was: {event.reason or 'it could not be summarised'}")
     return f"The conversation is summarised, from {event.tokens_before} to {event.tokens_after} tokens."
 
 

@@ -120,6 +120,7 @@ class Styles:
             Kind.STEER: Style(color=theme.steer, bgcolor=theme.user_background),
             Kind.NUDGE: Style(color=theme.nudge, bgcolor=theme.user_background),
             Kind.FOLLOW_UP: Style(color=theme.follow_up, bgcolor=theme.user_background),
+            Kind.COMPACT: Style(color=theme.muted, bgcolor=theme.user_background),
         }
         self.cut = Style(color=theme.steer, bgcolor=page)
         self.thinking = Style(color=theme.thinking, bgcolor=page, italic=True)

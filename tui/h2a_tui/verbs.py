@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from h2a_agent.events import Kind, Phase
+from h2a_agent.events import ApprovalRequested, Kind, Phase
 from h2a_agent.state import State
 from h2a_tui.keymap import Action, Context, Enter, Keymap
 
-__all__ = ["Escape", "Hint", "escape_means", "hints", "kind_for"]
+__all__ = ["Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
 
 
 def kind_for(action: Action, enter: Enter) -> Kind:
@@ -44,6 +44,7 @@ class Escape(Enum):
 _CLOSES: Final[Mapping[Context, Escape]] = {
     Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
     Context.REASON: Escape.CANCEL_REASON,
+    Context.CHANGE: Escape.CANCEL_REASON,
     Context.QUEUE: Escape.LEAVE_QUEUE,
     Context.APPROVAL: Escape.LEAVE_APPROVAL,
 }
@@ -79,6 +80,7 @@ _VERB: Final[Mapping[Kind, str]] = {
     Kind.STEER: "steer",
     Kind.NUDGE: "next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "compact",
 }
 
 
@@ -121,13 +123,31 @@ _QUEUE_KEYS: Final = (
     Action.QUEUE_EARLIER,
     Action.QUEUE_LATER,
 )
-_ANSWERS: Final = (Action.ALLOW, Action.ALLOW_SESSION, Action.REJECT, Action.REJECT_WITH_REASON)
+_ANSWERS: Final = (
+    Action.ALLOW,
+    Action.ALLOW_SESSION,
+    Action.ALLOW_ALWAYS,
+    Action.CHANGE_CALL,
+    Action.REJECT,
+    Action.REJECT_WITH_REASON,
+)
 _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
     Context.QUEUE: _QUEUE_KEYS,
     Context.QUEUE_EDIT: (Action.EDIT_SAVE, Action.NEWLINE),
     Context.APPROVAL: _ANSWERS,
     Context.REASON: (Action.SEND_REASON,),
+    Context.CHANGE: (Action.SEND_CHANGE, Action.NEWLINE),
 }
+
+
+def is_offered(action: Action, question: ApprovalRequested | None) -> bool:
+    """Can this question be answered so?"""
+    if action is Action.ALLOW_ALWAYS:
+        return question is not None and bool(question.rule)
+    if action is Action.CHANGE_CALL:
+        return question is not None and bool(question.editable)
+    return True
+
 
 _BEFORE_BACK: Final = 5  # hints that 80 columns have room for before the way out
 
@@ -137,6 +157,8 @@ def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple
     actions = _CONTEXT_KEYS.get(context)
     if actions is None:
         return tuple(hint for hint in _composer_hints(state, keymap, enter) if hint.key)
+    question = state.approvals[0] if state.approvals else None
+    actions = tuple(action for action in actions if is_offered(action, question))
     labels = {row.action: row.label for row in keymap.rows if row.context is context}
     listed = [Hint(keymap.label(action, context), labels[action]) for action in actions if action in labels]
     listed.insert(_BEFORE_BACK, Hint(keymap.label(Action.ESCAPE), "back"))

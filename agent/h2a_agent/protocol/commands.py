@@ -128,11 +128,16 @@ class Promote(Command):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Command):
-    """Answer an `approval_requested`. `note` tells the model why."""
+    """Answer an `approval_requested`. `note` tells the model why.
+
+    Whatever allows needs the question's `digest`; `changed` is its `editable` text as it was changed.
+    """
 
     call_id: str
     decision: Decision
     note: str = ""
+    digest: str = ""
+    changed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,9 @@ TAKES_ITS_TIME: Final = (SetModel, StopJob)
 """Commands that wait for something; the others are done in the tick they are obeyed in."""
 
 _DELIVERED: Final = "no such item waits; it may have been delivered already"
-_NOT_ASKED: Final = "no such question is open; it may have been answered or withdrawn"
+_NOT_ASKED: Final = (
+    "no such question is open, or its digest is another; it may have been answered or withdrawn"
+)
 
 
 async def obey(agent: Agent, models: ModelChoice, command: AnyCommand) -> Ack | StateReply:
@@ -64,8 +66,9 @@ async def obey(agent: Agent, models: ModelChoice, command: AnyCommand) -> Ack | 
                 )
             case Promote(item_id, kind):
                 return _done(command, agent.promote(item_id, kind), _DELIVERED, item_id)
-            case Answer(call_id, decision, note):
-                return _done(command, agent.answer(call_id, decision, note), _NOT_ASKED)
+            case Answer(call_id, decision, note, digest, changed):
+                done = agent.answer(call_id, decision, note, digest=digest, changed=changed)
+                return _done(command, done, _NOT_ASKED)
             case StopJob(number):
                 return _done(command, await agent.stop_job(number), f"no job {number} runs")
             case SetModel(model):

@@ -15,11 +15,13 @@ import ipaddress
 import json
 import math
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -31,7 +33,9 @@ from h2a_agent.providers.base import (
     ProviderEvent,
     Request,
 )
-from h2a_agent.providers.messages_api import MessageStream, ProtocolError, failure_kind, payload
+from h2a_agent.providers.messages_api import MessageStream, ProtocolError, failure_kind
+from h2a_agent.providers.messages_request import counted, frame
+from h2a_agent.providers.request_body import BodyWriter
 from h2a_agent.providers.sse import EventTooLarge, SseDecoder
 from h2a_agent.safe_text import one_line
 
@@ -44,6 +48,8 @@ __all__ = ["AnthropicProvider"]
 _API: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "local"  # what a server that wants no key is sent, since the SDK must send something
 _CONNECT_S: Final = 10.0
+_COUNT_S: Final = 10.0
+_LONGEST_WISH_S: Final = 366 * 86_400.0  # a server may ask for any number of seconds; clocks end somewhere
 _FIRST_BYTE_S: Final = 60.0
 _IDLE_S: Final = 90.0
 # A model on one's own machine may read a long prompt for minutes before it says a word.
@@ -65,7 +71,8 @@ class AnthropicProvider:
     `Failed(CONFIGURATION)` that says what to do. `key_header` is the header the key goes
     in, `key_source` where it was found, for people. `first_byte_timeout_s` limits the wait for the answer to
     begin, `idle_timeout_s` a pause without content (pings are none); the defaults are 60 and 90
-    seconds, and 10 minutes for a local server.
+    seconds, and 10 minutes for a local server. A server that is known not to heed thinking levels
+    (`thinks`), marks for its cache (`caches`) or questions for a count (`counts`) is spared them.
     """
 
     def __init__(
@@ -79,6 +86,9 @@ class AnthropicProvider:
         key_source: str = "",
         first_byte_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
+        thinks: bool = True,
+        caches: bool = True,
+        counts: bool = True,
     ) -> None:
         self.name = name
         self.model = model
@@ -87,7 +97,11 @@ class AnthropicProvider:
         self._key_source = key_source
         self._first_byte_s = first_byte_timeout_s or (_LOCAL_S if local else _FIRST_BYTE_S)
         self._idle_s = idle_timeout_s or (_LOCAL_S if local else _IDLE_S)
+        self._thinks = thinks
+        self._caches = caches
+        self._counts = counts
         self._client: asyncio.Future[anthropic.AsyncAnthropic] | None = None
+        self._body = BodyWriter()
 
     def __repr__(self) -> str:
         where = self._endpoint.url if isinstance(self._endpoint, _Endpoint) else "not configured"
@@ -104,9 +118,11 @@ class AnthropicProvider:
         waited_s, patience_s = 0.0, self._first_byte_s
         try:
             client = await self._load(self._endpoint)
+            request = self._heeded(request)
+            body = await self._body.write(frame(request), request)
             before = time.monotonic()
             async with asyncio.timeout(patience_s):
-                response = await _send(client, request)
+                response = await _send(client, body)
             waited_s = time.monotonic() - before
             chunks = aiter(response.aiter_bytes())
             decoder = SseDecoder()
@@ -136,6 +152,21 @@ class AnthropicProvider:
         if failed is not None and not answer.ended:
             yield failed
 
+    async def count_tokens(self, request: Request) -> int | None:
+        """Ask the server; None when it does not count, or not in time."""
+        if isinstance(self._endpoint, Failed) or not self._counts:
+            return None
+        try:
+            client = await self._load(self._endpoint)
+            request = replace(self._heeded(request), caching=False)
+            body = await self._body.write(counted(request), request)
+            async with asyncio.timeout(_COUNT_S):
+                answer = await client.post("/v1/messages/count_tokens", cast_to=object, content=body)
+            tokens = answer.get("input_tokens") if isinstance(answer, dict) else None
+        except Exception:  # noqa: BLE001  # whatever it was, the number is not known
+            return None
+        return tokens if isinstance(tokens, int) else None
+
     async def warm_up(self) -> None:
         """Import the SDK and build its client, so that the first request finds both."""
         if isinstance(self._endpoint, _Endpoint):
@@ -159,6 +190,14 @@ class AnthropicProvider:
             ).start()
         # Shared by every stream and the warm-up, so one that is cancelled must not cancel it.
         return await asyncio.shield(self._client)
+
+    def _heeded(self, request: Request) -> Request:
+        """`request` without what the server is known not to understand."""
+        return replace(
+            request,
+            thinking=request.thinking if self._thinks else None,
+            caching=request.caching and self._caches,
+        )
 
     def _redacted(self, failed: Failed) -> Failed:
         assert isinstance(self._endpoint, _Endpoint)
@@ -278,15 +317,14 @@ def _new_client(endpoint: _Endpoint) -> anthropic.AsyncAnthropic:
     )
 
 
-async def _send(client: anthropic.AsyncAnthropic, request: Request) -> httpx2.Response:
-    """Send `request`; the response with its head read and its body still to come."""
+async def _send(client: anthropic.AsyncAnthropic, body: bytes) -> httpx2.Response:
+    """Send `body`; the response with its head read and its body still to come."""
     import anthropic
 
-    body = json.dumps(payload(request), ensure_ascii=False, separators=(",", ":"), default=dict)
     stream = await client.post(
         "/v1/messages",
         cast_to=object,
-        content=body.encode("utf-8", "replace"),
+        content=body,
         stream=True,
         stream_cls=anthropic.AsyncStream[Any],
     )
@@ -330,11 +368,14 @@ def _failure(exc: Exception, endpoint: _Endpoint) -> Failed:
     match exc:
         case anthropic.APIStatusError():
             words = exc.api_message or f"{exc.response.reason_phrase or 'no reason given'} from {host}"
+            headers = exc.response.headers
+            wait_s = _retry_after_s(headers)
             return Failed(
                 failure_kind(exc.status_code, exc.type or "", words),
                 one_line(f"HTTP {exc.status_code}: {words}", 300),
                 exc.status_code,
-                _retry_after_s(exc.response.headers),
+                _access_again_s(words) if wait_s is None else wait_s,
+                final=headers.get("x-should-retry", "").strip().lower() == "false",
             )
         case TimeoutError() | anthropic.APITimeoutError() | httpx2.TimeoutException():
             return Failed(FailureKind.TIMEOUT, f"{host} did not answer in time.")
@@ -367,7 +408,21 @@ def _retry_after_s(headers: httpx2.Headers) -> float | None:
             seconds = parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time()
         except (KeyError, ValueError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), _LONGEST_WISH_S) if math.isfinite(seconds) else None
+
+
+_ACCESS_AGAIN: Final = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
+
+
+def _access_again_s(words: str) -> float | None:
+    """The seconds until the day on which a used up limit begins anew, when `words` name it."""
+    if (told := _ACCESS_AGAIN.search(words)) is None:
+        return None
+    try:
+        then = datetime.fromisoformat(f"{told[1]}T{told[2]}+00:00")
+    except ValueError:
+        return None
+    return max(0.0, then.timestamp() - time.time())
 
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeAlias
 
 from h2a_agent.content import Message
+from h2a_agent.run_settings import ThinkingLevel
 
 __all__ = [
     "ArgumentsDelta",
@@ -47,8 +48,9 @@ class ToolSpec:
 class Request:
     """One request, valid by construction: only `request.build_request` makes it.
 
-    `thinking_tokens` is the reasoning budget the user asked for, 0 for none: a provider maps it to what its
-    model takes. `max_tokens` limits the answer.
+    `thinking` is the level the user asked for, None to say nothing about it: a provider maps it to what its
+    model takes. `caching` asks the
+    server to keep the prompt for the next request. `max_tokens` limits the answer.
     """
 
     model: str
@@ -56,7 +58,8 @@ class Request:
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 16_384
-    thinking_tokens: int = 0
+    thinking: ThinkingLevel | None = None
+    caching: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,17 @@ class TokenUsage:
     @property
     def context_tokens(self) -> int:
         """What the conversation weighs with this answer: the size of the next request, nearly."""
-        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """What was sent, however it is charged."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def hit_rate(self) -> float:
+        """Which part of the prompt came from the provider's cache, from 0 to 1."""
+        return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
 
 class FailureKind(StrEnum):
@@ -81,8 +94,10 @@ class FailureKind(StrEnum):
     PERMISSION = "permission"
     NOT_FOUND = "not found"
     INVALID_REQUEST = "invalid request"
-    TOO_LARGE = "too large"
+    TOO_LARGE = "too large"  # the conversation does not fit the model
+    TOO_MANY_BYTES = "request too big"  # the request does not fit the server, whatever the model could take
     RATE_LIMIT = "rate limit"
+    USAGE_LIMIT = "usage limit"  # what was bought is used up, until a day or an hour
     OVERLOADED = "overloaded"
     SERVER = "server error"
     CONNECTION = "connection"
@@ -162,9 +177,13 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class MessageStopped:
-    """The answer is whole. `stop_reason` is the API's word: end_turn, tool_use, max_tokens, refusal ..."""
+    """The answer is whole. `stop_reason` is the API's word: end_turn, tool_use, max_tokens, refusal ...
+
+    `detail` says more where the API does, such as the category of a refusal.
+    """
 
     stop_reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +191,14 @@ class Failed:
     """The stream is over and the answer is not whole.
 
     `message` is for people, without secrets. `retry_after_s` is the server's own wish, None when it had
-    none. `status` is the HTTP status, 0 where there was none.
+    none. `status` is the HTTP status, 0 where there was none. `final`: the server asks not to be asked again.
     """
 
     kind: FailureKind
     message: str
     status: int = 0
     retry_after_s: float | None = None
+    final: bool = False
 
 
 ProviderEvent: TypeAlias = (
@@ -207,6 +227,10 @@ class Provider(Protocol):
         Raises:
             asyncio.CancelledError: the caller cancelled; the connection is closed.
         """
+        ...
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """How many tokens `request` would send, as the provider counts; None where it cannot say. Never fails."""
         ...
 
     async def warm_up(self) -> None:

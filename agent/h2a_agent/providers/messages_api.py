@@ -1,4 +1,4 @@
-"""The Messages API in our words: our request as its JSON, its events and errors as ours.
+"""What the Messages API answers, in our words: its events and errors as ours.
 
 Pure functions and one small state machine; no network and no SDK. What the API streams is checked for
 order here, so that nothing behind a provider has to: an event that cannot follow is a `ProtocolError`.
@@ -11,18 +11,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
-from h2a_agent.content import (
-    AssistantBlock,
-    ImageBlock,
-    RedactedThinkingBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolResultBlock,
-    ToolUseBlock,
-    UserBlock,
-)
 from h2a_agent.providers.base import (
     ArgumentsDelta,
     BlockStarted,
@@ -32,7 +22,6 @@ from h2a_agent.providers.base import (
     MessageStarted,
     MessageStopped,
     ProviderEvent,
-    Request,
     SignatureDelta,
     TextDelta,
     ThinkingDelta,
@@ -41,88 +30,7 @@ from h2a_agent.providers.base import (
 )
 from h2a_agent.safe_text import one_line, without_surrogates
 
-__all__ = ["MessageStream", "ProtocolError", "failure_kind", "payload"]
-
-
-# ------------------------------------------------------------ our request to theirs
-
-
-def payload(request: Request) -> dict[str, Any]:
-    """`request` as the JSON object the API takes."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "max_tokens": request.max_tokens,
-        "stream": True,
-        "messages": [
-            {"role": message.role, "content": [_block(block) for block in message.content]}
-            for message in request.messages
-        ],
-        **_thinking(request),
-    }
-    if request.system.strip():
-        body["system"] = request.system
-    if request.tools:
-        body["tools"] = [
-            {"name": tool.name, "description": tool.description, "input_schema": dict(tool.schema)}
-            for tool in request.tools
-        ]
-    if request.model.startswith("claude-"):
-        # The API then caches the longest prefix it can by itself: a conversation only ever grows.
-        body["cache_control"] = {"type": "ephemeral"}
-    return body
-
-
-def _block(block: UserBlock | AssistantBlock | ToolResultBlock) -> dict[str, Any]:
-    match block:
-        case TextBlock(text):
-            return {"type": "text", "text": text}
-        case ImageBlock(media_type, data):
-            return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
-        case ThinkingBlock(text, signature):
-            return {"type": "thinking", "thinking": text, "signature": signature}
-        case RedactedThinkingBlock(data):
-            return {"type": "redacted_thinking", "data": data}
-        case ToolUseBlock(call_id, name, arguments):
-            return {"type": "tool_use", "id": call_id, "name": name, "input": dict(arguments)}
-        case ToolResultBlock(call_id, content, is_error):
-            result = {
-                "type": "tool_result",
-                "tool_use_id": call_id,
-                "content": [_block(part) for part in content],
-            }
-            return {**result, "is_error": True} if is_error else result
-        case _:
-            assert_never(block)
-
-
-_VERSION: Final = re.compile(r"^claude-[a-z]+-(\d{1,2})(?:-(\d{1,2}))?(?![0-9])")
-_MIN_BUDGET: Final = 1024  # tokens; the API refuses less
-
-
-def _thinking(request: Request) -> dict[str, Any]:
-    """How `request.thinking_tokens` is said to its model.
-
-    From Claude 4.6 on a model decides itself how long to think and takes an effort, not a budget (a budget is
-    a 400 since 4.7). From Claude 5 on it thinks unless told otherwise, and what it says between tool calls
-    comes as thinking, which is empty unless its display is asked for. Older models, and other
-    vendors' behind the same API, take a budget below `max_tokens`.
-    """
-    budget = request.thinking_tokens
-    version = _VERSION.match(request.model)
-    generation = (int(version[1]), int(version[2] or 0)) if version else (0, 0)
-    if generation >= (4, 6):
-        if budget <= 0 and generation < (5, 0):
-            return {}
-        adaptive = {"thinking": {"type": "adaptive", "display": "summarized"}}
-        return {**adaptive, "output_config": {"effort": _effort(budget)}} if budget > 0 else adaptive
-    budget = min(budget, request.max_tokens - _MIN_BUDGET)
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= _MIN_BUDGET else {}
-
-
-def _effort(budget: int) -> str:
-    if budget <= 4_096:
-        return "low"
-    return "medium" if budget <= 16_384 else "high"
+__all__ = ["MessageStream", "ProtocolError", "failure_kind"]
 
 
 # -------------------------------------------------------------------- their errors
@@ -133,7 +41,7 @@ _KIND_OF_TYPE: Final[Mapping[str, FailureKind]] = {
     "permission_error": FailureKind.PERMISSION,
     "not_found_error": FailureKind.NOT_FOUND,
     "invalid_request_error": FailureKind.INVALID_REQUEST,
-    "request_too_large": FailureKind.TOO_LARGE,
+    "request_too_large": FailureKind.TOO_MANY_BYTES,
     "rate_limit_error": FailureKind.RATE_LIMIT,
     "overloaded_error": FailureKind.OVERLOADED,
     "api_error": FailureKind.SERVER,
@@ -146,12 +54,26 @@ _KIND_OF_STATUS: Final[Mapping[int, FailureKind]] = {
     404: FailureKind.NOT_FOUND,
     408: FailureKind.TIMEOUT,
     409: FailureKind.SERVER,  # a conflict with a request that is still running: it passes
-    413: FailureKind.TOO_LARGE,
+    413: FailureKind.TOO_MANY_BYTES,
     429: FailureKind.RATE_LIMIT,
     529: FailureKind.OVERLOADED,
 }
-# A conversation that does not fit is a plain invalid_request_error; only its words tell.
-_TOO_LONG: Final = re.compile(r"prompt is too long|exceed context limit|input is too long", re.IGNORECASE)
+# Some things are a plain invalid_request_error, or a rate limit like any other; only their words tell.
+_KIND_OF_WORDS: Final = (
+    (
+        re.compile(
+            r"prompt is too long|exceeds? (the )?(maximum |model'?s? )?context|context (length|window|size)"
+            r"|input is too long|too many tokens",
+            re.IGNORECASE,
+        ),
+        FailureKind.TOO_LARGE,
+    ),
+    (re.compile(r"usage limit|quota", re.IGNORECASE), FailureKind.USAGE_LIMIT),
+    (re.compile(r"credit balance|billing", re.IGNORECASE), FailureKind.PERMISSION),
+)
+_READ_FOR_WORDS: Final = frozenset(
+    {FailureKind.INVALID_REQUEST, FailureKind.RATE_LIMIT, FailureKind.TOO_MANY_BYTES}
+)
 
 
 def failure_kind(status: int, error_type: str, message: str) -> FailureKind:
@@ -164,8 +86,8 @@ def failure_kind(status: int, error_type: str, message: str) -> FailureKind:
         if 300 <= status < 400:
             return FailureKind.PROTOCOL
         kind = FailureKind.INVALID_REQUEST if 400 <= status < 500 else FailureKind.SERVER
-    if kind is FailureKind.INVALID_REQUEST and _TOO_LONG.search(message):
-        return FailureKind.TOO_LARGE
+    if kind in _READ_FOR_WORDS:
+        return next((told for words, told in _KIND_OF_WORDS if words.search(message)), kind)
     return kind
 
 
@@ -190,6 +112,7 @@ class MessageStream:
         self.ended = False
         self._usage: TokenUsage | None = None  # None until message_start
         self._stop_reason = ""
+        self._stop_detail = ""
         self._open: dict[int, str] = {}  # index -> kind; "" for a kind we pass over
         self._started: set[int] = set()
         self._halves: dict[int, str] = {}  # index -> first half of a surrogate pair
@@ -212,7 +135,7 @@ class MessageStream:
         if self._usage is None:
             return Failed(FailureKind.PROTOCOL, "The connection ended before the answer began.")
         if self._stop_reason and not self._open:
-            return MessageStopped(self._stop_reason)
+            return MessageStopped(self._stop_reason, self._stop_detail)
         return Failed(FailureKind.INTERRUPTED, "The connection ended in the middle of the answer.")
 
     def _translate(self, event: Mapping[str, Any]) -> Iterator[ProviderEvent]:
@@ -239,6 +162,8 @@ class MessageStream:
                 yield from self._block_stopped(event["index"])
             case "message_delta":
                 self._stop_reason = str(event["delta"].get("stop_reason") or self._stop_reason)
+                if isinstance(details := event["delta"].get("stop_details"), dict):
+                    self._stop_detail = one_line(str(details.get("category") or ""), 40)
                 self._usage = _usage(self._usage or TokenUsage(), event.get("usage"))
                 yield UsageReported(self._usage)
             case "message_stop":
@@ -246,7 +171,7 @@ class MessageStream:
                     raise ProtocolError("message_stop inside a block")
                 self.ended = True
                 if self._stop_reason:
-                    yield MessageStopped(self._stop_reason)
+                    yield MessageStopped(self._stop_reason, self._stop_detail)
                 else:
                     yield Failed(FailureKind.INTERRUPTED, "The answer ended without a reason.")
             case _:  # pings, and what a later API adds

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 from pydantic import BaseModel
 
 from h2a_agent.content import ImageBlock
+from h2a_agent.sandbox.sandbox import OFF, Sandbox
 from h2a_agent.tools.jobs import Jobs
 from h2a_agent.tools.undo import Undo
 
@@ -104,7 +105,8 @@ class ToolContext:
     `workspace` is where relative paths start and commands run. `emit` shows a piece of output while the
     call runs (text fit for a terminal is the runner's business). `spill_dir` is where output too long for
     the model goes whole; it exists. `jobs` are the commands in the background; `goes_on` answers, when a call is cancelled,
-    whether the user wants a running command to go on as one.
+    whether the user wants a running command to go on as one. `sandbox` holds commands in. `env` goes on top of
+    the environment of a command.
     """
 
     workspace: Path
@@ -114,6 +116,8 @@ class ToolContext:
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
     goes_on: Callable[[], bool] = field(default=lambda: False)
+    sandbox: Sandbox = OFF
+    env: dict[str, str] = field(default_factory=dict)
     _reals: dict[Path, Path] = field(default_factory=dict, init=False)
 
     def resolve(self, path: str) -> Path:
@@ -167,4 +171,7 @@ class Tool(Protocol[P_contra]):
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # unlike Path.resolve, it has an answer for a loop of links
+    try:
+        return Path(os.path.realpath(path))  # unlike Path.resolve, it has an answer for a loop of links
+    except OSError:  # a link was exchanged for a folder at this very moment: whoever opens it sees what it is
+        return path

@@ -20,6 +20,8 @@ from typing import Any, Final
 from pydantic import Field
 
 from h2a_agent.safe_text import one_line
+from h2a_agent.sandbox.refused import explain
+from h2a_agent.sandbox.sandbox import Level, Needs
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.command_output import CommandOutput
 from h2a_agent.tools.finish import finish
@@ -48,6 +50,11 @@ class BashParams(ToolParams):
     background: bool = Field(
         default=False,
         description="Run it as a background job without a time limit: read it with job_output, end it with job_stop.",
+    )
+    needs: Needs = Field(
+        default="nothing",
+        description="What the command needs beyond the sandbox: the network, or to run without the sandbox. "
+        "The user is asked.",
     )
 
 
@@ -78,8 +85,12 @@ class BashTool:
         """Run it. Cancelled, it returns what there is with `stopped` set, after the processes are gone."""
         if "\0" in params.command:
             return ToolOutcome("A command cannot hold a NUL character.", "NUL in command", is_error=True)
+        argv = [_shell(), "-c", params.command]
+        if params.needs != "no_sandbox":
+            network = params.needs == "network"
+            argv = await asyncio.to_thread(ctx.sandbox.wrap, argv, workspace=ctx.workspace, network=network)
         try:
-            child = await Child.start([_shell(), "-c", params.command], ctx.workspace)
+            child = await Child.start(argv, ctx.workspace, ctx.env)
         except OSError as error:
             return _not_started(error, ctx.workspace)
         output = CommandOutput(ctx.spill_dir, ctx.emit)
@@ -117,7 +128,7 @@ async def _in_foreground(
         if timed_out:
             return _timed_out(output, params.timeout_s, code, survivors)
         left = await _leave(params, ctx, child)
-    return _ended(output, child, left)
+    return _ended(output, child, left, explain(ctx.sandbox, params.needs, output.text()))
 
 
 async def _in_background(job: Job, output: CommandOutput) -> ToolOutcome:
@@ -151,6 +162,8 @@ async def _close(child: Child, output: CommandOutput, *, cut: bool) -> int:
 
 async def _leave(params: BashParams, ctx: ToolContext, child: Child) -> Job | None:
     """Keep what the command has left running, as a job."""
+    if ctx.sandbox.level is Level.BUBBLEWRAP and params.needs != "no_sandbox":
+        return None  # nothing outlives it in there, though some of it may still be dying
     if not await child.keeper.processes():
         return None
     return ctx.jobs.keep(params.command, child.detach())
@@ -159,8 +172,8 @@ async def _leave(params: BashParams, ctx: ToolContext, child: Child) -> Job | No
 # --------------------------------------------------------------------- its outcomes
 
 
-def _ended(output: CommandOutput, child: Child, left: Job | None) -> ToolOutcome:
-    """The command has ended by itself."""
+def _ended(output: CommandOutput, child: Child, left: Job | None, hint: str) -> ToolOutcome:
+    """The command has ended by itself. `hint` says what the sandbox may have to do with a failure."""
     code = child.exit_code
     notes = []
     if left is not None:
@@ -168,6 +181,7 @@ def _ended(output: CommandOutput, child: Child, left: Job | None) -> ToolOutcome
         notes.append(f"[What it started in the background goes on as job {left.number}{lost}.]")
     if code:
         notes.append(f"[exit code {code}{_signal_name(code)}]")
+        notes += [hint] if hint else []
     brief = f"exit {code}, {count_text(output.lines, 'line')}"
     return ToolOutcome(output.text(*notes), brief, is_error=bool(code))
 

@@ -22,7 +22,7 @@ from h2a_guardian import VARIABLE
 from h2a_guardian.kernel import hide_memory
 from h2a_guardian.wire import Lines, send
 
-__all__ = ["Supervisor", "guardian", "supervisor"]
+__all__ = ["Supervisor", "guardian", "supervisor", "whole_environment"]
 
 _GONE: Final = "the process that guards h2a-chat's commands is gone"
 _ITS_NUMBER: Final = 3
@@ -85,6 +85,11 @@ def guardian() -> Supervisor | None:
     connection.set_inheritable(False)
     hide_memory()
     return Supervisor(connection)
+
+
+def whole_environment() -> dict[str, str]:
+    """The environment this process was meant to have: with the keys that its guardian keeps out of it."""
+    return {**os.environ, **(ours.secrets if (ours := guardian()) else {})}
 
 
 @cache

@@ -6,22 +6,26 @@ in the keymap. A method that finds nothing to do returns False, and the key keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
 from h2a_agent.model_choice import ModelChoice
-from h2a_tui.client import Client
+from h2a_agent.session_loading import SessionError
+from h2a_tui import session_slash
+from h2a_tui.client import Client, Switch
 from h2a_tui.commands import find_command, parse_command
+from h2a_tui.context_text import breakdown_text
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
+from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatActions"]
 
 _AGAIN_S: Final = 1.0  # a second Ctrl+C within this time quits
+_TWICE_S: Final = 0.5  # a second Escape within this time opens the tree
 
 
 class ChatActions:
@@ -48,6 +53,7 @@ class ChatActions:
         self._enter = settings.enter
         self._keymap = keymap
         self._interrupted_at = -_AGAIN_S
+        self._escaped_at = -_TWICE_S
         self._table = self._make_table()
 
     def perform(self, action: Action) -> bool:
@@ -85,6 +91,7 @@ class ChatActions:
             Action.QUEUE_LATER: partial(self._reorder, 1),
             Action.EDIT_SAVE: self._save_edit,
             Action.SEND_REASON: chat.approval.send_reason,
+            Action.SEND_CHANGE: chat.approval.send_change,
             Action.DETAIL_UP: partial(chat.approval.scroll_detail, -1),
             Action.DETAIL_DOWN: partial(chat.approval.scroll_detail, 1),
         }
@@ -107,19 +114,37 @@ class ChatActions:
             return
         line = parse_command(composer.message)
         if line is None:
-            self.send(composer.take(), action)
+            if self.client.sessions.read_only:
+                self.notice("This session is only being looked at: /fork goes on in a copy")
+            else:
+                self.send(composer.take(), action)
             return
         command = find_command(line.name)
         if command is None:
             self.notice(f"No command /{line.name} · F1 lists them")
-        elif command.run(self, line.argument):
-            composer.take()
+            return
+        try:
+            done = command.run(self, line.argument)
+        except SessionError as error:
+            self.notice(str(error))
+        else:
+            if done:
+                composer.take()
 
     # ------------------------------------------------------- what commands use
 
     def notice(self, text: str) -> None:
         """Say something short."""
         self._chat.notice(text)
+
+    def show_context(self) -> None:
+        """Write into the conversation, without being part of it, what fills the model's window."""
+        self._chat.run_worker(self._tell_context(), name="context")
+
+    async def _tell_context(self) -> None:
+        text = breakdown_text(await self.client.context())
+        self._chat.remove_class("-empty")
+        self._chat.transcript.tell(text)
 
     @property
     def models(self) -> ModelChoice | None:
@@ -139,6 +164,35 @@ class ChatActions:
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
         self.work(suggest_models(self))
+
+    def pick(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
+    ) -> None:
+        """Show a list; a `SessionError` of what is done with the choice is said."""
+
+        def take(chosen_id: str | None) -> None:
+            if chosen_id is not None:
+                try:
+                    chosen_is(chosen_id)
+                except SessionError as error:
+                    self.notice(str(error))
+
+        _ = self._chat.app.push_screen(PickerScreen(title, choices, self._keymap, chosen=chosen), take)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes a while."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except (SessionError, OSError) as error:
+                self.notice(str(error))
+
+        self._chat.run_worker(guarded())
+
+    def switch(self, session_id: str, draft: str = "") -> None:
+        """Leave for another session."""
+        self._chat.app.exit(Switch(session_id, draft))
 
     def show_help(self) -> None:
         """Show keys and commands."""
@@ -164,7 +218,7 @@ class ChatActions:
                 chat.queue_panel.end_edit()
                 self._focus_queue()
             case Escape.CANCEL_REASON:
-                chat.approval.close_reason()
+                chat.approval.close_editors()
                 chat.set_focus(chat.approval)
             case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
                 chat.set_focus(chat.composer)
@@ -174,7 +228,14 @@ class ChatActions:
             case Escape.ABORT:
                 self.client.abort()
             case Escape.NOTHING:
-                pass
+                self._escape_twice()
+
+    def _escape_twice(self) -> None:
+        """Idle and nothing written: the second Escape in a row shows where one could go back to."""
+        twice = monotonic() - self._escaped_at < _TWICE_S
+        self._escaped_at = -_TWICE_S if twice else monotonic()
+        if twice and self._chat.composer.is_blank and self.client.sessions.tree():
+            session_slash.tree(self, "")
 
     def _pause_resume(self) -> None:
         state = self._chat.state

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -36,6 +36,8 @@ from h2a_tui.widgets.status_line import Facts, StatusLine
 from h2a_tui.widgets.welcome import Welcome
 
 __all__ = ["ChatScreen"]
+
+_ANSWERING: Final = (Context.APPROVAL, Context.REASON, Context.CHANGE)
 
 
 class ChatScreen(Screen[None], inherit_bindings=False):
@@ -133,7 +135,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.status_line.show(state)
         self.set_class(bool(state.approvals), "-asking")
         self.approval.show(state.approvals)
-        if not state.approvals and before.approvals and self.context in (Context.APPROVAL, Context.REASON):
+        if not state.approvals and before.approvals and self.context in _ANSWERING:
             self.set_focus(self.composer)
         self.show_hints()
 
@@ -196,8 +198,19 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     @on(ApprovalPanel.Answered)
     def _answered(self, message: ApprovalPanel.Answered) -> None:
+        try:
+            taken = self.client.answer(
+                message.question.call_id,
+                message.decision,
+                message.note,
+                digest=message.question.digest,
+                changed=message.changed,
+            )
+        except ValueError as error:
+            self.notice(f"It cannot run like this: {error}")
+            return
         self.set_focus(self.composer)
-        if not self.client.answer(message.call_id, message.decision, message.note):
+        if not taken:
             self.notice("That question is no longer open")
 
     @on(Transcript.NewBelow)

@@ -16,6 +16,7 @@ from h2a_agent.events import (
     ApprovalRequested,
     CompactionEnded,
     CompactionStarted,
+    CompactionSwitched,
     Decision,
     Done,
     Error,
@@ -24,6 +25,7 @@ from h2a_agent.events import (
     Interrupt,
     JobsChanged,
     ModelChanged,
+    PathChanged,
     QueueChanged,
     RetryScheduled,
     Settled,
@@ -40,7 +42,7 @@ from h2a_agent.events import (
 from h2a_tui.format import duration, tokens
 from h2a_tui.transcript.answer import Prose
 from h2a_tui.transcript.checklist import Checklist
-from h2a_tui.transcript.items import Foldable, Item, Notice, Thought, Tone, UserMessage
+from h2a_tui.transcript.items import Foldable, Item, Notice, Summary, Thought, Tone, UserMessage
 from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
 from h2a_tui.transcript.tool_item import Stage, ToolItem
 
@@ -56,6 +58,16 @@ _ENDINGS: Final = {
     "max_tokens": ("the answer reached its length limit", "Send “go on” for the rest."),
     "refusal": ("the model declined to go on", "Put it another way, or send something else."),
 }
+
+
+_DECIDE: Final = "Nothing has changed yet. /compact accept lets it count, /compact drop forgets it."
+
+
+def _switched(event: CompactionSwitched) -> str:
+    size = tokens(event.context_tokens)
+    if event.counts:
+        return f"the summary counts: the model is told it and what came after · {size} tokens"
+    return f"the summary does not count: the model is told the whole conversation · {size} tokens"
 
 
 _BITE: Final = 8192  # characters cut into blocks at once: about a millisecond
@@ -142,14 +154,22 @@ class Document:
                 self._append(Checklist(event.items))
             case FileRestored():
                 self._restored(event)
+            case CompactionSwitched():
+                self._append(Notice("⋯", _switched(event)))
             case Error():
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
             case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
                 pass  # the queue panel, the status line and /jobs show them
+            case PathChanged():
+                pass  # whoever shows a document begins a new one with the event's past
             case _:
                 assert_never(event)
+
+    def tell(self, text: str) -> None:
+        """Add a text that no event brought."""
+        self._append(Notice("▤", text))
 
     def settle(self) -> bool:
         """Cut some of the text that has come into blocks; True when there is more to cut. A few milliseconds."""
@@ -322,8 +342,13 @@ class Document:
             return
         tool = self._tool(index)
         tool.stage = Stage.RUNNING
-        if event.decision is Decision.REJECT:
-            tool.note = event.note
+        match event.decision:
+            case Decision.REJECT | Decision.REJECT_AND_STEER:
+                tool.note = event.note
+            case Decision.ALLOW_CHANGED:
+                tool.note = f"changed by you: {event.note}"
+            case _:
+                pass
         self.dirty.add(index)
 
     # ------------------------------------------------------------- the run
@@ -339,14 +364,18 @@ class Document:
     def _compaction_ended(self, event: CompactionEnded) -> None:
         if event.ok:
             sizes = f"{tokens(event.tokens_before)} → {tokens(event.tokens_after)} tokens"
-            notice = Notice("⋯", f"conversation summarised · {sizes}")
+            what = "conversation summarised" if event.counts else "this is what a summary would say"
+            notice = Notice("⋯", f"{what} · {sizes}", advice="" if event.counts else _DECIDE)
         else:
-            notice = Notice("⋯", "the summary failed; the conversation is as it was", Tone.WARNING)
+            why = f"no summary: {event.reason}" if event.reason else "the summary failed"
+            notice = Notice("⋯", f"{why}; the conversation is as it was", Tone.WARNING)
         if self._compaction is None:
             self._append(notice)
         else:
             self._rewrite(self._compaction, notice)
             self._compaction = None
+        if event.summary:
+            self._append(Summary(event.summary, folded=event.counts))
 
     def _settled(self, event: Settled) -> None:
         self._close_open()

@@ -26,6 +26,7 @@ __all__ = [
     "Foldable",
     "Item",
     "Notice",
+    "Summary",
     "Thought",
     "Tone",
     "UserMessage",
@@ -142,6 +143,7 @@ KIND_WORDS: Final[Mapping[Kind, str]] = {
     Kind.STEER: "↯ steer",
     Kind.NUDGE: "→ next step",
     Kind.FOLLOW_UP: "↳ follow-up",
+    Kind.COMPACT: "⋯ compact",
 }
 
 
@@ -254,6 +256,40 @@ class Thought(Foldable):
             (f" · {len(self.text.split()):,} words ", styles.dim),
             ("▸" if self.folded else "▾", styles.accent),
         ]
+
+
+class Summary(Foldable):
+    """What a compaction wrote: folded away when it counts, open when a person is to judge it."""
+
+    def __init__(self, text: str, *, folded: bool) -> None:
+        super().__init__()
+        self.text = text
+        self.folded = folded
+
+    @property
+    def foldable(self) -> bool:
+        """There is always something to fold."""
+        return True
+
+    def rows(self, page: Page) -> list[Line]:
+        """One line that says how long it is; unfolded, its words behind a rail."""
+        styles, width = page.styles, page.column - 2
+        head: list[Run] = [
+            ("summary", styles.muted),
+            (f" · {len(self.text.split()):,} words ", styles.dim),
+            ("▸" if self.folded else "▾", styles.accent),
+        ]
+        words: list[Line] = []
+        if not self.folded:
+            lines = self.text.strip("\n").split("\n")
+            words = excerpt_rows(
+                lines, UNFOLDED, lambda text: wrap([(bounded(text), styles.muted)], width), page, width
+            )
+        return [crop_line(head, page.column, styles.dim), *behind(Segment("│ ", styles.rail), words)]
+
+    def length(self) -> tuple[int, int]:
+        """Of what is shown."""
+        return (0, 0) if self.folded else (len(self.text), self.text.count("\n") + 1)
 
 
 class Tone(Enum):

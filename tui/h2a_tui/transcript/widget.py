@@ -23,7 +23,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from h2a_agent.events import AnyEvent
+from h2a_agent.events import AnyEvent, PathChanged
 from h2a_themes import Theme, load
 from h2a_tui.theme import styles_of
 from h2a_tui.transcript.document import Document
@@ -103,13 +103,28 @@ class Transcript(ScrollView, can_focus=False):
 
     def apply(self, event: AnyEvent) -> None:
         """Show what happened. Returns at once; the screen changes within a frame."""
-        self._pending.append(event)
-        self._wake()
+        self.apply_many((event,))
 
     def apply_many(self, events: Iterable[AnyEvent]) -> None:
         """Show what happened, in order."""
-        self._pending.extend(events)
+        for event in events:
+            if isinstance(event, PathChanged):
+                self._begin_anew(event.past)
+            else:
+                self._pending.append(event)
         self._wake()
+
+    def tell(self, text: str) -> None:
+        """Show a text that no event brought, behind what is shown."""
+        self._document.tell(text)
+        self._wake()
+
+    def _begin_anew(self, past: Iterable[AnyEvent]) -> None:
+        """Show `past` in the place of everything there is."""
+        self._document = Document()
+        self._layout_of_items = Layout(self._document, self._layout_of_items.page)
+        self._pending = deque(past)
+        self._follow, self._top = True, 0
 
     def plain_text(self) -> str:
         """The whole transcript as it is drawn, with wrapped lines joined. Takes in everything that waits."""

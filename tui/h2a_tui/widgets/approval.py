@@ -31,9 +31,10 @@ from textual.widgets import Static
 from h2a_agent.events import ApprovalRequested, Decision
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.verbs import is_offered
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
 
-__all__ = ["ANSWERS", "ApprovalPanel", "ReasonEditor"]
+__all__ = ["ANSWERS", "ApprovalPanel", "ChangeEditor", "ReasonEditor"]
 
 READABLE_S: Final = 0.3
 TYPING_PAUSE_S: Final = 1.0
@@ -42,6 +43,7 @@ LONE_KEY_S: Final = 0.25
 ANSWERS: Final[Mapping[Action, Decision]] = {
     Action.ALLOW: Decision.ALLOW,
     Action.ALLOW_SESSION: Decision.ALLOW_SESSION,
+    Action.ALLOW_ALWAYS: Decision.ALLOW_ALWAYS,
     Action.REJECT: Decision.REJECT,
 }
 
@@ -52,6 +54,15 @@ class ReasonEditor(Editor):
     context: ClassVar[Context] = Context.REASON
     DEFAULT_CSS = """
     ReasonEditor { display: none; max-height: 3; }
+    """
+
+
+class ChangeEditor(Editor):
+    """The command, or the arguments, for the user to change."""
+
+    context: ClassVar[Context] = Context.CHANGE
+    DEFAULT_CSS = """
+    ChangeEditor { display: none; max-height: 8; }
     """
 
 
@@ -77,7 +88,8 @@ class ApprovalPanel(Vertical, can_focus=True):
         & #approval-head { height: auto; }
         & #approval-scroll { height: auto; scrollbar-size: 1 1; }
         & #approval-foot { height: auto; color: $h2a-muted; }
-        &.-reason ReasonEditor { display: block; }
+        &.-reason ReasonEditor, &.-change ChangeEditor { display: block; }
+        &.-change #approval-scroll { display: none; }
         & .approval--title { color: $h2a-status-approval; text-style: bold; }
         & .approval--aside { color: $h2a-muted; }
         & .approval--added { color: $h2a-diff-added; }
@@ -87,13 +99,20 @@ class ApprovalPanel(Vertical, can_focus=True):
     """
 
     class Answered(Message):
-        """The person has answered the question `call_id`."""
+        """The person has answered the question, with a reason, or with the call as they have changed it."""
 
-        def __init__(self, call_id: str, decision: Decision, note: str = "") -> None:
+        def __init__(
+            self,
+            question: ApprovalRequested,
+            decision: Decision,
+            note: str = "",
+            changed: str | None = None,
+        ) -> None:
             super().__init__()
-            self.call_id = call_id
+            self.question = question
             self.decision = decision
             self.note = note
+            self.changed = changed
 
     class Ready(Message):
         """The question could take the keyboard now, if nobody is typing."""
@@ -110,7 +129,8 @@ class ApprovalPanel(Vertical, can_focus=True):
         Not a message: keys that come right behind (the rest of the word, Enter) must find the keyboard moved.
         """
         super().__init__()
-        self.reason = ReasonEditor(keymap, perform, placeholder="Why not?")
+        self.reason = ReasonEditor(keymap, perform, placeholder="Why not? It steers the agent")
+        self.change = ChangeEditor(keymap, perform)
         self._keymap = keymap
         self._perform = perform
         self._take_text = take_text
@@ -127,6 +147,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         with VerticalScroll(id="approval-scroll", can_focus=False):
             yield Static(id="approval-detail", markup=False)
         yield self.reason
+        yield self.change
         yield Static(id="approval-foot", markup=False)
 
     def on_mount(self) -> None:
@@ -150,7 +171,7 @@ class ApprovalPanel(Vertical, can_focus=True):
     def show(self, questions: tuple[ApprovalRequested, ...]) -> None:
         """Show the first of the open `questions`, or nothing."""
         question = questions[0] if questions else None
-        changed = (question and question.call_id) != (self._question and self._question.call_id)
+        changed = question != self._question
         if not changed and len(questions) == self._count:
             return
         self._question, self._count = question, len(questions)
@@ -158,7 +179,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         if changed:
             self._forget_pending()
             self._stop_offering()
-            self.close_reason()
+            self.close_editors()
         if question is None:
             return
         if changed:
@@ -183,6 +204,9 @@ class ApprovalPanel(Vertical, can_focus=True):
         about = " · ".join(part for part in (where, one_line(question.reason)) if part)
         if about:
             head.append(f"\n{about}", aside)
+        if question.rule:
+            key = self._keymap.label(Action.ALLOW_ALWAYS)
+            head.append(f"\n{key} keeps the rule {safe_text(question.rule)}", aside)
         return head
 
     def _detail(self, question: ApprovalRequested) -> Text:
@@ -203,16 +227,23 @@ class ApprovalPanel(Vertical, can_focus=True):
         return self._style("removed") if line.startswith("-") else None
 
     def _foot(self) -> str:
-        focused = self.has_focus or self.reason.has_focus
+        focused = self.has_focus or self.reason.has_focus or self.change.has_focus
         if not focused:
             return f"{self._keymap.label(Action.FOCUS_APPROVAL)} to answer{self._below()}"
         if self.has_class("-reason"):
             return (
                 f"{self._keymap.label(Action.SEND_REASON)} reject · {self._keymap.label(Action.ESCAPE)} back"
             )
+        if self.has_class("-change"):
+            return f"{self._keymap.label(Action.SEND_CHANGE)} allow this · {self._keymap.label(Action.ESCAPE)} back"
         rows = [row for row in self._keymap.rows if row.context is self.context and row.keys]
-        answers = [f"{self._keymap.label(row.action)} {row.label}" for row in rows if row.action in _SAID]
+        answers = [
+            f"{self._keymap.label(row.action)} {row.label}" for row in rows if self._is_answer(row.action)
+        ]
         return " · ".join(answers) + self._below()
+
+    def _is_answer(self, action: Action) -> bool:
+        return action in _SAID and self._question is not None and is_offered(action, self._question)
 
     def _below(self) -> str:
         """How many rows of what would run are below the last one in sight."""
@@ -238,11 +269,12 @@ class ApprovalPanel(Vertical, can_focus=True):
                 hand_on(event, self)
             return
         action = self._keymap.action(event.key, self.context, Context.GLOBAL)
-        if action in _SAID and text is not None and self.readable:
+        answers = action is not None and self._is_answer(action)
+        if answers and action is not None and text is not None and self.readable:
             self._pending = (text, self.set_timer(LONE_KEY_S, lambda: self._answer(action)))
-        elif action in _SAID and text is not None:
+        elif answers and text is not None:
             self._take_text(text)  # nobody can have answered what nobody has read
-        elif action is not None:
+        elif action is not None and action not in _SAID:
             self._perform(action)
         elif text is not None:
             self._take_text(text)
@@ -254,20 +286,36 @@ class ApprovalPanel(Vertical, can_focus=True):
         if action is Action.REJECT_WITH_REASON:
             self.add_class("-reason")
             self.screen.set_focus(self.reason)
+        elif action is Action.CHANGE_CALL:
+            self.add_class("-change")
+            self.change.load_text(self._question.editable)
+            self.change.move_cursor(self.change.document.end)
+            self.screen.set_focus(self.change)
         else:
-            self.post_message(self.Answered(self._question.call_id, ANSWERS[action]))
+            self.post_message(self.Answered(self._question, ANSWERS[action]))
 
     def send_reason(self) -> None:
-        """Reject with what the reason says."""
+        """Reject with what the reason says, and steer with it; without one, just reject."""
+        reason = self.reason.text.strip()
         if self._question is not None:
-            self.post_message(
-                self.Answered(self._question.call_id, Decision.REJECT, self.reason.text.strip())
-            )
+            decision = Decision.REJECT_AND_STEER if reason else Decision.REJECT
+            self.post_message(self.Answered(self._question, decision, reason))
 
-    def close_reason(self) -> None:
-        """Put the reason away."""
-        self.remove_class("-reason")
+    def send_change(self) -> None:
+        """Allow the call as it now reads."""
+        question, text = self._question, self.change.text
+        if question is None:
+            return
+        if text == question.editable:
+            self.post_message(self.Answered(question, Decision.ALLOW))
+        else:
+            self.post_message(self.Answered(question, Decision.ALLOW_CHANGED, changed=text))
+
+    def close_editors(self) -> None:
+        """Put reason and change away."""
+        self.remove_class("-reason", "-change")
         self.reason.load_text("")
+        self.change.load_text("")
 
     def scroll_detail(self, rows: int) -> None:
         """Scroll the detail."""
@@ -303,4 +351,4 @@ class ApprovalPanel(Vertical, can_focus=True):
             self._show_foot()
 
 
-_SAID: Final = (*ANSWERS, Action.REJECT_WITH_REASON)
+_SAID: Final = (*ANSWERS, Action.CHANGE_CALL, Action.REJECT_WITH_REASON)

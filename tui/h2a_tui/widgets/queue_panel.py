@@ -34,12 +34,14 @@ KIND_GLYPHS: Final[Mapping[Kind, str]] = {
     Kind.STEER: "↯",
     Kind.NUDGE: "→",
     Kind.FOLLOW_UP: "↳",
+    Kind.COMPACT: "⋯",
 }
 _KIND_WORDS: Final[Mapping[Kind, str]] = {
     Kind.PROMPT: "prompt",
     Kind.STEER: "steer",
     Kind.NUDGE: "next step",
     Kind.FOLLOW_UP: "follow-up",
+    Kind.COMPACT: "compact",
 }
 _WORD_WIDTH: Final = max(map(len, _KIND_WORDS.values()))
 _AGES_S: Final = 5.0
@@ -73,6 +75,7 @@ class QueueList(Widget, can_focus=True):
         "queue--steer",
         "queue--next-step",
         "queue--follow-up",
+        "queue--compact",
         "queue--aside",
         "queue--chosen",
         "queue--paused",
@@ -85,6 +88,7 @@ class QueueList(Widget, can_focus=True):
         & .queue--steer { color: $h2a-steer; }
         & .queue--next-step { color: $h2a-nudge; }
         & .queue--follow-up { color: $h2a-follow-up; }
+        & .queue--compact { color: $h2a-muted; }
         & .queue--aside { color: $h2a-dim; }
         & .queue--title { color: $h2a-muted; }
         & .queue--chosen { background: $h2a-panel; }

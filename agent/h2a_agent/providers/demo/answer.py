@@ -10,6 +10,7 @@ from h2a_agent.providers.demo.moment import Moment, read_moment
 from h2a_agent.providers.demo.parts import Break, Call, Part, Say, Scene
 from h2a_agent.providers.demo.phrases import and_list, quote
 from h2a_agent.providers.demo.script import OPENING, ORDERS, PICTURE, PUZZLED, WORDS
+from h2a_agent.providers.demo.summary import is_order_to_summarise, summary
 
 __all__ = ["answer_to"]
 
@@ -43,6 +44,8 @@ _LAST_HINT: Final = "type `model` to put a real model in my place. You have seen
 
 def answer_to(request: Request) -> list[Part]:
     """What the demo does at this point of the conversation: what it thinks and says, then what it calls."""
+    if is_order_to_summarise(request):
+        return summary(request)
     moment = read_moment(request)
     scene, subject = _choose(moment)
     turn = scene.turns[min(moment.turn, len(scene.turns) - 1)]

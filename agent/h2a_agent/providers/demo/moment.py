@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from h2a_agent.content import ImageBlock, Message, TextBlock, ToolResultBlock, ToolUseBlock, plain_text
 from h2a_agent.history import Cut
 from h2a_agent.providers.base import Request
-from h2a_agent.request import CUT_MARKERS
+from h2a_agent.request import CUT_MARKERS, SUMMARY_MARKER
 
 __all__ = ["Moment", "Result", "ResultState", "read_moment"]
 
@@ -124,15 +124,22 @@ def read_moment(request: Request) -> Moment:
 
 def _has_words(message: Message) -> bool:
     return any(
-        isinstance(b, ImageBlock) or (isinstance(b, TextBlock) and b.text not in _CUTS)
+        isinstance(b, ImageBlock) or (isinstance(b, TextBlock) and not _is_ours(b.text))
         for b in message.content
     )
+
+
+def _is_ours(text: str) -> bool:
+    """A marker or a summary: not the user's words."""
+    return text in _CUTS or text.startswith(SUMMARY_MARKER)
 
 
 def _words(message: Message) -> tuple[list[str], int]:
     """What was said, in the order of delivery, and how many pictures came along."""
     texts = [
-        b.text[:_LONGEST].strip() for b in message.content if isinstance(b, TextBlock) and b.text not in _CUTS
+        b.text[:_LONGEST].strip()
+        for b in message.content
+        if isinstance(b, TextBlock) and not _is_ours(b.text)
     ]
     return texts, sum(isinstance(b, ImageBlock) for b in message.content)
 

@@ -79,6 +79,10 @@ class DemoProvider:
         yield UsageReported(TokenUsage(used.input_tokens, -(-spent_chars // _CHARS_PER_TOKEN)))
         yield MessageStopped(stop_reason)
 
+    async def count_tokens(self, request: Request) -> int | None:
+        """It has no tokens to count."""
+        return None
+
     async def warm_up(self) -> None:
         """Nothing to load."""
 

@@ -61,7 +61,7 @@ def _ask_for_command() -> list[Part]:
             "Now a command. Commands need your word, so I ask first. **y** runs it once, **n** refuses, "
             "**r** refuses and says why. I take no offence.\n"
         ),
-        Call("bash", {"command": 'echo "Hello from your shell."; date; uname -sr'}),
+        Call("bash", {"command": 'echo "Hello from $SHELL."; date; uname -sr'}),
     ]
 
 

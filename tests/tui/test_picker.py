@@ -1,0 +1,106 @@
+"""The list to choose from: the tree of the session, with the keys of the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from h2a_agent.content import TextBlock
+from h2a_agent.events import Kind, PathChanged, TokenStream, UserInput
+from h2a_agent.history import AssistantEntry, UserEntry
+from h2a_agent.providers.base import TokenUsage
+from h2a_agent.session import Session
+from h2a_agent.session_verbs import SessionVerbs
+from h2a_tui.screens.picker import PickerScreen
+from support.chat_pilot import running_chat
+from support.scripted_agent import ScriptedAgent
+
+
+def with_history() -> tuple[ScriptedAgent, list[str]]:
+    """An agent whose session holds two prompts and two answers, and their ids."""
+    session = Session.unsaved(Path("/home/space"))
+    for n, word in enumerate(("one", "two"), 1):
+        session.append(UserEntry(f"i{n}", Kind.PROMPT, (TextBlock(f"ask {word} \x1b[2J"),), 1.0))
+        session.append(AssistantEntry(n, (TextBlock(f"answer {word}"),), "end_turn", "m", TokenUsage(), 1.0))
+    agent = ScriptedAgent()
+    agent.sessions = SessionVerbs(session)
+    return agent, [node.id for node in session.history.path]
+
+
+async def test_the_tree_begins_at_the_head_and_the_chosen_entry_is_gone_back_to() -> None:
+    agent, ids = with_history()
+    async with running_chat(agent) as chat:
+        await chat.type("/tree")
+        await chat.press("enter")
+        assert isinstance(chat.app.screen, PickerScreen)
+        shown = chat.text()
+        assert [
+            word in shown for word in ("you: ask one ␛[2J", "agent: answer one", "● agent: answer two")
+        ] == [True] * 3
+        await chat.press("up", "up", "up", "down", "enter")
+        assert chat.calls == [("branch", ids[1])]
+        assert not isinstance(chat.app.screen, PickerScreen)
+        assert chat.draft == ""
+
+
+async def test_escape_closes_the_list_and_nothing_happens() -> None:
+    agent, _ = with_history()
+    async with running_chat(agent) as chat:
+        await chat.type("/branch")
+        await chat.press("enter")
+        assert isinstance(chat.app.screen, PickerScreen)
+        await chat.press("escape")
+        assert not isinstance(chat.app.screen, PickerScreen)
+        assert chat.calls == []
+        await chat.type("x")
+        assert chat.draft == "x", "the editor has the keyboard again"
+
+
+async def test_escape_twice_on_an_empty_editor_shows_the_tree() -> None:
+    agent, _ = with_history()
+    async with running_chat(agent) as chat:
+        await chat.type("draft")
+        await chat.press_at_once("escape", "escape")
+        assert not isinstance(chat.app.screen, PickerScreen), "somebody is writing"
+        await chat.press("ctrl+u")
+        await chat.press_at_once("escape", "escape")
+        assert isinstance(chat.app.screen, PickerScreen)
+
+
+async def test_the_list_fits_a_small_screen() -> None:
+    agent, ids = with_history()
+    async with running_chat(agent, size=(30, 8)) as chat:
+        await chat.type("/tree")
+        await chat.press("enter")
+        assert "● agent" in chat.text(), "where one is is in view"
+        await chat.press("pageup", "enter")
+        assert chat.calls == [("branch", ids[0])]
+
+
+async def test_the_conversation_is_shown_anew_when_its_path_changes() -> None:
+    async with running_chat() as chat:
+        await chat.say(
+            UserInput("1", Kind.PROMPT, "first question"),
+            TokenStream(1, 0, "a long answer\n\nof some\n\nparagraphs"),
+            UserInput("2", Kind.PROMPT, "second question"),
+        )
+        assert "second question" in chat.text()
+        past = (UserInput("1", Kind.PROMPT, "first question"), TokenStream(1, 0, "short"))
+        await chat.say(PathChanged("x", past), UserInput("3", Kind.PROMPT, "instead"))
+        await chat.until(lambda: "instead" in chat.text())
+        shown = chat.text()
+        assert "second question" not in shown
+        assert "paragraphs" not in shown
+        assert shown.index("first question") < shown.index("short") < shown.index("instead")
+
+
+async def test_nothing_is_sent_from_a_session_that_is_looked_at_and_the_text_stays() -> None:
+    agent = ScriptedAgent()
+    session = Session.unsaved(Path("/home/space"))
+    session.read_only = True
+    agent.sessions = SessionVerbs(session)
+    async with running_chat(agent) as chat:
+        await chat.type("more")
+        await chat.press("enter")
+        assert chat.calls == []
+        assert chat.draft == "more"
+        assert "/fork goes on in a copy" in chat.rows()[-1]
