@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args, get_origin
 
@@ -54,7 +55,13 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(st.text(), values(parts[1]), max_size=3)
     if issubclass(kind, Enum):
         return st.sampled_from(list(kind))
-    return st.builds(kind, **{m.name: values(m.kind) for m in members(kind)})
+    return _built(kind)
+
+
+@cache
+def _built(kind: Any) -> st.SearchStrategy[Any]:
+    """Deferred, because an event may hold events."""
+    return st.deferred(lambda: st.builds(kind, **{m.name: values(m.kind) for m in members(kind)}))
 
 
 # -------------------------------------------------------------------- the schema

@@ -279,7 +279,7 @@ async def test_a_run_that_fails_is_exit_code_1_and_an_error_line(
     server.script(
         Answer(
             status(
-                400, {"type": "error", "error": {"type": "invalid_request_error", "message": "no such model"}}
+                401, {"type": "error", "error": {"type": "authentication_error", "message": "no such model"}}
             )
         )
     )
@@ -501,7 +501,7 @@ async def test_output_json_is_one_object_with_the_last_answer(tmp_path: Path, se
 
 
 async def test_output_json_of_a_failure_says_what_failed(tmp_path: Path, server: MessagesServer) -> None:
-    server.script(Answer(text(["half"]), error("invalid_request_error", "broken")))
+    server.script(Answer(text(["half"]), error("authentication_error", "broken")))
     code, out, _ = await run(tmp_path, server.url, "-p", "go", "--output", "json")
     result = json.loads(out)
     assert (code, result["reason"]) == (1, "failed")
