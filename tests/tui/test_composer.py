@@ -218,7 +218,17 @@ async def test_commands_run_and_leave_and_also_while_the_agent_works() -> None:
         await chat.press("enter")
         await chat.type("/queue run the tests")
         await chat.press("enter")
-        assert chat.calls == [("pause",), ("resume",), ("follow-up", "run the tests")]
+        await chat.type("/next use the old names")
+        await chat.press("enter")
+        await chat.type("/stop")
+        await chat.press("enter")
+        assert chat.calls == [
+            ("pause",),
+            ("resume",),
+            ("follow-up", "run the tests"),
+            ("nudge", "use the old names"),
+            ("abort",),
+        ]
         assert chat.draft == ""
 
 

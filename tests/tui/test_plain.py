@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.agent import Agent
+from h2a_agent.content import TextBlock
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -37,7 +38,9 @@ from h2a_agent.events import (
 from h2a_agent.providers.base import Failed, FailureKind
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
-from h2a_tui.plain import Lines, Out, answer_once, signals_abort
+from h2a_tui.plain import Lines, answer_once
+from h2a_tui.signals import signals_abort
+from h2a_tui.streams import Out
 from support.scripted_agent import ScriptedAgent
 from support.scripted_provider import ScriptedProvider
 
@@ -283,7 +286,7 @@ async def test_a_signal_becomes_the_exit_code_a_shell_expects() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         while not agent.calls:
             await asyncio.sleep(0)
-        assert signals.exit_code == 143
+        assert signals.caught == 143
 
 
 async def test_one_prompt_does_not_wait_out_a_limit_because_nobody_is_there(
@@ -292,6 +295,6 @@ async def test_one_prompt_does_not_wait_out_a_limit_because_nobody_is_there(
     used_up = Failed(FailureKind.RATE_LIMIT, "the limit is reached", 429, retry_after_s=3600.0)
     provider, settings = ScriptedProvider([used_up]), RunSettings("scripted-1")
     async with Agent(provider, session=Session.unsaved(tmp_path), settings=settings) as agent:
-        assert await answer_once(agent, "go") == 1
+        assert await answer_once(agent, (TextBlock("go"),)) == 1
     assert "the limit is reached" in capfd.readouterr().err
     assert len(provider.requests) == 1

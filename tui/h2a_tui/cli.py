@@ -7,15 +7,20 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from h2a_tui import environment, key_command
+from h2a_tui import environment, key_command, print_mode
+from h2a_tui.exit_codes import FAILED, INTERRUPTED, OK, UNGUARDED, UNREAD, USAGE, exit_codes_help
 from h2a_tui.log import open_log
+from h2a_tui.print_mode import PLAIN_DEMO_TOKENS_PER_S
+from h2a_tui.program_commands import PROGRAM_COMMANDS
 from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
-from h2a_tui.usage import OK, USAGE, Parser, UsageError
+from h2a_tui.trace_flag import traced
+from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -29,13 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-FAILED: Final = 1
-UNGUARDED: Final = 70  # EX_SOFTWARE: the guardian process was killed, so the program has saved and left
-INTERRUPTED: Final = 130
-
 _Result = TypeVar("_Result")
 _FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
-_PLAIN_DEMO_TOKENS_PER_S: Final = 400.0  # nobody reads along
 
 _EXAMPLES: Final = """\
 examples:
@@ -44,7 +44,10 @@ examples:
   h2a-chat -c                               go on where you left off here
   h2a-chat sessions parser                  find what was said; also: export, import
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
-  git diff | h2a-chat -p -                  the prompt from a pipe
+  git diff | h2a-chat -p "review this"      what is piped in goes along; with -p - it is the prompt
+  h2a-chat --input stream-json              a program steers it; h2a-chat schema has the protocol
+  h2a-chat --plain                          lines instead of a screen, also for screen readers
+  h2a-chat replay FILE                      play what --trace FILE has written
   h2a-chat --demo                           try every key without a model
   h2a-chat --model ollama/NAME              a model on this machine
   h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
@@ -65,8 +68,8 @@ environment:
 
 settings: {config}
 
-exit codes: 0 done, 1 failed, 2 wrong usage or settings, 70 the guardian process was killed,
-  128 + n ended by signal n (130 interrupted)"""
+exit codes:
+{exit_codes}"""
 
 
 class UnsuitableTerminal(Exception):
@@ -78,7 +81,7 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
     result = Parser(
         prog="h2a-chat",
         description="A coding agent for the terminal that you can steer while it works.",
-        epilog=_EXAMPLES.format(config=config_file).replace("%", "%%"),
+        epilog=_EXAMPLES.format(config=config_file, exit_codes=exit_codes_help()).replace("%", "%%"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -92,6 +95,15 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         metavar="PROMPT",
         help="answer this on stdout and exit; - (or nothing) reads it from stdin",
     )
+    result.add_argument(
+        "--plain",
+        action="store_true",
+        help="lines instead of a screen (also: ACCESSIBLE=1 in the environment)",
+    )
+    result.add_argument(
+        "--trace", metavar="FILE", help="write every event into FILE as well, a JSON line each"
+    )
+    print_mode.add_arguments(result)
 
     sessions = result.add_argument_group("sessions")
     which = sessions.add_mutually_exclusive_group()
@@ -161,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read us has enough. Python must not try to flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return UNREAD
     except Exception as error:
         if (code := _exit_code(error)) is None:
             sys.excepthook = _redacted_traceback
@@ -220,6 +232,9 @@ def _main(argv: Sequence[str] | None) -> int:
         return run_subcommand(words, paths, environ)
     if len(words) > 1 and words[0] == "key" and words[1] in key_command.VERBS:
         return key_command.key_command(words[1:], paths, environ)
+    if words and words[0] in PROGRAM_COMMANDS:
+        parser_of, run = PROGRAM_COMMANDS[words[0]]
+        return run(parser_of().parse_args(words[1:]), paths)
     args = parser(paths.config_file).parse_args(words)
     if args.version:
         from h2a_agent import __version__
@@ -241,8 +256,12 @@ def _main(argv: Sequence[str] | None) -> int:
         from h2a_tui.doctor import report
 
         return asyncio.run(report(settings, paths, Path.cwd()))
-    if args.print_prompt is not None:
-        return _print_answer(args, settings, paths)
+    if print_mode.prints(args):
+        if settings.fell_back:
+            print(_FELL_BACK, file=sys.stderr)
+        return print_mode.print_answer(args, settings, paths, partial(_session, args, paths))
+    if args.plain or environment.accessible(os.environ):
+        return _talk_plainly(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _play_demo(args, paths)
     return _chat(args, settings, paths)
@@ -256,13 +275,13 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     term = os.environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         raise UnsuitableTerminal(
-            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat -p PROMPT, or set TERM to "
-            "what your terminal is, such as xterm-256color."
+            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat --plain, or -p PROMPT, or set "
+            "TERM to what your terminal is, such as xterm-256color."
         )
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    screen = _screen_settings(settings, paths)
+    screen = screen_settings(settings, paths)
     from h2a_tui.theme_choice import ThemeChoice
 
     themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
@@ -270,16 +289,17 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     async def run() -> int:
         from h2a_agent.assemble import open_session
 
-        code, switch = await show(_session(args, paths), args.prompt or "", "")
-        while switch is not None:
-            session = open_session(paths, Path.cwd(), session_id=switch.session_id)
-            code, switch = await show(session, "", switch.draft)
+        async with traced(args.trace) as trace:
+            code, switch = await show(_session(args, paths), args.prompt or "", "", trace)
+            while switch is not None:
+                session = open_session(paths, Path.cwd(), session_id=switch.session_id)
+                code, switch = await show(session, "", switch.draft, trace)
         return code
 
-    async def show(session: Session, prompt: str, draft: str) -> tuple[int, Switch | None]:
+    async def show(
+        session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
+    ) -> tuple[int, Switch | None]:
         """One session in the app; the exit code, and which one is next."""
-        from functools import partial
-
         from h2a_agent.assemble import connect, make_provider, running_agent
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
@@ -297,6 +317,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
                 return question.return_code or OK, None
         provider = make_provider(settings)
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
+            trace(agent)
             notices = (
                 _FELL_BACK if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
@@ -328,34 +349,32 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         return asyncio.run(run())
 
 
-def _print_answer(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
-    """One answer on stdout."""
-    if args.print_prompt and args.prompt:
-        raise UsageError("there are two prompts, one with -p and one without; give one.")
-    prompt = args.print_prompt or args.prompt or "-"
-    if prompt == "-":
-        if sys.stdin.isatty():
-            raise UsageError("-p needs a prompt: h2a-chat -p 'your question', or pipe one in.")
-        prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
-    if not prompt.strip():
-        raise UsageError("the prompt is empty.")
-    if settings.fell_back:
-        print(_FELL_BACK, file=sys.stderr)
+def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
+    """A conversation in lines."""
 
     async def run() -> int:
-        from h2a_agent.assemble import make_provider, running_agent
-        from h2a_tui.plain import answer_once
+        from h2a_agent.assemble import connect, make_provider, running_agent
+        from h2a_agent.model_choice import ModelChoice
+        from h2a_tui.plain_chat import talk
         from h2a_tui.vouching import is_vouched_for, not_trusted
 
         session = _session(args, paths)
-        trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
-        if not trusted:
-            print(not_trusted(session.workspace), file=sys.stderr)
-        provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
-        async with running_agent(settings, paths, session, provider, trusted=bool(trusted)) as agent:
-            return await answer_once(agent, prompt)
+        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+        provider = make_provider(settings)
+        async with (
+            traced(args.trace) as trace,
+            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
+        ):
+            trace(agent)
+            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
+            notices = (
+                _FELL_BACK if settings.fell_back else "",
+                "" if trusted else not_trusted(session.workspace),
+            )
+            return await talk(agent, models, args.prompt or "", "\n".join(filter(None, notices)))
 
-    return asyncio.run(run())
+    with open_log(paths.logs_dir):
+        return asyncio.run(run())
 
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
@@ -377,7 +396,7 @@ def _play_demo(args: argparse.Namespace, paths: Paths) -> int:
 
         settings = Settings(DEMO, RunSettings("demo"))
         session = open_session(paths, Path.cwd(), saved=False)
-        provider = make_provider(settings, demo_tokens_per_s=_PLAIN_DEMO_TOKENS_PER_S)
+        provider = make_provider(settings, demo_tokens_per_s=PLAIN_DEMO_TOKENS_PER_S)
         trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             return await play_demo(agent)
@@ -418,7 +437,7 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     return session
 
 
-def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
+def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings

@@ -126,6 +126,19 @@ def _queue(chat: Chat, argument: str) -> bool:
     return True
 
 
+def _next(chat: Chat, argument: str) -> bool:
+    if not argument:
+        chat.notice("/next needs a text: /next use the old names")
+        return False
+    chat.client.nudge(argument)
+    return True
+
+
+def _stop(chat: Chat, _argument: str) -> bool:
+    chat.client.abort()
+    return True
+
+
 def _pause(chat: Chat, _argument: str) -> bool:
     chat.client.pause()
     return True
@@ -185,6 +198,8 @@ def _quit(chat: Chat, _argument: str) -> bool:
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
+    Command("next", "TEXT", "Send TEXT at the next step", _next),
+    Command("stop", "", "Stop the run", _stop),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["prepare"]
+__all__ = ["accessible", "prepare"]
 
 # A lone ESC may be the first byte of Alt+Enter. Locally the rest follows within a millisecond; over a slow
 # line it may come in the next packet, and an Escape reported too early would abort the run.
@@ -24,3 +24,8 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     remote = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "MOSH_IP"))
     environ.setdefault("ESCDELAY", _ESCAPE_MS_REMOTE if remote else _ESCAPE_MS_LOCAL)
     environ.setdefault("TEXTUAL_FPS", _FRAMES_PER_S)
+
+
+def accessible(environ: Mapping[str, str]) -> bool:
+    """Has somebody who uses a screen reader said so, as other programs understand it too?"""
+    return environ.get("ACCESSIBLE", "").lower() not in ("", "0", "false", "no")

@@ -9,15 +9,12 @@ No line holds an escape sequence, and the text of events has been made safe wher
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.bus import Subscription
+from h2a_agent.content import UserBlock
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
@@ -40,16 +37,13 @@ from h2a_agent.events import (
 )
 from h2a_agent.safe_text import one_line
 from h2a_queue import QueueStats
-from h2a_tui.client import Client
+from h2a_tui.signals import signals_abort
+from h2a_tui.streams import Out, stderr, stdout
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
 
-__all__ = ["Lines", "Out", "answer_once", "play_demo"]
-
-_PIPE_ATOM: Final = (
-    512  # POSIX's smallest PIPE_BUF: so much can be written without blocking once a pipe is ready
-)
+__all__ = ["Lines", "answer_once", "nobody", "play_demo"]
 
 _SPEAKERS: Final = {
     Kind.PROMPT: "you",
@@ -62,49 +56,9 @@ _NOBODY: Final = "nobody is there to ask; --mode edits or --mode full allows mor
 _RULE: Final = ", and so does {} in permissions.allow of config.toml"
 
 
-class Out:
-    """A stream to write to without ever holding up the event loop, however slowly it is read."""
-
-    def __init__(self, fd: int, encoding: str = "utf-8") -> None:
-        self._fd = fd
-        self._encoding = encoding
-        self._polls = True
-
-    async def write(self, text: str) -> None:
-        """Write all of `text`.
-
-        Raises:
-            OSError: nobody reads any more, or the disk is full.
-        """
-        data = text.encode(self._encoding, "replace")
-        while data:
-            await self._writable()
-            data = data[os.write(self._fd, data[:_PIPE_ATOM] if self._polls else data) :]
-
-    async def _writable(self) -> None:
-        if not self._polls:
-            return
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        try:
-            loop.add_writer(self._fd, ready.set)
-        except PermissionError:  # a regular file is always ready, and epoll says so in this way
-            self._polls = False
-            return
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_writer(self._fd)
-
-
-def stdout() -> Out:
-    """Standard output."""
-    return Out(sys.stdout.fileno(), sys.stdout.encoding)
-
-
-def stderr() -> Out:
-    """Standard error."""
-    return Out(sys.stderr.fileno(), sys.stderr.encoding)
+def nobody(question: ApprovalRequested) -> str:
+    """Why `question` is answered with no where nobody can be asked, and what would allow it."""
+    return _NOBODY + (_RULE.format(question.rule) if question.rule else "")
 
 
 class Lines:
@@ -193,38 +147,6 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-class Signals:
-    """Which signal ended the run; 0 while none did."""
-
-    caught = 0
-
-    @property
-    def exit_code(self) -> int:
-        """What a shell expects of a program that ended by it."""
-        return 128 + self.caught
-
-
-@contextmanager
-def signals_abort(agent: Client) -> Iterator[Signals]:
-    """Make SIGINT and SIGTERM abort the run, so that it settles; a second one cancels what does not."""
-    loop, task, signals = asyncio.get_running_loop(), asyncio.current_task(), Signals()
-    assert task is not None
-
-    def caught(number: int) -> None:
-        if signals.caught:
-            task.cancel()
-        signals.caught = number
-        agent.abort()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, caught, number)
-    try:
-        yield signals
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
 async def _until_settled(events: Subscription, lines: Lines) -> AsyncGenerator[AnyEvent, None]:
     """Every event of the run, after it has been written; the last one is `Settled`."""
     async for event in events:
@@ -234,7 +156,7 @@ async def _until_settled(events: Subscription, lines: Lines) -> AsyncGenerator[A
             return
 
 
-async def answer_once(agent: Agent, prompt: str) -> int:
+async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
     """Send `prompt`, write the answer to stdout and notes to stderr; the exit code says how it ended.
 
     Questions are answered with no, because nobody is there to ask.
@@ -252,8 +174,8 @@ async def answer_once(agent: Agent, prompt: str) -> int:
         async with aclosing(_until_settled(events, lines)) as happened:
             async for event in happened:
                 match event:
-                    case ApprovalRequested(call_id=call_id, rule=rule):
-                        agent.answer(call_id, Decision.REJECT, _NOBODY + (_RULE.format(rule) if rule else ""))
+                    case ApprovalRequested(call_id=call_id):
+                        agent.answer(call_id, Decision.REJECT, nobody(event))
                     case Status(phase=Phase.PAUSED):
                         agent.abort()  # a limit, and nobody is there to wait for its end
                     case Settled():
@@ -263,7 +185,7 @@ async def answer_once(agent: Agent, prompt: str) -> int:
         if ended.reason != "completed":
             await lines.note(_what_is_kept(agent))
     if signals.caught:
-        return signals.exit_code
+        return signals.caught
     return 0 if ended.reason == "completed" else 1
 
 
@@ -310,7 +232,7 @@ async def play_demo(agent: Agent) -> int:
                     case _:
                         pass
         await lines.note(_figures(events.stats))
-    return signals.exit_code if signals.caught else 0
+    return signals.caught if signals.caught else 0
 
 
 def _figures(stats: QueueStats) -> str:

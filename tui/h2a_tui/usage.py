@@ -1,14 +1,13 @@
-"""What every part of the command line shares: exit codes, and how it is refused."""
+"""What every part of the command line shares: how it is refused."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Final, NoReturn
+from typing import NoReturn
+
+from h2a_tui.exit_codes import OK, USAGE
 
 __all__ = ["OK", "USAGE", "Parser", "UsageError"]
-
-OK: Final = 0
-USAGE: Final = 2
 
 
 class UsageError(Exception):

@@ -1,0 +1,301 @@
+"""The front end for programs: one JSON object a line on stdout and, where asked for, commands on stdin.
+
+    stdin ──▶ lines ──▶ commands ──▶ Agent ──▶ events (h2A queue, BLOCK) ──┐
+                            └──────▶ replies (h2A queue) ──────────────────┴──▶ stdout
+
+A reader that is slow holds the run back, because its queue of events does (`h2a_agent.bus`); commands are obeyed all the
+same, and their replies wait in a queue of their own. Only when `_REPLIES_AHEAD` of those are unread are no more commands
+read. A reply comes after the events its command has made, so whoever has read it knows what followed.
+
+The end of stdin means: finish what is due, then leave. Nobody can answer a question or end a pause after that, so
+questions are answered with no, and a paused run is stopped; what waits stays in the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from h2a_agent.bus import Subscription
+from h2a_agent.events import (
+    AnyEvent,
+    ApprovalRequested,
+    Decision,
+    Done,
+    Error,
+    Phase,
+    Settled,
+    Status,
+    TokenStream,
+)
+from h2a_agent.protocol.commands import AnyCommand
+from h2a_agent.protocol.lines import AnyOutput, command_of, line_of
+from h2a_agent.protocol.obey import TAKES_ITS_TIME, obey
+from h2a_agent.protocol.replies import AnyReply, InputError, Result
+from h2a_agent.protocol.trace import hello
+from h2a_queue import Backpressure, H2AQueue
+from h2a_tui.exit_codes import FAILED, OK, UNREAD, USAGE
+from h2a_tui.plain import nobody
+from h2a_tui.signals import Signals, signals_abort
+from h2a_tui.streams import In, Out, first_of, lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from h2a_agent.agent import Agent
+    from h2a_agent.content import UserBlock
+    from h2a_agent.model_choice import ModelChoice
+
+__all__ = ["answer_as_json", "serve_program"]
+
+_EVENTS_AHEAD: Final = 200  # events a reader may be behind before the run waits for it
+_REPLIES_AHEAD: Final = 1000
+_LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes; a message with several pictures fits
+_QUICKLY_PARSED: Final = 65_536  # bytes; a longer line is parsed in a thread
+_LAST_LINES_S: Final = 3.0  # what a reader has for the last lines after a signal
+_TOO_LONG: Final = f"a line is at most {_LINE_LIMIT // 1024 // 1024} MB long"
+
+
+async def serve_program(
+    agent: Agent,
+    models: ModelChoice,
+    prompt: Sequence[UserBlock],
+    commands: In | None,
+    output: Out,
+) -> int:
+    """Send `prompt` if there is one, obey `commands` to their end, write everything to `output`; the exit code.
+
+    Raises:
+        OSError: `output` cannot be written, other than for want of a reader.
+    """
+    program = _Program(agent, models, output)
+    with signals_abort(agent) as signals:
+        try:
+            await program.run(prompt, commands, signals)
+        except* BrokenPipeError:
+            program.unread = True
+        except* OSError as several:
+            raise first_of(several) from None
+        except* TimeoutError:
+            pass  # a signal came, and nobody has read the last lines
+    return signals.caught if signals.caught else program.exit_code
+
+
+class _Reply(NamedTuple):
+    """A reply that is due once event `after` is written."""
+
+    after: int
+    reply: AnyReply
+
+
+class _Program:
+    """One program at the other end."""
+
+    def __init__(self, agent: Agent, models: ModelChoice, output: Out) -> None:
+        self._agent = agent
+        self._models = models
+        self._output = output
+        self._whole_lines = asyncio.Lock()
+        self._replies: H2AQueue[_Reply] = H2AQueue(max_size=_REPLIES_AHEAD)
+        self._written = 0  # the number of the last event on stdout
+        self._progress = asyncio.Event()
+        self._somebody_to_ask = False
+        self._understood = self._misunderstood = 0
+        self._last: Settled | None = None
+        self.unread = False  # nobody reads the output any more
+
+    @property
+    def exit_code(self) -> int:
+        """How it went: by the last run, or by the input when there was none in it."""
+        if self.unread:
+            return UNREAD
+        if self._last is not None:
+            return OK if self._last.reason == "completed" else FAILED
+        return USAGE if self._misunderstood and not self._understood else OK
+
+    async def run(self, prompt: Sequence[UserBlock], commands: In | None, signals: Signals) -> None:
+        """Everything, in order; returns when the last line is written.
+
+        Raises:
+            ExceptionGroup: of OSError: `output` cannot be written.
+        """
+        self._somebody_to_ask = commands is not None
+        events = self._agent.subscribe(policy=Backpressure.BLOCK, max_size=_EVENTS_AHEAD)
+        self._written = self._agent.state.seq
+        with closing(events):
+            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as writers:
+                writers.create_task(self._write_all(events))
+                if prompt:
+                    self._agent.prompt(prompt)
+                await self._until_over(commands, signals)
+                events.close()
+                self._replies.close()
+                if signals.caught:
+                    deadline.reschedule(asyncio.get_running_loop().time() + _LAST_LINES_S)
+
+    async def _until_over(self, commands: In | None, signals: Signals) -> None:
+        """Until the commands have ended and nothing is due, or a signal came and the run has settled."""
+        async with asyncio.TaskGroup() as tasks:
+            signal_came = tasks.create_task(signals.came.wait())
+            work = tasks.create_task(self._work(commands, tasks))
+            await asyncio.wait((signal_came, work), return_when=asyncio.FIRST_COMPLETED)
+            signal_came.cancel()
+            work.cancel()
+        if signals.caught:
+            await self._agent.settled()
+
+    async def _work(self, commands: In | None, tasks: asyncio.TaskGroup) -> None:
+        if commands is not None:
+            await self._read(commands, tasks)
+            self._somebody_to_ask = False
+            for question in self._agent.state.approvals:
+                self._agent.answer(question.call_id, Decision.REJECT, nobody(question))
+        await self._settled_or_paused()
+
+    async def _settled_or_paused(self) -> None:
+        """Until the run is over. One that pauses is stopped: nobody is there to let it go on."""
+        settled = asyncio.create_task(self._agent.settled())
+        paused = asyncio.create_task(self._paused())
+        try:
+            await asyncio.wait((settled, paused), return_when=asyncio.FIRST_COMPLETED)
+            if not settled.done():
+                self._agent.configure(on_abort="keep")
+                self._agent.abort()
+                await settled
+        finally:
+            settled.cancel()
+            paused.cancel()
+
+    async def _paused(self) -> None:
+        with closing(self._agent.subscribe(Status, policy=Backpressure.DROP_OLDEST)) as phases:
+            if self._agent.state.phase is Phase.PAUSED:
+                return
+            async for event in phases:
+                if isinstance(event, Status) and event.phase is Phase.PAUSED:
+                    return
+
+    # ------------------------------------------------------------------ in
+
+    async def _read(self, commands: In, tasks: asyncio.TaskGroup) -> None:
+        async for number, data in lines_of(commands, _LINE_LIMIT):
+            if data is None:
+                command: AnyCommand | InputError = InputError(number, "the line is too long", _TOO_LONG)
+            elif not data.strip():
+                continue
+            elif len(data) > _QUICKLY_PARSED:
+                command = await asyncio.to_thread(command_of, data, number)
+            else:
+                command = command_of(data, number)
+            if isinstance(command, InputError):
+                self._misunderstood += 1
+                await self._reply(command)
+            else:
+                self._understood += 1
+                if isinstance(command, TAKES_ITS_TIME):  # and nothing behind it waits for it
+                    tasks.create_task(self._obey(command))
+                else:
+                    await self._obey(command)
+
+    async def _obey(self, command: AnyCommand) -> None:
+        await self._reply(await obey(self._agent, self._models, command))
+
+    async def _reply(self, reply: AnyReply) -> None:
+        await self._replies.enqueue(_Reply(self._agent.state.seq, reply))
+
+    # ----------------------------------------------------------------- out
+
+    async def _write_all(self, events: Subscription) -> None:
+        await self._write(hello(self._agent))
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._write_events(events))
+            both.create_task(self._write_replies())
+
+    async def _write_events(self, events: Subscription) -> None:
+        async for event in events:
+            await self._write(event)
+            self._written = event.seq
+            self._progress.set()
+            if isinstance(event, Settled):
+                self._last = event
+            elif isinstance(event, ApprovalRequested) and not self._somebody_to_ask:
+                self._agent.answer(event.call_id, Decision.REJECT, nobody(event))
+
+    async def _write_replies(self) -> None:
+        async for after, reply in self._replies:
+            while self._written < after:
+                self._progress.clear()
+                await self._progress.wait()
+            await self._write(reply)
+
+    async def _write(self, message: AnyOutput) -> None:
+        async with self._whole_lines:
+            await self._output.write(line_of(message))
+
+
+# ------------------------------------------------------------------ one line
+
+
+async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out) -> int:
+    """Send `prompt` and write one line when the run has settled: the answer and how it ended. The exit code.
+
+    Raises:
+        OSError: `output` cannot be written.
+    """
+    folded = _Folded()
+    events = agent.subscribe()
+    with closing(events), signals_abort(agent) as signals:
+        agent.prompt(prompt)
+        async for event in events:
+            folded.add(event)
+            if isinstance(event, ApprovalRequested):
+                agent.answer(event.call_id, Decision.REJECT, nobody(event))
+            elif isinstance(event, Settled):
+                break
+        result = folded.result(agent)
+        try:
+            await output.write(line_of(result))
+        except BrokenPipeError:
+            return UNREAD
+    if signals.caught:
+        return signals.caught
+    return OK if result.reason == "completed" else FAILED
+
+
+class _Folded:
+    """A run as far as its result goes."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._over = False
+        self._error: Error | None = None
+        self._settled = Settled("failed")
+
+    def add(self, event: AnyEvent) -> None:
+        """Take in `event`."""
+        match event:
+            case TokenStream(text=text):
+                if self._over:
+                    self._words.clear()
+                    self._over = False
+                self._words.append(text)
+            case Done():
+                self._over = True  # what comes next belongs to another response
+            case Error():
+                self._error = event
+            case Settled():
+                self._settled = event
+            case _:
+                pass
+
+    def result(self, agent: Agent) -> Result:
+        """What came of it."""
+        settled = self._settled
+        return Result(
+            "".join(self._words),
+            settled.reason,
+            settled.steps,
+            agent.session_id,
+            agent.state.usage,
+            self._error,
+        )
