@@ -111,12 +111,12 @@ def _play_in_the_app(tape: Tape, speed: float, paths: Paths) -> int:
         from h2a_tui.app import H2AApp
         from h2a_tui.cli import screen_settings
         from h2a_tui.recording import Recording
+        from h2a_tui.theme_choice import ThemeChoice
 
         settings = load(paths, {"provider": "demo"}, {})
         recording = Recording(tape)
-        app = H2AApp(
-            recording, screen_settings(settings, paths), settings.theme, notice="This is a recording."
-        )
+        themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
+        app = H2AApp(recording, screen_settings(settings, paths), themes, notice="This is a recording.")
         playing = asyncio.create_task(recording.play(speed), name="recording")
         try:
             await app.run_async(mouse=settings.mouse)
