@@ -36,6 +36,7 @@ from h2a_agent.events import (
     QueueChanged,
     Settled,
     Status,
+    Usage,
 )
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
 from h2a_agent.inbox import Boundary, ItemState
@@ -134,6 +135,7 @@ class Agent:
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
+        self._state = replace(self._state, usage=self._last_usage())
         self._bus.tap(self._fold)
         self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
@@ -422,9 +424,8 @@ class Agent:
 
         The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
         """
-        if self.trusted:
-            self._toolbox.sandbox.begin()
-        await asyncio.gather(self._provider.warm_up(), self._prompt.refresh())
+        sandbox = [self._toolbox.sandbox.get()] if self.trusted else []
+        await asyncio.gather(self._provider.warm_up(), self._prompt.refresh(), *sandbox)
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
@@ -559,14 +560,18 @@ class Agent:
             session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
             self._queue_changed()
         self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
-        answers = [
-            e for e in session.history.entries if isinstance(e, AssistantEntry) and e.usage.context_tokens
-        ]
-        if answers:
-            self._bus.publish(self._spending.event(answers[-1].model, answers[-1].usage))
+        if (usage := self._last_usage()) is not None:
+            self._bus.publish(usage)
         if isinstance(node.entry, UserEntry):
             content = node.entry.content
             self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
+
+    def _last_usage(self) -> Usage | None:
+        """What the last answer of the conversation used, with what the session has cost."""
+        for entry in reversed(self._session.history.entries):
+            if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
+                return self._spending.event(entry.model, entry.usage)
+        return None
 
     def _provider_of_step(self) -> Provider:
         """Who answers the step that begins; nobody else is answering any more."""

@@ -110,6 +110,7 @@ class H2AApp(App[Switch], inherit_bindings=False):
 
     async def _warm_up(self) -> None:
         await self._client.warm_up()
+        self.chat.show_status()  # the sandbox has been tried
         gc.collect()
         gc.freeze()
 

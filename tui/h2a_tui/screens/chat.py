@@ -6,6 +6,7 @@ about the run.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from time import monotonic
 from typing import ClassVar, Final
@@ -22,6 +23,7 @@ from h2a_agent.providers.base import FailureKind
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.client import Client
+from h2a_tui.git_head import git_branch
 from h2a_tui.keymap import Action, Context
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
@@ -32,7 +34,8 @@ from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.queue_panel import QueuePanel
-from h2a_tui.widgets.status_line import Facts, StatusLine
+from h2a_tui.widgets.status_facts import Facts, sandbox_word
+from h2a_tui.widgets.status_line import StatusLine
 from h2a_tui.widgets.welcome import Welcome
 
 __all__ = ["ChatScreen"]
@@ -97,8 +100,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
-        thinking = models.thinking if models is not None else ""
-        self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace, thinking))
+        self._branch = ""
+        self.status_line = StatusLine(self._facts())
         self._said_below = ""
         self._actions = ChatActions(self, client, settings, self._keymap)
 
@@ -132,12 +135,31 @@ class ChatScreen(Screen[None], inherit_bindings=False):
                 self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
             self.queue_panel.show(state.queue, state.queue_paused)
-        self.status_line.show(state)
+        self.show_status()
+        if state.settled is not None and before.settled is None:
+            self._look_for_branch()
         self.set_class(bool(state.approvals), "-asking")
         self.approval.show(state.approvals)
         if not state.approvals and before.approvals and self.context in _ANSWERING:
             self.set_focus(self.composer)
         self.show_hints()
+
+    def show_status(self) -> None:
+        """Bring the bottom line up to date."""
+        self.status_line.show(self.state, self._facts())
+
+    def _facts(self) -> Facts:
+        client = self.client
+        thinking = self.models.thinking if self.models is not None else ""
+        sandbox = sandbox_word(client.sandbox)
+        return Facts(client.model, client.mode, client.workspace, thinking, sandbox, self._branch)
+
+    def _look_for_branch(self) -> None:
+        self.run_worker(self._read_branch, group="branch", exclusive=True)
+
+    async def _read_branch(self) -> None:
+        self._branch = await asyncio.to_thread(git_branch, self.client.workspace)
+        self.show_status()
 
     def show_past(self, past: Sequence[AnyEvent], state: State) -> None:
         """Draw a resumed session: what happened, and what waits."""
@@ -164,6 +186,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         return self._actions.perform(action)
 
     # -------------------------------------------------------------- events
+
+    def on_mount(self) -> None:
+        """Look where we are, once that is on the screen; and again when somebody comes back to it."""
+        self.call_after_refresh(self._look_for_branch)
+        self.watch(self.app, "app_focus", self._look_for_branch, init=False)
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
