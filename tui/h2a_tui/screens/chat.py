@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import ClassVar, Final
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -50,7 +50,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 (Textual does not declare it a class variable)
         (0, "-tiny"),
         (7, "-short"),
-        (12, "-tall"),
+        (12, "-low"),
+        (16, "-tall"),
     ]
     DEFAULT_CSS = """
     ChatScreen {
@@ -58,8 +59,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         overflow: hidden;
         & Transcript { height: 1fr; }
         & Welcome { display: none; }
-        &.-empty.-tall Welcome { display: block; }
-        &.-empty.-tall Transcript { display: none; }
+        &.-empty.-tall Welcome, &.-empty.-low Welcome { display: block; }
+        &.-empty.-tall Transcript, &.-empty.-low Transcript { display: none; }
         & #foot { dock: bottom; height: auto; }
         & #prompt {
             layout: horizontal;
@@ -70,11 +71,13 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             & #prompt-mark { width: 2; height: 1; color: $h2a-accent; text-style: bold; }
             & Composer { width: 1fr; }
         }
-        &.-short #prompt, &.-short #prompt:focus-within, &.-tiny #prompt, &.-tiny #prompt:focus-within {
+        &.-short #prompt, &.-short #prompt:focus-within, &.-tiny #prompt, &.-tiny #prompt:focus-within,
+        &.-low.-asking #prompt, &.-low.-asking #prompt:focus-within {
             border: none;
         }
         &.-short ApprovalPanel, &.-tiny ApprovalPanel { border: none; max-height: 4; }
-        &.-short.-asking QueuePanel, &.-tiny.-asking QueuePanel { display: none; }
+        &.-low.-asking QueueList, &.-short.-asking QueueList { max-height: 1; }
+        &.-tiny.-asking QueuePanel { display: none; }
         &.-short #approval-head, &.-tiny #approval-head { max-height: 1; }
         &.-tiny HintLine { display: none; }
     }
@@ -135,6 +138,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
                 self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
             self.queue_panel.show(state.queue, state.queue_paused)
+        for event in happened:
+            if isinstance(event, UserInput):
+                self.queue_panel.deliver(event.item_id)
         self.show_status()
         if state.settled is not None and before.settled is None:
             self._look_for_branch()
@@ -155,8 +161,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         return Facts(client.model, client.mode, client.workspace, thinking, sandbox, self._branch)
 
     def _look_for_branch(self) -> None:
-        self.run_worker(self._read_branch, group="branch", exclusive=True)
+        self._read_branch()
 
+    @work(group="branch", exclusive=True)
     async def _read_branch(self) -> None:
         self._branch = await asyncio.to_thread(git_branch, self.client.workspace)
         self.show_status()
