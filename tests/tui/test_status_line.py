@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from h2a_agent.events import (
+    JobItem,
     Kind,
     Phase,
     QueueItem,
@@ -149,6 +150,12 @@ def test_compaction_says_how_much_and_when_it_is_tried_again() -> None:
 def test_pause_says_why() -> None:
     state = State(phase=Phase.PAUSED, note="the limit is reached; goes on at 15:00")
     assert state_line(state, 0.0) == "paused the limit is reached; goes on at 15:00"
+
+
+def test_jobs_that_run_are_counted() -> None:
+    jobs = tuple(JobItem(n, "npm start", 0.0, running=n > 1) for n in range(4))
+    assert facts_line(State(jobs=jobs, queue=ITEMS), FACTS, 60).startswith("queue 2 · jobs 2 · ask")
+    assert "jobs" not in facts_line(State(jobs=jobs[:2]), FACTS, 60)
 
 
 @pytest.mark.parametrize("word", ["approval", "compacting"])

@@ -71,7 +71,7 @@ class Chat(Protocol):
         ...
 
     def show_help(self) -> None: ...
-    def show_todos(self) -> None: ...
+    def toggle_todos(self) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -131,7 +131,7 @@ def _redo(chat: Chat, _argument: str) -> bool:
 
 
 def _todo(chat: Chat, _argument: str) -> bool:
-    chat.show_todos()
+    chat.toggle_todos()
     return True
 
 
@@ -180,7 +180,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
-    Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("todo", "", "Show or fold the list of what is to be done", _todo),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),

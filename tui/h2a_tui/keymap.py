@@ -51,6 +51,8 @@ class Action(StrEnum):
     FOCUS_QUEUE = "focus-queue"
     FOCUS_APPROVAL = "focus-approval"
     TOGGLE_OUTPUT = "toggle-output"
+    TOGGLE_TODOS = "toggle-todos"
+    SHOW_JOBS = "show-jobs"
     PAGE_UP = "page-up"
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
@@ -160,6 +162,14 @@ KEYMAP: Final[tuple[Row, ...]] = (
         Action.FOCUS_APPROVAL, ("f2", "alt+a"), Context.GLOBAL, "answer", "Go to the question the agent asks"
     ),
     Row(Action.TOGGLE_OUTPUT, ("ctrl+o",), Context.GLOBAL, "output", "Show or fold all tool output"),
+    Row(
+        Action.TOGGLE_TODOS,
+        ("ctrl+t",),
+        Context.GLOBAL,
+        "to do",
+        "Show or fold the list of what is to be done",
+    ),
+    Row(Action.SHOW_JOBS, ("f6",), Context.GLOBAL, "jobs", "Show what runs in the background"),
     Row(Action.PAGE_UP, ("pageup",), Context.GLOBAL, "page up", "Scroll the conversation up"),
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),

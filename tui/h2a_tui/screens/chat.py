@@ -36,6 +36,7 @@ from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
 from h2a_tui.widgets.status_line import StatusLine
+from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
 
 __all__ = ["ChatScreen"]
@@ -78,6 +79,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         &.-short ApprovalPanel, &.-tiny ApprovalPanel { border: none; max-height: 4; }
         &.-low.-asking QueueList, &.-short.-asking QueueList { max-height: 1; }
         &.-tiny.-asking QueuePanel { display: none; }
+        &.-low.-asking TodoPanel, &.-short TodoPanel, &.-tiny TodoPanel { display: none; }
         &.-short #approval-head, &.-tiny #approval-head { max-height: 1; }
         &.-tiny HintLine { display: none; }
     }
@@ -100,6 +102,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self._keymap = settings.keymap()
         self.composer = Composer(self._keymap, self.perform)
         self.queue_panel = QueuePanel(self._keymap, self.perform)
+        self.todo_panel = TodoPanel()
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
@@ -113,6 +116,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         yield self.welcome
         yield self.transcript
         yield self.approval
+        yield self.todo_panel
         yield self.queue_panel
         with Vertical(id="foot"):
             with Vertical(id="prompt"):
@@ -141,6 +145,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         for event in happened:
             if isinstance(event, UserInput):
                 self.queue_panel.deliver(event.item_id)
+        self.todo_panel.show(state.todos, busy=state.busy)
         self.show_status()
         if state.settled is not None and before.settled is None:
             self._look_for_branch()

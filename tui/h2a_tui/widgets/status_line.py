@@ -48,6 +48,7 @@ def _drawn_from(state: State) -> tuple[object, ...]:
         state.run_started_at,
         state.retry,
         state.queue,
+        state.jobs,
         state.tools,
         state.usage,
         state.chosen,
