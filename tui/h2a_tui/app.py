@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from rich.segment import Segments
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -66,7 +67,9 @@ class H2AApp(App[Switch], inherit_bindings=False):
         self._client = client
         self._settings = settings
         self._offers = offers
-        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice, models)
+        self.chat = ChatScreen(
+            client, settings, Transcript(theme=theme), notice, models, lambda: self._events.stats
+        )
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
@@ -79,6 +82,12 @@ class H2AApp(App[Switch], inherit_bindings=False):
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hand an event on; how long a key takes to be seen is measured from here, while somebody wants to know."""
+        await super().on_event(event)
+        if isinstance(event, events.Key) and self.focused is not None:
+            self.chat.hud.saw_key(event, self.focused)
 
     def _repaint(self, _app: App[Switch]) -> None:
         """Back from Ctrl+Z the terminal is empty, and of what it showed only what changes would be sent."""

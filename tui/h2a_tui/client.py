@@ -19,6 +19,7 @@ from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.session_search import Found
 from h2a_agent.session_tree import TreeRow
 from h2a_agent.state import State
+from h2a_queue import QueueStats
 
 __all__ = ["Client", "Sessions", "Subscription", "Switch"]
 
@@ -33,6 +34,9 @@ class Switch:
 
 class Subscription(Protocol):
     """One reader's queue of events."""
+
+    @property
+    def stats(self) -> QueueStats: ...
 
     def __aiter__(self) -> AsyncIterator[AnyEvent]: ...
 

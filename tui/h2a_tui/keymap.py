@@ -59,6 +59,7 @@ class Action(StrEnum):
     TRANSCRIPT_END = "transcript-end"
     SUSPEND = "suspend"
     HELP = "help"
+    HUD = "hud"
 
     QUEUE_NEXT = "queue-next"
     QUEUE_PREVIOUS = "queue-previous"
@@ -176,6 +177,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.TRANSCRIPT_END, ("ctrl+end",), Context.GLOBAL, "end", "Go to the newest output and follow it"),
     Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
     Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
+    Row(
+        Action.HUD,
+        ("f12",),
+        Context.GLOBAL,
+        "vitals",
+        "Show or hide what the screen costs: lag, frames, echo, bytes, memory",
+    ),
     Row(Action.QUEUE_PREVIOUS, ("up",), Context.QUEUE, "up", "Choose the message above"),
     Row(Action.QUEUE_NEXT, ("down",), Context.QUEUE, "down", "Choose the message below"),
     Row(Action.QUEUE_EDIT, ("enter",), Context.QUEUE, "edit", "Edit the message where it stands"),

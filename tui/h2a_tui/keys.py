@@ -186,6 +186,13 @@ def _in_foreground(descriptor: int) -> bool:
 class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
+    written = 0  # bytes since the start
+
+    def write(self, data: str) -> None:
+        """Send `data`, counted."""
+        self.written += len(data) if data.isascii() else len(data.encode("utf-8", "replace"))
+        super().write(data)
+
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         _tell_guardian(taken=True)

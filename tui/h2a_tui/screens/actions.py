@@ -83,6 +83,7 @@ class ChatActions:
             Action.TRANSCRIPT_END: transcript.scroll_end_now,
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
+            Action.HUD: chat.hud.toggle,
             Action.QUEUE_NEXT: partial(chat.queue_panel.list.move, 1),
             Action.QUEUE_PREVIOUS: partial(chat.queue_panel.list.move, -1),
             Action.QUEUE_EDIT: self._begin_edit,

@@ -7,8 +7,8 @@ about the run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from time import monotonic
+from collections.abc import Callable, Sequence
+from time import monotonic, perf_counter
 from typing import ClassVar, Final
 
 from textual import events, on, work
@@ -22,9 +22,11 @@ from h2a_agent.model_choice import ModelChoice
 from h2a_agent.providers.base import FailureKind
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
+from h2a_queue import QueueStats
 from h2a_tui.client import Client
 from h2a_tui.git_head import git_branch
 from h2a_tui.keymap import Action, Context
+from h2a_tui.keys import KeyDriver
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.transcript.widget import Transcript
@@ -33,6 +35,7 @@ from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.hint_line import HintLine
+from h2a_tui.widgets.hud import Hud
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
 from h2a_tui.widgets.status_line import StatusLine
@@ -92,6 +95,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         transcript: Transcript,
         notice: str = "",
         models: ModelChoice | None = None,
+        queue: Callable[[], QueueStats | None] = lambda: None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
@@ -106,6 +110,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
+        self.hud = Hud(queue, self._bytes_written)
         self._branch = ""
         self.status_line = StatusLine(self._facts())
         self._said_below = ""
@@ -113,6 +118,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """From the conversation down to the status."""
+        yield self.hud
         yield self.welcome
         yield self.transcript
         yield self.approval
@@ -129,6 +135,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def show(self, state: State, happened: Sequence[AnyEvent]) -> None:
         """Draw `state`, and what happened since the last one."""
+        began = perf_counter()
         before, self.state = self.state, state
         if self.has_class("-empty") and any(
             not isinstance(event, QueueChanged | ModelChanged) for event in happened
@@ -154,6 +161,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         if not state.approvals and before.approvals and self.context in _ANSWERING:
             self.set_focus(self.composer)
         self.show_hints()
+        self.hud.follow(happened, began)
 
     def show_status(self) -> None:
         """Bring the bottom line up to date."""
@@ -172,6 +180,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     async def _read_branch(self) -> None:
         self._branch = await asyncio.to_thread(git_branch, self.client.workspace)
         self.show_status()
+
+    def _bytes_written(self) -> int | None:
+        driver = self.app._driver  # noqa: SLF001 (Textual has no public way to it)
+        return driver.written if isinstance(driver, KeyDriver) else None
 
     def show_past(self, past: Sequence[AnyEvent], state: State) -> None:
         """Draw a resumed session: what happened, and what waits."""
