@@ -52,7 +52,7 @@ class Settings:
 
     `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
-    for the default. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
+    for the default. `title`, `progress`, `notifications` and `bell` are what the terminal is told besides. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
     `api_keys` hold the other providers one may change to. `rules` are the user's permission rules, None where the
     file has none.
     """
@@ -65,6 +65,10 @@ class Settings:
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
+    title: bool = True
+    progress: bool = True
+    notifications: bool = True
+    bell: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

@@ -7,6 +7,7 @@ chat screen in batches; keys go the other way as calls of the agent.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Final
 
@@ -21,6 +22,7 @@ from textual.worker import WorkerFailed
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.state import State, reduce
 from h2a_themes import load
+from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
 from h2a_tui.keys import KeyDriver
@@ -70,6 +72,7 @@ class H2AApp(App[Switch], inherit_bindings=False):
         self.chat = ChatScreen(
             client, settings, Transcript(theme=theme), notice, models, lambda: self._events.stats
         )
+        self._attention = Attention(self._tell_terminal, settings.signals, os.environ, client.workspace)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
@@ -79,6 +82,7 @@ class H2AApp(App[Switch], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
+        self._take_terminal()
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
@@ -92,6 +96,20 @@ class H2AApp(App[Switch], inherit_bindings=False):
     def _repaint(self, _app: App[Switch]) -> None:
         """Back from Ctrl+Z the terminal is empty, and of what it showed only what changes would be sent."""
         self.screen.refresh()
+        self._attention.show(self.chat.state, anew=True)
+
+    def _take_terminal(self) -> None:
+        driver = self._driver
+        if isinstance(driver, KeyDriver):
+            driver.greeting, driver.farewell = self._attention.greeting, self._attention.farewell
+            driver.write(driver.greeting)
+        self._attention.show(self._first_state)
+
+    def _tell_terminal(self, sequence: str) -> None:
+        """Send what is no part of the screen; without a terminal of ours nothing."""
+        if isinstance(self._driver, KeyDriver):
+            self._driver.write(sequence)
+            self._driver.flush()
 
     def on_unmount(self) -> None:
         """Want no more events."""
@@ -106,6 +124,9 @@ class H2AApp(App[Switch], inherit_bindings=False):
             for event in events:
                 state = reduce(state, event)
             self.chat.show(state, events)
+            self._attention.show(state)
+            if not self.app_focus and (call := call_for(state, events)):
+                self._attention.call(call)
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""

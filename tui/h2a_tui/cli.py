@@ -415,6 +415,7 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
 
 def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
     from h2a_agent.config import ConfigError
+    from h2a_tui.attention import Signals
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
 
@@ -423,7 +424,10 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+    signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
+    return ScreenSettings(
+        paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse, signals=signals
+    )
 
 
 def _say_where_it_is(agent: Agent) -> None:

@@ -187,6 +187,8 @@ class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
     written = 0  # bytes since the start
+    greeting = ""  # sent whenever the terminal is taken over,
+    farewell = ""  # and whenever it is given back
 
     def write(self, data: str) -> None:
         """Send `data`, counted."""
@@ -200,13 +202,13 @@ class KeyDriver(LinuxDriver):
         if self._writer_thread is not None:
             # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
             self._writer_thread._queue.maxsize = 0  # noqa: SLF001 (there is no other way in)
-            self.write("\x1b[>4;1m")
+            self.write("\x1b[>4;1m" + self.greeting)
             self.flush()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
         if self._writer_thread is not None:
-            self.write("\x1b[>4;0m")
+            self.write("\x1b[>4;0m" + self.farewell)
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
         if not _in_foreground(self.fileno):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from h2a_tui.attention import Signals
 from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
 
 __all__ = ["ScreenSettings"]
@@ -16,7 +17,7 @@ class ScreenSettings:
     """The screen's settings, with their defaults.
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
-    keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
+    keys of actions. `signals` is what the terminal is told besides. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal.
     """
 
@@ -25,6 +26,7 @@ class ScreenSettings:
     alt_enter: AltEnter = "follow-up"
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
+    signals: Signals = field(default_factory=Signals)
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""
