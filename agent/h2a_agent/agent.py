@@ -361,7 +361,7 @@ class Agent:
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
         before, self._settings = self._settings, replace(self._settings, **changes)
-        if (before.model, before.thinking) != (self._settings.model, self._settings.thinking):
+        if _choice(before) != _choice(self._settings):
             self._say_model()
 
     def use(self, provider: Provider, model: str) -> None:
@@ -586,7 +586,9 @@ class Agent:
 
     def _say_model(self) -> None:
         settings = self._settings
-        self._bus.publish(ModelChanged(self._provider.name, settings.model, settings.thinking))
+        self._bus.publish(
+            ModelChanged(self._provider.name, settings.model, settings.thinking, self.settings.mode)
+        )
 
     def _restore(self, *, redo: bool) -> None:
         if self._closing:
@@ -638,6 +640,11 @@ class Agent:
                 "Free some space; saving resumes by itself.",
             )
         )
+
+
+def _choice(settings: RunSettings) -> tuple[str, str, str]:
+    """What `ModelChanged` tells of."""
+    return settings.model, settings.thinking, settings.mode
 
 
 def _blocks(content: str | Sequence[UserBlock]) -> tuple[UserBlock, ...]:

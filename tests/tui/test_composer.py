@@ -238,7 +238,7 @@ async def test_todo_shows_and_folds_the_list_and_says_when_there_is_none() -> No
         await chat.say(TodoChanged((TodoItem("mend the parser", TodoStatus.PENDING),)))
         await chat.type("/todo")
         await chat.press("enter")
-        assert "0/1 to do" in chat.text()
+        await chat.until(lambda: "0/1 to do" in chat.text())
 
 
 async def test_a_command_that_cannot_says_why_and_stays() -> None:

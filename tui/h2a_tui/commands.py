@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
+from h2a_tui.cost_command import cost_command
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
+from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import model_command, thinking_command
 from h2a_tui.screens.picker import Choice
 
@@ -178,6 +180,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
+    Command("cost", "", "Show what the run and the session have cost", cost_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),

@@ -57,6 +57,7 @@ class Action(StrEnum):
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
     TRANSCRIPT_END = "transcript-end"
+    CYCLE_MODE = "cycle-mode"
     SUSPEND = "suspend"
     HELP = "help"
     HUD = "hud"
@@ -175,6 +176,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),
     Row(Action.TRANSCRIPT_END, ("ctrl+end",), Context.GLOBAL, "end", "Go to the newest output and follow it"),
+    Row(
+        Action.CYCLE_MODE,
+        ("shift+tab",),
+        Context.GLOBAL,
+        "mode",
+        "Change what runs unasked: plan, ask, edits, full (which is asked about)",
+    ),
     Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
     Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
     Row(

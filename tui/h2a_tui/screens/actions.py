@@ -23,6 +23,7 @@ from h2a_tui.commands import find_command, parse_command
 from h2a_tui.context_text import breakdown_text
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Keymap
+from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
@@ -81,6 +82,7 @@ class ChatActions:
             Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
             Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
             Action.TRANSCRIPT_END: transcript.scroll_end_now,
+            Action.CYCLE_MODE: partial(cycle_mode, self),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.HUD: chat.hud.toggle,

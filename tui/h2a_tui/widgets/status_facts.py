@@ -112,10 +112,11 @@ def _candidates(state: State, facts: Facts) -> list[_Candidate]:
     running = sum(job.running for job in state.jobs)
     chosen = state.chosen
     model, thinking = (chosen.model, chosen.thinking) if chosen else (facts.model, facts.thinking)
+    mode = (chosen and chosen.mode) or facts.mode
     return [
         _fact((11, f"queue {waiting}" if waiting else "")),
         _fact((10, f"jobs {running}" if running else "")),
-        _fact((12, facts.mode), tone="warning" if facts.mode == "full" else ""),
+        _fact((12, mode), tone="warning" if mode == "full" else ""),
         _fact((6, f"sandbox {facts.sandbox}" if facts.sandbox else ""), tone=_sandbox_tone(facts.sandbox)),
         _context(usage),
         _fact((3, _tokens(usage))),
