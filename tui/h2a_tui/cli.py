@@ -418,6 +418,7 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
     from h2a_tui.attention import Signals
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
+    from h2a_tui.settings_command import list_settings
 
     unknown = [name for name in settings.keys if name not in set(Action)]
     if unknown:
@@ -426,7 +427,13 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
     keys = {Action(name): keys for name, keys in settings.keys.items()}
     signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
     return ScreenSettings(
-        paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse, signals=signals
+        paths.logs_dir,
+        settings.enter,
+        settings.alt_enter,
+        keys,
+        settings.mouse,
+        signals,
+        list_settings(settings),
     )
 
 

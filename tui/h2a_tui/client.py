@@ -15,6 +15,7 @@ from h2a_agent.content import UserBlock
 from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Kind
 from h2a_agent.export import Exported
+from h2a_agent.run_settings import RunSettings
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.session_search import Found
 from h2a_agent.session_tree import TreeRow
@@ -91,6 +92,8 @@ class Client(Protocol):
     def provider_name(self) -> str: ...
     @property
     def mode(self) -> str: ...
+    @property
+    def settings(self) -> RunSettings: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
     @property

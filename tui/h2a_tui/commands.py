@@ -20,12 +20,14 @@ from h2a_tui.keymap import Action
 from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import model_command, thinking_command
 from h2a_tui.screens.picker import Choice
+from h2a_tui.settings_command import settings_command
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
     from h2a_tui.screens.page import PageScreen
+    from h2a_tui.settings import ScreenSettings
 
 __all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
 
@@ -35,6 +37,8 @@ class Chat(Protocol):
 
     @property
     def client(self) -> Client: ...
+    @property
+    def settings(self) -> ScreenSettings: ...
 
     def send(self, content: str, action: Action) -> None:
         """Send `content` as if it had been sent with the key of `action`."""
@@ -182,6 +186,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),
+    Command("settings", "", "Show every setting and where it comes from", settings_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),

@@ -51,6 +51,7 @@ class ChatActions:
 
     def __init__(self, chat: ChatScreen, client: Client, settings: ScreenSettings, keymap: Keymap) -> None:
         self.client = client
+        self.settings = settings
         self._chat = chat
         self._enter = settings.enter
         self._keymap = keymap
