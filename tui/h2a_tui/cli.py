@@ -50,6 +50,7 @@ examples:
   h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
+  h2a-chat keys                             press keys, see what your terminal sends
   h2a-chat doctor                           what this machine has, what holds commands in
 
 while it works:
@@ -235,6 +236,11 @@ def _main(argv: Sequence[str] | None) -> int:
     flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, environ)
 
+    if args.prompt == "keys" and args.print_prompt is None:
+        from h2a_tui.keys_command import keys_command
+
+        environment.prepare(os.environ)
+        return keys_command(_screen_settings(settings, paths).keymap())
     if args.prompt == "doctor" and args.print_prompt is None:
         from h2a_tui.doctor import report
 
