@@ -55,6 +55,21 @@ def test_title_and_progress_follow_the_run_and_are_sent_once() -> None:
     assert told.farewell == "\x1b]9;4;0;0\x1b\\\x1b[23;2t"
 
 
+def test_progress_is_renewed_while_it_lasts() -> None:
+    now = [100.0]
+    sent: list[str] = []
+    told = Attention(sent.append, Signals(title=False), GHOSTTY, Path("/home/space"), lambda: now[0])
+    working = fold(Status(Phase.PREPARING))
+    for _second in range(25):
+        told.show(working)
+        now[0] += 1
+    assert sent == ["\x1b]9;4;3;0\x1b\\"] * 3
+    told.show(fold())
+    now[0] += 100
+    told.show(fold())
+    assert sent[3:] == ["\x1b]9;4;0;0\x1b\\"]
+
+
 def test_a_call_is_a_notification_and_a_bell() -> None:
     told, sent = attention(GHOSTTY)
     told.call("Done")

@@ -56,11 +56,11 @@ async def test_open_it_measures_lag_frames_echo_and_the_queue() -> None:
 async def test_the_numbers_change_and_the_layout_does_not() -> None:
     async with running_chat() as chat:
         await chat.press("f12")
-        await chat.until(lambda: "loop p50          –" in chat.text())
+        await chat.until(lambda: "loop p50         –" in chat.text())
         await chat.drawn()
         layouts: list[object] = []
         chat.screen._refresh_layout = lambda *a, **k: layouts.append(a)  # type: ignore[method-assign]
-        await chat.until(lambda: "loop p50          –" not in chat.text())
+        await chat.until(lambda: "loop p50         –" not in chat.text())
         assert "loop p50" in chat.text()
         assert layouts == []
 

@@ -123,6 +123,7 @@ def test_window_warns_above_seventy_and_ninety_per_cent(tokens: int, bar: str, t
     state = State(usage=replace(USAGE, context_tokens=tokens, context_window=10_000))
     assert f"ctx {bar} of 10.0k" in facts_line(state, FACTS, 200)
     assert tones(state).get("ctx", "") == tone
+    assert ("ctx" in facts_line(state, FACTS, 10)) == bool(tone)  # it is the last to go, then
 
 
 def test_what_holds_nothing_back_stands_out() -> None:

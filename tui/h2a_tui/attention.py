@@ -9,6 +9,7 @@ Whatever stands in a sequence has gone through `one_line`, so it holds no contro
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _BELL: Final = "\x07"
 _KEEP_TITLE: Final = "\x1b[22;2t"
 _PUT_BACK_TITLE: Final = "\x1b[23;2t"
 _TEXT_LIMIT: Final = 120
+_PROGRESS_LASTS_S: Final = 10.0  # some terminals take the bar away when it is not renewed
 
 Progress: TypeAlias = Literal["off", "working", "waiting"]
 _PROGRESS: Final[Mapping[Progress, str]] = {
@@ -113,10 +115,15 @@ def _is_direct(environ: Mapping[str, str]) -> bool:
 
 
 class Attention:
-    """Tells one terminal of one agent's run. `write` sends a sequence; nothing is sent twice."""
+    """Tells one terminal of one agent's run. `write` sends a sequence; nothing is sent twice for nothing."""
 
     def __init__(
-        self, write: Callable[[str], None], signals: Signals, environ: Mapping[str, str], folder: Path
+        self,
+        write: Callable[[str], None],
+        signals: Signals,
+        environ: Mapping[str, str],
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         speaks = environ.get("TERM") not in (None, "", "dumb", "linux")  # those print what they do not know
         self._write = write
@@ -125,7 +132,9 @@ class Attention:
         self._progress = signals.progress and speaks and shows_progress(environ)
         self._code = notification_code(environ) if signals.notifications and speaks else ""
         self._bell = signals.bell
+        self._clock = clock
         self._told: tuple[str, Progress] = ("", "off")
+        self._progress_at = 0.0
 
     @property
     def greeting(self) -> str:
@@ -143,8 +152,12 @@ class Attention:
         before, self._told = self._told, (word, progress)
         if self._title and (anew or word != before[0]):
             self._write(f"\x1b]2;{_APP} · {self._folder} · {word}{_END}")
-        if self._progress and (anew or progress != before[1]):
+        if self._progress and (anew or progress != before[1] or self._is_stale(progress)):
             self._write(_PROGRESS[progress])
+            self._progress_at = self._clock()
+
+    def _is_stale(self, progress: Progress) -> bool:
+        return progress != "off" and self._clock() - self._progress_at >= _PROGRESS_LASTS_S
 
     def call(self, text: str) -> None:
         """Call the person, who is not looking."""

@@ -25,8 +25,8 @@ __all__ = ["Hud"]
 
 _SAMPLE_S: Final = 0.1
 _SAMPLES_PER_DRAW: Final = 10
-_LABEL: Final = 10
-_COLUMN: Final = 20  # cells of a name, its number and the gap behind them
+_LABEL: Final = 9
+_COLUMN: Final = 19  # cells of a name, its number and the gap behind them
 _NUMBERS: Final = 13
 
 

@@ -71,7 +71,8 @@ def queue_title(waiting: int, oldest_s: float, width: int, *, paused: bool, key:
         return "Delivered", "", ""
     title = f"Waiting · {waiting}"
     if not paused:
-        oldest = f" · oldest {fmt.age(oldest_s)}" if waiting > 1 else ""
+        age = fmt.age(oldest_s)
+        oldest = f" · oldest {age}" if waiting > 1 and age != "now" else ""
         return (title + oldest if len(title + oldest) <= width else title), "", ""
     held = "  ‖ paused"
     for advice in (f" · {key} or /resume goes on", f" · {key} goes on"):

@@ -152,7 +152,7 @@ def _context(usage: Usage | None) -> _Candidate:
     return _fact(
         (0, f"ctx {bar} {percent} of {fmt.tokens(window)}"),
         (1, f"ctx {bar} {percent}"),
-        (9, f"ctx {percent}"),
+        (13 if tone else 9, f"ctx {percent}"),  # a window that fills up must not go unseen
         tone=tone,
     )
 
