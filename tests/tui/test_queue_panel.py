@@ -228,6 +228,12 @@ async def test_what_was_never_seen_waiting_gets_no_receipt() -> None:
         assert "delivered" not in chat.text()
 
 
+def test_what_is_simply_sent_gets_no_receipt() -> None:
+    receipts = Receipts(lambda: 0.0)
+    receipts.see((QueueItem("a", Kind.PROMPT, "claimed", "a", 0, 0.0, 0),))
+    assert not receipts.deliver("a")
+
+
 def test_receipt_is_given_whichever_of_the_two_events_comes_first() -> None:
     clock = [0.0]
     items = tuple(QueueItem(id, Kind.STEER, "queued", id, 0, 0.0, 0) for id in "ab")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from h2a_agent.events import QueueItem
+from h2a_agent.events import Kind, QueueItem
 
 __all__ = ["RECEIPT_S", "Receipts"]
 
@@ -15,6 +15,7 @@ RECEIPT_S: Final = 1.5
 class Receipts:
     """Delivered items that a person has seen waiting. What was never in sight gets no receipt.
 
+    Neither does a prompt, which waits for nothing: the panel would come and go with every message that is sent.
     That an item has left and that it was delivered are two events, in either order, so an item is remembered
     until the queue has changed once more.
     """
@@ -27,7 +28,7 @@ class Receipts:
 
     def see(self, items: Sequence[QueueItem]) -> None:
         """These are shown now."""
-        shown = {item.id: item for item in items}
+        shown = {item.id: item for item in items if item.kind is not Kind.PROMPT}
         self._left = {id: item for id, item in self._seen.items() if id not in shown}
         self._seen = shown
 
