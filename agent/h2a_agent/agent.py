@@ -35,6 +35,7 @@ from h2a_agent.events import (
     QueueChanged,
     Settled,
     Status,
+    Usage,
 )
 from h2a_agent.file_undo import FileUndo
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
@@ -130,6 +131,7 @@ class Agent:
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
+        self._state = replace(self._state, usage=self._last_usage())
         self._bus.tap(self._fold)
         self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
@@ -353,7 +355,7 @@ class Agent:
     def configure(self, **changes: Any) -> None:
         """Change settings; they hold from the next step on."""
         before, self._settings = self._settings, replace(self._settings, **changes)
-        if (before.model, before.thinking) != (self._settings.model, self._settings.thinking):
+        if _choice(before) != _choice(self._settings):
             self._say_model()
 
     def use(self, provider: Provider, model: str) -> None:
@@ -414,9 +416,8 @@ class Agent:
 
         The sandbox is tried, too, which starts programs: in a folder nobody vouches for only when a command is to run.
         """
-        if self.trusted:
-            self._toolbox.sandbox.begin()
-        await asyncio.gather(self._provider.now.warm_up(), self._briefing.refresh())
+        sandbox = [self._toolbox.sandbox.get()] if self.trusted else []
+        await asyncio.gather(self._provider.now.warm_up(), self._briefing.refresh(), *sandbox)
 
     async def settled(self) -> Settled:
         """Wait until no run is active and nothing is due; returns how the last run ended."""
@@ -493,18 +494,24 @@ class Agent:
             session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
             self._queue_changed()
         self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
-        answers = [
-            e for e in session.history.entries if isinstance(e, AssistantEntry) and e.usage.context_tokens
-        ]
-        if answers:
-            self._bus.publish(self._spending.event(answers[-1].model, answers[-1].usage))
+        if (usage := self._last_usage()) is not None:
+            self._bus.publish(usage)
         if isinstance(node.entry, UserEntry):
             content = node.entry.content
             self._bus.publish(InputRestored((safe_text(plain_text(content)),), (), (content,)))
 
+    def _last_usage(self) -> Usage | None:
+        """What the last answer of the conversation used, with what the session has cost."""
+        for entry in reversed(self._session.history.entries):
+            if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
+                return self._spending.event(entry.model, entry.usage)
+        return None
+
     def _say_model(self) -> None:
         settings = self._settings
-        self._bus.publish(ModelChanged(self._provider.now.name, settings.model, settings.thinking))
+        self._bus.publish(
+            ModelChanged(self._provider.now.name, settings.model, settings.thinking, self.settings.mode)
+        )
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
@@ -535,6 +542,11 @@ class Agent:
                 "Free some space; saving resumes by itself.",
             )
         )
+
+
+def _choice(settings: RunSettings) -> tuple[str, str, str]:
+    """What `ModelChanged` tells of."""
+    return settings.model, settings.thinking, settings.mode
 
 
 def _blocks(content: str | Sequence[UserBlock]) -> tuple[UserBlock, ...]:

@@ -51,8 +51,8 @@ class Settings:
 
     `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
-    for the default. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
-    `api_keys` hold the other providers one may change to. `rules` are the user's permission rules, None where the
+    for the default. `title`, `progress`, `notifications` and `bell` are what the terminal is told besides. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
+    `api_keys` hold the other providers one may change to. `places` says where each value was set that was. `rules` are the user's permission rules, None where the
     file has none.
     """
 
@@ -64,11 +64,16 @@ class Settings:
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
+    title: bool = True
+    progress: bool = True
+    notifications: bool = True
+    bell: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def api_key(self) -> str:
@@ -123,6 +128,7 @@ def load(paths: Paths, flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
         fell_back=fell_back,
         catalogue=catalogue,
         api_keys=api_keys,
+        places={name: one.place for name, one in given.items()},
         **values,
     )
 

@@ -118,6 +118,10 @@ class ConfigFile(BaseModel):
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
+    title: bool | None = None
+    progress: bool | None = None
+    notifications: bool | None = None
+    bell: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

@@ -394,11 +394,12 @@ class Status(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelChanged(Event):
-    """Another model, provider or thinking level was chosen; it holds from the next request on."""
+    """Another model, provider, thinking level or mode was chosen; it holds from the next step on."""
 
     provider: str
     model: str
     thinking: str
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

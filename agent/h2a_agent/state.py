@@ -73,7 +73,10 @@ class RunningTool:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An agent at one moment. `seq` is the last event folded in; times are seconds since the epoch."""
+    """An agent at one moment. `seq` is the last event folded in; times are seconds since the epoch.
+
+    `run_began_usd` is what the session had cost when the run began (0: nothing, or unknown).
+    """
 
     seq: int = 0
     phase: Phase = Phase.IDLE
@@ -82,6 +85,7 @@ class State:
     pausing: bool = False
     writing: bool = False
     run_started_at: float = 0.0
+    run_began_usd: float = 0.0
     queue: tuple[QueueItem, ...] = ()
     queue_paused: bool = False
     tools: Mapping[str, RunningTool] = field(default_factory=lambda: MappingProxyType({}))
@@ -125,10 +129,15 @@ def _status(state: State, event: Status) -> State:
         pausing=event.pausing,
         writing=state.writing and event.phase is state.phase,
         run_started_at=event.time if starting else state.run_started_at,
+        run_began_usd=_cost_so_far(state) if starting else state.run_began_usd,
         settled=None if starting else state.settled,
         error=None if starting else state.error,
         retry=state.retry if event.phase is Phase.RETRYING else None,
     )
+
+
+def _cost_so_far(state: State) -> float:
+    return (state.usage and state.usage.cost_usd) or 0.0
 
 
 def _tool_call(state: State, event: ToolCall) -> State:

@@ -114,6 +114,14 @@ def test_a_new_run_forgets_the_error_of_the_last_and_starts_its_clock() -> None:
     assert state.run_started_at == 5.0
 
 
+def test_a_run_begins_with_what_the_session_has_cost() -> None:
+    usage = Usage("m", 1, 2, 0, 0, 3, 100, 0.5)
+    state = fold(Status(Phase.PREPARING), usage, Status(Phase.IDLE), Settled("completed"))
+    assert state.run_began_usd == 0.0
+    state = fold(Status(Phase.PREPARING), Status(Phase.STREAMING), state=state)
+    assert state.run_began_usd == 0.5
+
+
 def test_settled_leaves_nothing_of_the_run_behind() -> None:
     state = fold(
         Status(Phase.TOOLS),

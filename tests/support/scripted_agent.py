@@ -40,7 +40,6 @@ class ScriptedAgent:
     """Records commands; `say` publishes events as a run would."""
 
     session_id = "01SCRIPTED"
-    mode = "ask"
     sandbox: Sandbox | None = None
 
     def __init__(
@@ -96,6 +95,10 @@ class ScriptedAgent:
     @property
     def model(self) -> str:
         return self.settings.model
+
+    @property
+    def mode(self) -> str:
+        return self.settings.mode
 
     def configure(self, **changes: Any) -> None:
         self.settings = replace(self.settings, **changes)
@@ -231,7 +234,7 @@ class ScriptedAgent:
             self._on_call(self, call)
 
     def _say_model(self) -> None:
-        self.say(ModelChanged(self.provider_name, self.settings.model, self.settings.thinking))
+        self.say(ModelChanged(self.provider_name, self.settings.model, self.settings.thinking, self.mode))
 
     def _queue_changed(self) -> None:
         self.say(QueueChanged(self._inbox.snapshot(), self._inbox.paused))

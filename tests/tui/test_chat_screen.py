@@ -47,7 +47,7 @@ async def test_idle_screen_at_80_columns() -> None:
             "│ › Say what to do                                                             │",
             "╰──────────────────────────────────────────────────────────────────────────────╯",
             " Enter send · Alt+Enter send · Shift+Enter new line · F1 help",
-            " ● ready                                         ask · scripted-1 · /home/space",
+            " ● ready                     ask · sandbox not tried · scripted-1 · /home/space",
         ]
 
 
@@ -62,7 +62,7 @@ async def test_everything_at_once_at_80_columns() -> None:
         assert rows[-8:-2] == [
             "╰──────────────────────────────────────────────────────────────────────────────╯",
             " Waiting · 1",
-            "   ↳ follow-up  also the tests                                              now",
+            "   1 ↳ follow-up  also the tests                                            now",
             "╭──────────────────────────────────────────────────────────────────────────────╮",
             "│ › draft                                                                      │",
             "╰──────────────────────────────────────────────────────────────────────────────╯",

@@ -65,7 +65,7 @@ def test_every_other_key_in_every_encoding(app: ScriptedApp, encoding: Encoding)
     terminal.wait_for("Waiting · 3")
 
     press("alt+up")
-    terminal.wait_for("▸ ↳ follow-up  c")
+    terminal.wait_for("▸ 3 ↳ follow-up  c")
     terminal.wait_for("Enter edit")
     press("alt+up")
     assert app.next_call()[0::2] == ["reorder", -1]
@@ -93,7 +93,7 @@ def test_alt_up_of_old_terminals_goes_to_the_queue_and_does_not_abort(app: Scrip
     assert app.next_call() == ["follow-up", "a"]
     app.terminal.wait_for("Waiting · 1")
     app.terminal.write(b"\x1b\x1b[A")
-    app.terminal.wait_for("▸ ↳ follow-up  a")
+    app.terminal.wait_for("▸ 1 ↳ follow-up  a")
     app.terminal.wait_for("Enter edit")
     app.terminal.press("escape")
     app.terminal.wait_for("Enter steer")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from h2a_agent.content import ImageBlock, TextBlock
-from h2a_agent.events import Kind, Phase, QueueItem, Status
-from h2a_tui.widgets.queue_panel import queue_row
+from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem, Status, UserInput
+from h2a_tui.widgets.queue_row import queue_row, queue_title
+from h2a_tui.widgets.receipts import Receipts
 from support.chat_pilot import Chat, running_chat
 
 STREAMING = Status(Phase.STREAMING, 1)
@@ -43,16 +44,16 @@ async def test_hidden_when_nothing_waits() -> None:
 async def test_rows_are_in_the_order_of_delivery_with_kind_and_glyph() -> None:
     async with running_chat() as chat:
         await with_three(chat)
-        assert waiting(chat) == ["↯ steer now", "↳ follow-up one", "↳ follow-up two"]
+        assert waiting(chat) == ["1 ↯ steer now", "2 ↳ follow-up one", "3 ↳ follow-up two"]
 
 
 async def test_alt_up_chooses_the_newest_and_arrows_move() -> None:
     async with running_chat() as chat:
         await with_three(chat)
         await chat.press("alt+up")
-        assert waiting(chat)[0] == "▸ ↯ steer now"
+        assert waiting(chat)[0] == "▸ 1 ↯ steer now"
         await chat.press("down", "down", "down")
-        assert waiting(chat)[2] == "▸ ↳ follow-up two"
+        assert waiting(chat)[2] == "▸ 3 ↳ follow-up two"
         await chat.press("up", "escape", "x")
         assert chat.draft == "x"
         assert chat.calls == []
@@ -77,7 +78,7 @@ async def test_reorder_keeps_the_item_chosen() -> None:
         await chat.press("alt+up", "down", "down", "alt+up")
         await chat.settle()
         assert chat.calls == [("reorder", two, -1)]
-        assert waiting(chat) == ["↯ steer now", "▸ ↳ follow-up two", "↳ follow-up one"]
+        assert waiting(chat) == ["1 ↯ steer now", "▸ 2 ↳ follow-up two", "3 ↳ follow-up one"]
         await chat.press("ctrl+down")
         assert chat.last_call == ("reorder", two, 1)
 
@@ -90,7 +91,7 @@ async def test_delete_brings_the_text_back_above_the_draft_and_the_run_goes_on()
         await chat.settle()
         assert chat.draft == "one\ndraft"
         assert [call[0] for call in chat.calls] == ["withdraw"]
-        assert waiting(chat) == ["↯ steer now", "▸ ↳ follow-up two"]
+        assert waiting(chat) == ["1 ↯ steer now", "▸ 2 ↳ follow-up two"]
 
 
 async def test_edit_in_place_keeps_id_and_place() -> None:
@@ -101,7 +102,7 @@ async def test_edit_in_place_keeps_id_and_place() -> None:
         await chat.settle()
         assert chat.calls == [("edit", one, "one!\nx")]
         assert item_id(chat, "one!\nx") == one
-        assert waiting(chat)[1] == "▸ ↳ follow-up one! x"
+        assert waiting(chat)[1] == "▸ 2 ↳ follow-up one! x"
         assert chat.draft == ""
 
 
@@ -146,7 +147,7 @@ async def test_item_with_a_picture_is_not_edited_in_place() -> None:
         await chat.say(STREAMING)
         chat.agent.steer((TextBlock("look"), ImageBlock("image/png", "AAAA")))
         await chat.settle()
-        assert waiting(chat) == ["↯ steer [1 image] look"]
+        assert waiting(chat) == ["1 ↯ steer [1 image] look"]
         chat.calls.clear()
         await chat.press("alt+up", "enter")
         assert chat.calls == []
@@ -173,7 +174,7 @@ async def test_long_queue_shows_six_rows_and_scrolls_to_the_chosen() -> None:
         await chat.settle()
         assert len(waiting(chat)) == 6
         await chat.press("alt+up")
-        assert waiting(chat)[-1] == "▸ ↳ follow-up item 9"
+        assert waiting(chat)[-1] == "▸ 10 ↳ follow-up item 9"
 
 
 async def test_alt_up_with_nothing_waiting_says_so() -> None:
@@ -190,3 +191,100 @@ def test_row_shows_state_and_age_and_fits_any_width() -> None:
     assert text.startswith("fix the 日本 tests fix")
     assert queue_row(item, 20, 1090.0)[2] == ""
     assert queue_row(item, 60, 1090.0, paused=True)[2] == "going out 1m"
+
+
+# ------------------------------------------------------------------- receipts
+
+
+async def test_delivered_item_is_marked_before_it_leaves_and_leaves_by_itself() -> None:
+    async with running_chat() as chat:
+        await with_three(chat)
+        now = item_id(chat, "now")
+        chat.agent.deliver(now)
+        await chat.say(UserInput(now, Kind.STEER, "now"))
+        assert waiting(chat) == ["✓ ↯ steer now ✓ delivered", "1 ↳ follow-up one", "2 ↳ follow-up two"]
+        await chat.until(lambda: "delivered" not in chat.text())
+        assert waiting(chat) == ["1 ↳ follow-up one", "2 ↳ follow-up two"]
+
+
+async def test_last_item_is_marked_too_and_the_keyboard_goes_back_at_once() -> None:
+    async with running_chat() as chat:
+        await chat.say(STREAMING)
+        await chat.type("one")
+        await chat.press("alt+enter", "alt+up")
+        one = item_id(chat, "one")
+        chat.agent.deliver(one)
+        await chat.say(UserInput(one, Kind.FOLLOW_UP, "one"))
+        assert waiting(chat) == ["✓ ↳ follow-up one ✓ delivered"]
+        assert "Delivered" in chat.text()
+        await chat.press("x")
+        assert chat.draft == "x"
+        await chat.until(lambda: "Delivered" not in chat.text())
+
+
+async def test_what_was_never_seen_waiting_gets_no_receipt() -> None:
+    async with running_chat() as chat:
+        await chat.say(UserInput("direct", Kind.PROMPT, "hello"))
+        assert "delivered" not in chat.text()
+
+
+def test_what_is_simply_sent_gets_no_receipt() -> None:
+    receipts = Receipts(lambda: 0.0)
+    receipts.see((QueueItem("a", Kind.PROMPT, "claimed", "a", 0, 0.0, 0),))
+    assert not receipts.deliver("a")
+
+
+def test_receipt_is_given_whichever_of_the_two_events_comes_first() -> None:
+    clock = [0.0]
+    items = tuple(QueueItem(id, Kind.STEER, "queued", id, 0, 0.0, 0) for id in "ab")
+    receipts = Receipts(lambda: clock[0])
+    receipts.see(items)
+    assert receipts.deliver("a")
+    receipts.see(items[1:])
+    receipts.see(())
+    assert receipts.deliver("b")
+    assert not receipts.deliver("b")
+    assert [item.id for item in receipts.current()] == ["a", "b"]
+    clock[0] = 1.5
+    assert receipts.current() == ()
+
+
+# ---------------------------------------------------------------- little room
+
+QUESTION = ApprovalRequested(
+    "1", "bash", "npm test", "npm test\nx\ny", "command", "why", "/", "d", rule="bash(npm)"
+)
+
+
+async def test_forty_by_twelve_with_a_question_open_still_shows_what_is_next() -> None:
+    async with running_chat(size=(40, 12)) as chat:
+        await with_three(chat)
+        await chat.say(Status(Phase.APPROVAL, 1), QUESTION)
+        assert "npm test" in chat.text()
+        assert "1 ↯ steer" in chat.text()
+        assert "queue 3" in chat.rows()[-1]
+        await chat.press("alt+up", "down")
+        assert "▸ 2 ↳ follow-up  one" in chat.text()
+        assert "approval" in chat.rows()[-1]
+
+
+async def test_click_chooses_the_row_under_the_mouse_also_below_a_receipt() -> None:
+    async with running_chat() as chat:
+        await with_three(chat)
+        now = item_id(chat, "now")
+        chat.agent.deliver(now)
+        await chat.say(UserInput(now, Kind.STEER, "now"))
+        await chat.pilot.click("QueueList", offset=(5, 3))
+        await chat.drawn()
+        assert chat.screen.queue_panel.list.chosen == chat.screen.state.queue[1]
+
+
+def test_title_says_how_long_and_what_holds_as_far_as_it_reaches() -> None:
+    def title(width: int, *, paused: bool = False) -> str:
+        return "".join(queue_title(3, 130.0, width, paused=paused, key="F8"))
+
+    assert title(30) == "Waiting · 3 · oldest 2m"
+    assert title(20) == "Waiting · 3"
+    assert title(60, paused=True) == "Waiting · 3  ‖ paused · F8 or /resume goes on"
+    assert title(40, paused=True) == "Waiting · 3  ‖ paused · F8 goes on"
+    assert title(25, paused=True) == "Waiting · 3  ‖ paused"

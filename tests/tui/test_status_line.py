@@ -7,11 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from h2a_agent.events import Kind, Phase, QueueItem, RetryScheduled, Settled, Status, TokenStream, Usage
+from h2a_agent.events import (
+    JobItem,
+    Kind,
+    Phase,
+    QueueItem,
+    RetryScheduled,
+    Settled,
+    Status,
+    TokenStream,
+    Usage,
+)
+from h2a_agent.sandbox.sandbox import Level, Sandbox
 from h2a_agent.state import RunningTool, State
 from h2a_tui import format as fmt
-from h2a_tui.widgets.status_line import Facts, facts_line, state_line
+from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_line
 from support.chat_pilot import running_chat
+from support.scripted_agent import ScriptedAgent
 
 USAGE = Usage("opus-9", 1, 2, 3, 4, 23_100, 200_000, 0.4213)
 FACTS = Facts("opus-9", "ask", Path("/home/space"))
@@ -61,24 +73,133 @@ def test_parallel_tools_are_counted() -> None:
     assert state_line(State(phase=Phase.TOOLS, tools=tools), 5.0) == "tools (3)"
 
 
+def facts_line(state: State, facts: Facts, width: int) -> str:
+    return SEPARATOR.join(fact.text for fact in facts_shown(state, facts, width))
+
+
+def tones(state: State, facts: Facts = FACTS) -> dict[str, str]:
+    return {fact.text.split()[0]: fact.tone for fact in facts_shown(state, facts, 500) if fact.tone}
+
+
 def test_facts_give_way_least_important_first() -> None:
     state = State(usage=USAGE, queue=ITEMS)
-    assert facts_line(state, FACTS, 100) == "queue 2 · ask · ctx 12% · $0.42 · opus-9 · /home/space"
-    shown = [facts_line(state, FACTS, width) for width in (50, 40, 35, 25, 18, 7, 3)]
+    facts = replace(FACTS, thinking="high", sandbox="bubblewrap", branch="main")
+    assert facts_line(state, facts, 200) == (
+        "queue 2 · ask · sandbox bubblewrap · ctx ▰▱▱▱▱▱ 12% of 200k · ↑8 ↓2 · cache 37% · $0.42 · opus-9"
+        " · thinking high · ⎇ main · /home/space"
+    )
+    shown = [facts_line(state, facts, width) for width in (110, 75, 62, 40, 30, 18, 7, 2)]
     assert shown == [
+        "queue 2 · ask · sandbox bubblewrap · ctx 12% · ↑8 ↓2 · cache 37% · $0.42 · opus-9 · thinking high · ⎇ main",
+        "queue 2 · ask · sandbox bubblewrap · ctx 12% · $0.42 · opus-9 · ⎇ main",
+        "queue 2 · ask · sandbox bubblewrap · ctx 12% · $0.42 · opus-9",
         "queue 2 · ask · ctx 12% · $0.42 · opus-9",
-        "queue 2 · ask · ctx 12% · $0.42 · opus-9",
-        "queue 2 · ask · ctx 12% · opus-9",
         "queue 2 · ask · ctx 12%",
         "queue 2 · ask",
         "ask",
-        "ask",
+        "",
     ]
 
 
-def test_unknown_window_and_price_are_not_invented() -> None:
-    state = State(usage=replace(USAGE, context_window=0, cost_usd=None))
-    assert facts_line(state, FACTS, 100) == "ask · ctx 23.1k · opus-9 · /home/space"
+def test_unknown_window_price_and_cache_are_not_invented() -> None:
+    usage = replace(USAGE, context_window=0, cost_usd=None, cache_read_tokens=0, cache_write_tokens=0)
+    assert facts_line(State(usage=usage), FACTS, 100) == "ask · ctx 23.1k · ↑1 ↓2 · opus-9 · /home/space"
+    assert facts_line(State(), FACTS, 100) == "ask · opus-9 · /home/space"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "bar", "tone"),
+    [
+        (0, "▱▱▱▱▱▱ 0%", ""),
+        (100, "▰▱▱▱▱▱ 1%", ""),
+        (7_000, "▰▰▰▰▰▱ 70%", ""),
+        (7_001, "▰▰▰▰▰▱ 71%", "warning"),
+        (9_000, "▰▰▰▰▰▰ 90%", "warning"),
+        (9_001, "▰▰▰▰▰▰ 91%", "error"),
+        (12_000, "▰▰▰▰▰▰ 120%", "error"),
+    ],
+)
+def test_window_warns_above_seventy_and_ninety_per_cent(tokens: int, bar: str, tone: str) -> None:
+    state = State(usage=replace(USAGE, context_tokens=tokens, context_window=10_000))
+    assert f"ctx {bar} of 10.0k" in facts_line(state, FACTS, 200)
+    assert tones(state).get("ctx", "") == tone
+    assert ("ctx" in facts_line(state, FACTS, 10)) == bool(tone)  # it is the last to go, then
+
+
+def test_what_holds_nothing_back_stands_out() -> None:
+    assert tones(State(), replace(FACTS, mode="full", sandbox="none")) == {
+        "full": "warning",
+        "sandbox": "warning",
+    }
+    assert tones(State(), replace(FACTS, sandbox="Landlock")) == {}
+
+
+def test_cost_is_the_runs_and_the_sessions() -> None:
+    usage = replace(USAGE, cost_usd=1.75)
+    assert "$1.50 of $1.75" in facts_line(State(usage=usage, run_began_usd=0.25), FACTS, 100)
+    assert "· $1.75 ·" in facts_line(State(usage=usage, run_began_usd=0.25), FACTS, 35)
+    assert "· $1.75 ·" in facts_line(State(usage=usage), FACTS, 100)
+
+
+def test_compaction_says_how_much_and_when_it_is_tried_again() -> None:
+    state = State(phase=Phase.COMPACTING, usage=USAGE, run_started_at=1000.0)
+    assert state_line(state, 1012.0) == "compacting 23.1k tokens 12s"
+    retry = RetryScheduled(1, 5, 4.0, "overloaded", time=1010.0)
+    assert state_line(replace(state, retry=retry), 1012.0) == "compacting again in 2s (1 of 5) 12s"
+
+
+def test_pause_says_why() -> None:
+    state = State(phase=Phase.PAUSED, note="the limit is reached; goes on at 15:00")
+    assert state_line(state, 0.0) == "paused the limit is reached; goes on at 15:00"
+
+
+def test_jobs_that_run_are_counted() -> None:
+    jobs = tuple(JobItem(n, "npm start", 0.0, running=n > 1) for n in range(4))
+    assert facts_line(State(jobs=jobs, queue=ITEMS), FACTS, 60).startswith("queue 2 · jobs 2 · ask")
+    assert "jobs" not in facts_line(State(jobs=jobs[:2]), FACTS, 60)
+
+
+@pytest.mark.parametrize("word", ["approval", "compacting"])
+async def test_narrow_line_still_says_the_state(word: str) -> None:
+    phase = Phase.APPROVAL if word == "approval" else Phase.COMPACTING
+    async with running_chat(size=(40, 12)) as chat:
+        await chat.say(Status(phase, 1), USAGE)
+        assert chat.rows()[-1].split()[1] == word
+        assert " ask" in chat.rows()[-1]
+
+
+async def test_sandbox_is_not_tried_until_it_is() -> None:
+    async with running_chat(size=(120, 24)) as chat:
+        assert "sandbox not tried" in chat.rows()[-1]
+        chat.agent.sandbox = Sandbox(Level.LANDLOCK)
+        await chat.say(Status(Phase.PREPARING, 1))
+        assert "sandbox Landlock" in chat.rows()[-1]
+
+
+async def test_branch_is_read_again_when_a_run_ends_and_when_somebody_comes_back(tmp_path: Path) -> None:
+    head = tmp_path / ".git" / "HEAD"
+    head.parent.mkdir()
+    head.write_text("ref: refs/heads/one\n")
+    async with running_chat(ScriptedAgent(tmp_path), size=(150, 24)) as chat:
+        await chat.until(lambda: "⎇ one" in chat.rows()[-1])
+        head.write_text("ref: refs/heads/two\n")
+        await chat.say(Status(Phase.PREPARING), Status(Phase.IDLE), Settled("completed"))
+        await chat.until(lambda: "⎇ two" in chat.rows()[-1])
+        head.write_text("ref: refs/heads/three\n")
+        chat.app.app_focus = False
+        chat.app.app_focus = True
+        await chat.until(lambda: "⎇ three" in chat.rows()[-1])
+
+
+async def test_a_token_paints_nothing_of_the_line() -> None:
+    async with running_chat() as chat:
+        await chat.say(Status(Phase.STREAMING, 1), TokenStream(1, 0, "x"))
+        paints: list[object] = []
+        chat.screen.status_line.refresh = lambda *a, **k: paints.append(a)  # type: ignore[method-assign,assignment]
+        chat.screen.status_line.show(replace(chat.screen.state, seq=99))
+        assert paints == []
+        chat.screen.status_line.show(replace(chat.screen.state, note="pauses before the next step"))
+        assert paints == [()]
 
 
 async def test_no_timer_runs_while_nothing_does() -> None:

@@ -7,11 +7,13 @@ chat screen in batches; keys go the other way as calls of the agent.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -20,8 +22,10 @@ from textual.worker import WorkerFailed
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.state import State, reduce
 from h2a_themes import Theme
+from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
+from h2a_tui.keys import KeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
@@ -57,7 +61,16 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self._client = client
         self._settings = settings
         self._offers = offers
-        self.chat = ChatScreen(client, settings, Transcript(theme=self.dressed), notice, models, self.themes)
+        self.chat = ChatScreen(
+            client,
+            settings,
+            Transcript(theme=self.dressed),
+            notice,
+            models,
+            self.themes,
+            lambda: self._events.stats,
+        )
+        self._attention = Attention(self._tell_terminal, settings.signals, os.environ, client.workspace)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 
@@ -75,13 +88,34 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
+        self._take_terminal()
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Hand an event on; how long a key takes to be seen is measured from here, while somebody wants to know."""
+        await super().on_event(event)
+        if isinstance(event, events.Key) and self.focused is not None:
+            self.chat.hud.saw_key(event, self.focused)
+
     def _repaint(self, _app: App[Switch]) -> None:
         """Back from Ctrl+Z the terminal is empty, and of what it showed only what changes would be sent."""
         self.screen.refresh()
+        self._attention.show(self.chat.state, anew=True)
+
+    def _take_terminal(self) -> None:
+        driver = self._driver
+        if isinstance(driver, KeyDriver):
+            driver.greeting, driver.farewell = self._attention.greeting, self._attention.farewell
+            driver.write(driver.greeting)
+        self._attention.show(self._first_state)
+
+    def _tell_terminal(self, sequence: str) -> None:
+        """Send what is no part of the screen; without a terminal of ours nothing."""
+        if isinstance(self._driver, KeyDriver):
+            self._driver.write(sequence)
+            self._driver.flush()
 
     def on_unmount(self) -> None:
         """Want no more events."""
@@ -96,6 +130,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             for event in events:
                 state = reduce(state, event)
             self.chat.show(state, events)
+            self._attention.show(state)
+            if not self.app_focus and (call := call_for(state, events)):
+                self._attention.call(call)
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
@@ -109,6 +146,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
 
     async def _warm_up(self) -> None:
         await self._client.warm_up()
+        self.chat.show_status()  # the sandbox has been tried
         gc.collect()
         gc.freeze()
 

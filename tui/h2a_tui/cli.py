@@ -53,6 +53,7 @@ examples:
   h2a-chat --provider deepseek              one of the servers it knows; others go into the settings
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
+  h2a-chat keys                             press keys, see what your terminal sends
   h2a-chat doctor                           what this machine has, what holds commands in
 
 while it works:
@@ -252,6 +253,11 @@ def _main(argv: Sequence[str] | None) -> int:
     flags = {key: getattr(args, key) for key in _FLAGS}
     settings = load(paths, flags, environ)
 
+    if args.prompt == "keys" and args.print_prompt is None:
+        from h2a_tui.keys_command import keys_command
+
+        environment.prepare(os.environ)
+        return keys_command(screen_settings(settings, paths).keymap())
     if args.prompt == "doctor" and args.print_prompt is None:
         from h2a_tui.doctor import report
 
@@ -439,15 +445,26 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
 
 def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
     from h2a_agent.config import ConfigError
+    from h2a_tui.attention import Signals
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
+    from h2a_tui.settings_command import list_settings
 
     unknown = [name for name in settings.keys if name not in set(Action)]
     if unknown:
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+    signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
+    return ScreenSettings(
+        paths.logs_dir,
+        settings.enter,
+        settings.alt_enter,
+        keys,
+        settings.mouse,
+        signals,
+        list_settings(settings),
+    )
 
 
 def _say_where_it_is(agent: Agent) -> None:

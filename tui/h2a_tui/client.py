@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from h2a_agent.content import UserBlock
 from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Kind
 from h2a_agent.export import Exported
+from h2a_agent.run_settings import RunSettings
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.session_search import Found
 from h2a_agent.session_tree import TreeRow
 from h2a_agent.state import State
+from h2a_queue import QueueStats
 
 __all__ = ["Client", "Sessions", "Subscription", "Switch"]
 
@@ -33,6 +35,9 @@ class Switch:
 
 class Subscription(Protocol):
     """One reader's queue of events."""
+
+    @property
+    def stats(self) -> QueueStats: ...
 
     def __aiter__(self) -> AsyncIterator[AnyEvent]: ...
 
@@ -88,6 +93,8 @@ class Client(Protocol):
     @property
     def mode(self) -> str: ...
     @property
+    def settings(self) -> RunSettings: ...
+    @property
     def sandbox(self) -> Sandbox | None: ...
     @property
     def sessions(self) -> Sessions: ...
@@ -104,6 +111,7 @@ class Client(Protocol):
     def edit(self, item_id: str, content: str) -> bool: ...
     def reorder(self, item_id: str, offset: int) -> bool: ...
     def promote(self, item_id: str, kind: Kind) -> bool: ...
+    def configure(self, **changes: Any) -> None: ...
     def abort(self) -> None: ...
     def branch(self, entry_id: str) -> None: ...
     def pause(self) -> None: ...

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
+from h2a_tui.cost_command import cost_command
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action
+from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import model_command, thinking_command
 from h2a_tui.screens.picker import Choice
+from h2a_tui.settings_command import settings_command
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import theme_command
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from h2a_tui.screens.page import PageScreen
+    from h2a_tui.settings import ScreenSettings
 
 __all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
 
@@ -35,6 +39,8 @@ class Chat(Protocol):
 
     @property
     def client(self) -> Client: ...
+    @property
+    def settings(self) -> ScreenSettings: ...
 
     def send(self, content: str, action: Action) -> None:
         """Send `content` as if it had been sent with the key of `action`."""
@@ -82,7 +88,7 @@ class Chat(Protocol):
         ...
 
     def show_help(self) -> None: ...
-    def show_todos(self) -> None: ...
+    def toggle_todos(self) -> None: ...
     def quit(self) -> None: ...
 
 
@@ -155,7 +161,7 @@ def _redo(chat: Chat, _argument: str) -> bool:
 
 
 def _todo(chat: Chat, _argument: str) -> bool:
-    chat.show_todos()
+    chat.toggle_todos()
     return True
 
 
@@ -205,9 +211,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
     Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
     Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
+    Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
+    Command("cost", "", "Show what the run and the session have cost", cost_command),
+    Command("settings", "", "Show every setting and where it comes from", settings_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
-    Command("todo", "", "Show the list of what is to be done", _todo),
+    Command("todo", "", "Show or fold the list of what is to be done", _todo),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),

@@ -51,12 +51,16 @@ class Action(StrEnum):
     FOCUS_QUEUE = "focus-queue"
     FOCUS_APPROVAL = "focus-approval"
     TOGGLE_OUTPUT = "toggle-output"
+    TOGGLE_TODOS = "toggle-todos"
+    SHOW_JOBS = "show-jobs"
     PAGE_UP = "page-up"
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
     TRANSCRIPT_END = "transcript-end"
+    CYCLE_MODE = "cycle-mode"
     SUSPEND = "suspend"
     HELP = "help"
+    HUD = "hud"
 
     QUEUE_NEXT = "queue-next"
     QUEUE_PREVIOUS = "queue-previous"
@@ -161,12 +165,34 @@ KEYMAP: Final[tuple[Row, ...]] = (
         Action.FOCUS_APPROVAL, ("f2", "alt+a"), Context.GLOBAL, "answer", "Go to the question the agent asks"
     ),
     Row(Action.TOGGLE_OUTPUT, ("ctrl+o",), Context.GLOBAL, "output", "Show or fold all tool output"),
+    Row(
+        Action.TOGGLE_TODOS,
+        ("ctrl+t",),
+        Context.GLOBAL,
+        "to do",
+        "Show or fold the list of what is to be done",
+    ),
+    Row(Action.SHOW_JOBS, ("f6",), Context.GLOBAL, "jobs", "Show what runs in the background"),
     Row(Action.PAGE_UP, ("pageup",), Context.GLOBAL, "page up", "Scroll the conversation up"),
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),
     Row(Action.TRANSCRIPT_END, ("ctrl+end",), Context.GLOBAL, "end", "Go to the newest output and follow it"),
+    Row(
+        Action.CYCLE_MODE,
+        ("shift+tab",),
+        Context.GLOBAL,
+        "mode",
+        "Change what runs unasked: plan, ask, edits, full (which is asked about)",
+    ),
     Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
     Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
+    Row(
+        Action.HUD,
+        ("f12",),
+        Context.GLOBAL,
+        "vitals",
+        "Show or hide what the screen costs: lag, frames, echo, bytes, memory",
+    ),
     Row(Action.QUEUE_PREVIOUS, ("up",), Context.QUEUE, "up", "Choose the message above"),
     Row(Action.QUEUE_NEXT, ("down",), Context.QUEUE, "down", "Choose the message below"),
     Row(Action.QUEUE_EDIT, ("enter",), Context.QUEUE, "edit", "Edit the message where it stands"),

@@ -187,6 +187,10 @@ def _in_foreground(descriptor: int) -> bool:
 class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
+    written = 0  # bytes since the start
+    greeting = ""  # sent whenever the terminal is taken over,
+    farewell = ""  # and whenever it is given back
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers = ColourAnswers()
@@ -197,6 +201,11 @@ class KeyDriver(LinuxDriver):
         self.write(QUESTION)
         self.flush()
 
+    def write(self, data: str) -> None:
+        """Send `data`, counted."""
+        self.written += len(data) if data.isascii() else len(data.encode("utf-8", "replace"))
+        super().write(data)
+
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         _tell_guardian(taken=True)
@@ -204,13 +213,13 @@ class KeyDriver(LinuxDriver):
         if self._writer_thread is not None:
             # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
             self._writer_thread._queue.maxsize = 0  # noqa: SLF001 (there is no other way in)
-            self.write("\x1b[>4;1m")
+            self.write("\x1b[>4;1m" + self.greeting)
             self.flush()
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
         if self._writer_thread is not None:
-            self.write("\x1b[>4;0m")
+            self.write("\x1b[>4;0m" + self.farewell)
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
         if not _in_foreground(self.fileno):

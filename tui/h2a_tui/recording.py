@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.content import TextBlock, UserBlock, plain_text
@@ -16,6 +16,7 @@ from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, Kind
 from h2a_agent.protocol.replies import Hello, Missed
 from h2a_agent.protocol.trace import Damaged, read_trace
+from h2a_agent.run_settings import RunSettings
 from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.session import Session
 from h2a_agent.session_verbs import SessionVerbs
@@ -84,6 +85,7 @@ class Recording:
         self.model = hello.model if hello else "unknown"
         self.provider_name = hello.provider if hello else "recording"
         self.mode = hello.mode if hello else "ask"
+        self.settings = RunSettings(self.model)
 
     async def play(self, speed: float) -> None:
         """Say everything; see `played`."""
@@ -181,6 +183,10 @@ class Recording:
 
     def branch(self, entry_id: str) -> None:
         """Say that it has one end."""
+        self._say_what_this_is()
+
+    def configure(self, **_changes: Any) -> None:
+        """Say that it stays as it was."""
         self._say_what_this_is()
 
     async def stop_job(self, number: int) -> bool:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from h2a_tui.attention import Signals
 from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
 
-__all__ = ["ScreenSettings"]
+__all__ = ["ListedSetting", "ScreenSettings"]
+
+
+class ListedSetting(NamedTuple):
+    """One setting as a list shows it, and where its value comes from."""
+
+    name: str
+    value: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,8 @@ class ScreenSettings:
     """The screen's settings, with their defaults.
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
-    keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
+    keys of actions. `signals` is what the terminal is told besides, `listed` all settings for
+    who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal.
     """
 
@@ -25,6 +36,8 @@ class ScreenSettings:
     alt_enter: AltEnter = "follow-up"
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
+    signals: Signals = field(default_factory=Signals)
+    listed: tuple[ListedSetting, ...] = ()
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

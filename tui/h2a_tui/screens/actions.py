@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
-from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
+from h2a_agent.events import Kind, Phase, QueueItem
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.context_text import breakdown_text
+from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Keymap
+from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
@@ -52,6 +54,7 @@ class ChatActions:
 
     def __init__(self, chat: ChatScreen, client: Client, settings: ScreenSettings, keymap: Keymap) -> None:
         self.client = client
+        self.settings = settings
         self._chat = chat
         self._enter = settings.enter
         self._keymap = keymap
@@ -77,12 +80,16 @@ class ChatActions:
             Action.FOCUS_QUEUE: self._focus_queue,
             Action.FOCUS_APPROVAL: self._focus_approval,
             Action.TOGGLE_OUTPUT: transcript.toggle_all,
+            Action.TOGGLE_TODOS: self.toggle_todos,
+            Action.SHOW_JOBS: partial(jobs_command, self, ""),
             Action.PAGE_UP: partial(transcript.scroll_page, -1),
             Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
             Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
             Action.TRANSCRIPT_END: transcript.scroll_end_now,
+            Action.CYCLE_MODE: partial(cycle_mode, self),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
+            Action.HUD: chat.hud.toggle,
             Action.QUEUE_NEXT: partial(chat.queue_panel.list.move, 1),
             Action.QUEUE_PREVIOUS: partial(chat.queue_panel.list.move, -1),
             Action.QUEUE_EDIT: self._begin_edit,
@@ -218,11 +225,9 @@ class ChatActions:
         """Show keys and commands."""
         _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
 
-    def show_todos(self) -> None:
-        """Show the list of what is to be done, at the end of the conversation."""
-        if todos := self._chat.state.todos:
-            self._chat.transcript.apply(TodoChanged(todos))
-        else:
+    def toggle_todos(self) -> None:
+        """Show or fold the list of what is to be done."""
+        if not self._chat.todo_panel.toggle():
             self.notice("There is no list of what is to be done")
 
     def quit(self) -> None:

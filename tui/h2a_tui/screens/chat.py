@@ -6,11 +6,12 @@ about the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from time import monotonic
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic, perf_counter
 from typing import ClassVar, Final
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -21,8 +22,11 @@ from h2a_agent.model_choice import ModelChoice
 from h2a_agent.providers.base import FailureKind
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
+from h2a_queue import QueueStats
 from h2a_tui.client import Client
+from h2a_tui.git_head import git_branch
 from h2a_tui.keymap import Action, Context
+from h2a_tui.keys import KeyDriver
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
@@ -32,8 +36,11 @@ from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.hint_line import HintLine
+from h2a_tui.widgets.hud import Hud
 from h2a_tui.widgets.queue_panel import QueuePanel
-from h2a_tui.widgets.status_line import Facts, StatusLine
+from h2a_tui.widgets.status_facts import Facts, sandbox_word
+from h2a_tui.widgets.status_line import StatusLine
+from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
 
 __all__ = ["ChatScreen"]
@@ -48,7 +55,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 (Textual does not declare it a class variable)
         (0, "-tiny"),
         (7, "-short"),
-        (12, "-tall"),
+        (12, "-low"),
+        (16, "-tall"),
     ]
     DEFAULT_CSS = """
     ChatScreen {
@@ -56,8 +64,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         overflow: hidden;
         & Transcript { height: 1fr; }
         & Welcome { display: none; }
-        &.-empty.-tall Welcome { display: block; }
-        &.-empty.-tall Transcript { display: none; }
+        &.-empty.-tall Welcome, &.-empty.-low Welcome { display: block; }
+        &.-empty.-tall Transcript, &.-empty.-low Transcript { display: none; }
         & #foot { dock: bottom; height: auto; }
         & #prompt {
             layout: horizontal;
@@ -68,11 +76,14 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             & #prompt-mark { width: 2; height: 1; color: $h2a-accent; text-style: bold; }
             & Composer { width: 1fr; }
         }
-        &.-short #prompt, &.-short #prompt:focus-within, &.-tiny #prompt, &.-tiny #prompt:focus-within {
+        &.-short #prompt, &.-short #prompt:focus-within, &.-tiny #prompt, &.-tiny #prompt:focus-within,
+        &.-low.-asking #prompt, &.-low.-asking #prompt:focus-within {
             border: none;
         }
         &.-short ApprovalPanel, &.-tiny ApprovalPanel { border: none; max-height: 4; }
-        &.-short.-asking QueuePanel, &.-tiny.-asking QueuePanel { display: none; }
+        &.-low.-asking QueueList, &.-short.-asking QueueList { max-height: 1; }
+        &.-tiny.-asking QueuePanel { display: none; }
+        &.-low.-asking TodoPanel, &.-short TodoPanel, &.-tiny TodoPanel { display: none; }
         &.-short #approval-head, &.-tiny #approval-head { max-height: 1; }
         &.-tiny HintLine { display: none; }
     }
@@ -86,6 +97,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         notice: str = "",
         models: ModelChoice | None = None,
         themes: ThemeChoice | None = None,
+        queue: Callable[[], QueueStats | None] = lambda: None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
@@ -97,19 +109,23 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self._keymap = settings.keymap()
         self.composer = Composer(self._keymap, self.perform)
         self.queue_panel = QueuePanel(self._keymap, self.perform)
+        self.todo_panel = TodoPanel()
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.hint_line = HintLine()
-        thinking = models.thinking if models is not None else ""
-        self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace, thinking))
+        self.hud = Hud(queue, self._bytes_written)
+        self._branch = ""
+        self.status_line = StatusLine(self._facts())
         self._said_below = ""
         self._actions = ChatActions(self, client, settings, self._keymap)
 
     def compose(self) -> ComposeResult:
         """From the conversation down to the status."""
+        yield self.hud
         yield self.welcome
         yield self.transcript
         yield self.approval
+        yield self.todo_panel
         yield self.queue_panel
         with Vertical(id="foot"):
             with Vertical(id="prompt"):
@@ -122,6 +138,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def show(self, state: State, happened: Sequence[AnyEvent]) -> None:
         """Draw `state`, and what happened since the last one."""
+        began = perf_counter()
         before, self.state = self.state, state
         if self.has_class("-empty") and any(
             not isinstance(event, QueueChanged | ModelChanged) for event in happened
@@ -135,12 +152,41 @@ class ChatScreen(Screen[None], inherit_bindings=False):
                 self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
             self.queue_panel.show(state.queue, state.queue_paused)
-        self.status_line.show(state)
+        for event in happened:
+            if isinstance(event, UserInput):
+                self.queue_panel.deliver(event.item_id)
+        self.todo_panel.show(state.todos, busy=state.busy)
+        self.show_status()
+        if state.settled is not None and before.settled is None:
+            self._look_for_branch()
         self.set_class(bool(state.approvals), "-asking")
         self.approval.show(state.approvals)
         if not state.approvals and before.approvals and self.context in _ANSWERING:
             self.set_focus(self.composer)
         self.show_hints()
+        self.hud.follow(happened, began)
+
+    def show_status(self) -> None:
+        """Bring the bottom line up to date."""
+        self.status_line.show(self.state, self._facts())
+
+    def _facts(self) -> Facts:
+        client = self.client
+        thinking = self.models.thinking if self.models is not None else ""
+        sandbox = sandbox_word(client.sandbox)
+        return Facts(client.model, client.mode, client.workspace, thinking, sandbox, self._branch)
+
+    def _look_for_branch(self) -> None:
+        self._read_branch()
+
+    @work(group="branch", exclusive=True)
+    async def _read_branch(self) -> None:
+        self._branch = await asyncio.to_thread(git_branch, self.client.workspace)
+        self.show_status()
+
+    def _bytes_written(self) -> int | None:
+        driver = self.app._driver  # noqa: SLF001 (Textual has no public way to it)
+        return driver.written if isinstance(driver, KeyDriver) else None
 
     def show_past(self, past: Sequence[AnyEvent], state: State) -> None:
         """Draw a resumed session: what happened, and what waits."""
@@ -167,6 +213,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         return self._actions.perform(action)
 
     # -------------------------------------------------------------- events
+
+    def on_mount(self) -> None:
+        """Look where we are, once that is on the screen; and again when somebody comes back to it."""
+        self.call_after_refresh(self._look_for_branch)
+        self.watch(self.app, "app_focus", self._look_for_branch, init=False)
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""

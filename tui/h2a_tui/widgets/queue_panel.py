@@ -2,15 +2,15 @@
 
 The panel is drawn from the inbox's snapshots and keeps nothing of them but which item is chosen. An item is
 edited where it stands: its id, kind and place survive, and so does the text when the item leaves meanwhile.
+One that is delivered stays for a moment, marked, in front of what still waits.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -21,49 +21,15 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from h2a_agent.events import Kind, QueueItem
-from h2a_agent.safe_text import one_line
-from h2a_tui import format as fmt
+from h2a_agent.events import QueueItem
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
+from h2a_tui.widgets.queue_row import KIND_WORDS, queue_row, queue_title
+from h2a_tui.widgets.receipts import RECEIPT_S, Receipts
 
-__all__ = ["KIND_GLYPHS", "QueueEditor", "QueueList", "QueuePanel", "queue_row"]
+__all__ = ["QueueEditor", "QueueList", "QueuePanel"]
 
-KIND_GLYPHS: Final[Mapping[Kind, str]] = {
-    Kind.PROMPT: "›",
-    Kind.STEER: "↯",
-    Kind.NUDGE: "→",
-    Kind.FOLLOW_UP: "↳",
-    Kind.COMPACT: "⋯",
-}
-_KIND_WORDS: Final[Mapping[Kind, str]] = {
-    Kind.PROMPT: "prompt",
-    Kind.STEER: "steer",
-    Kind.NUDGE: "next step",
-    Kind.FOLLOW_UP: "follow-up",
-    Kind.COMPACT: "compact",
-}
-_WORD_WIDTH: Final = max(map(len, _KIND_WORDS.values()))
 _AGES_S: Final = 5.0
-_TEXT_LIMIT: Final = 400  # characters of an item that can ever be seen in its row
-
-
-def queue_row(item: QueueItem, width: int, now: float, *, paused: bool = False) -> tuple[str, str, str]:
-    """An item's row in three parts: glyph and kind, text, and what stands at the right edge."""
-    narrow = width < 40
-    kind = (
-        KIND_GLYPHS[item.kind]
-        if narrow
-        else f"{KIND_GLYPHS[item.kind]} {_KIND_WORDS[item.kind]:{_WORD_WIDTH}}"
-    )
-    state = "going out" if item.state == "claimed" else "held" if paused else ""
-    aside = " ".join(part for part in (state, fmt.age(now - item.accepted_at)) if part)
-    aside = "" if narrow else aside
-    pictures = f"[{item.images} image{'s' if item.images > 1 else ''}] " if item.images else ""
-    room = max(1, width - cell_len(kind) - 2 - (cell_len(aside) + 2 if aside else 0))
-    text = Text(pictures + one_line(item.text, _TEXT_LIMIT), no_wrap=True)
-    text.truncate(room, overflow="ellipsis")
-    return kind, f"{text.plain}{' ' * (room - text.cell_len)}", aside
 
 
 class QueueList(Widget, can_focus=True):
@@ -80,6 +46,7 @@ class QueueList(Widget, can_focus=True):
         "queue--chosen",
         "queue--paused",
         "queue--title",
+        "queue--delivered",
     }
     DEFAULT_CSS = """
     QueueList {
@@ -91,6 +58,7 @@ class QueueList(Widget, can_focus=True):
         & .queue--compact { color: $h2a-muted; }
         & .queue--aside { color: $h2a-dim; }
         & .queue--title { color: $h2a-muted; }
+        & .queue--delivered { color: $h2a-success; }
         & .queue--chosen { background: $h2a-panel; }
         & .queue--paused { color: $h2a-status-paused; text-style: bold; }
     }
@@ -103,6 +71,7 @@ class QueueList(Widget, can_focus=True):
         self._perform = perform
         self._clock = clock
         self._items: tuple[QueueItem, ...] = ()
+        self._receipts: tuple[QueueItem, ...] = ()
         self._paused = False
         self._chosen_id = ""
         self._chosen_at = 0
@@ -115,14 +84,23 @@ class QueueList(Widget, can_focus=True):
         return not self._items
 
     @property
+    def is_blank(self) -> bool:
+        """Is there nothing to draw, no receipt either?"""
+        return not self._items and not self._receipts
+
+    def mark_delivered(self, receipts: tuple[QueueItem, ...]) -> None:
+        """Show `receipts` in front of what waits."""
+        self.show(self._items, self._paused, receipts)
+
+    @property
     def chosen(self) -> QueueItem | None:
         """The item the queue keys act on."""
         return next((item for item in self._items if item.id == self._chosen_id), None)
 
-    def show(self, items: tuple[QueueItem, ...], paused: bool) -> None:
-        """Show `items`. When the chosen one has gone, the one in its row is chosen."""
-        resize = len(items) != len(self._items)
-        self._items, self._paused = items, paused
+    def show(self, items: tuple[QueueItem, ...], paused: bool, receipts: tuple[QueueItem, ...] = ()) -> None:
+        """Show `items` behind `receipts`. When the chosen one has gone, the one in its row is chosen."""
+        resize = len(items) + len(receipts) != len(self._items) + len(self._receipts)
+        self._items, self._receipts, self._paused = items, receipts, paused
         if items and self.chosen is None:
             self._choose(min(self._chosen_at, len(items) - 1))
         elif self.chosen is not None:
@@ -149,39 +127,59 @@ class QueueList(Widget, can_focus=True):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row for the title and one per item, up to a limit that leaves the conversation its room."""
-        return 1 + self._rows(viewport.height)
-
-    def _rows(self, screen_height: int) -> int:
-        return max(1, min(len(self._items), self.MAX_ROWS, screen_height // 4))
+        wanted = len(self._receipts) + len(self._items)
+        return 1 + max(1, min(wanted, self.MAX_ROWS, viewport.height // 4))
 
     def render(self) -> RenderResult:
-        """Title and rows."""
-        width, height = self.content_size
-        lines = [self._title()]
-        rows = max(1, height - 1)
-        first = (
-            min(max(self._chosen_at - rows + 1, 0), max(len(self._items) - rows, 0)) if self.has_focus else 0
-        )
-        now = self._clock()
-        lines += [self._row(item, width, now) for item in self._items[first : first + rows]]
+        """Title and rows; where there is one row in all, the item goes before the title."""
+        lines = self._rows() if self.content_size.height < 2 else [self._title(), *self._rows()]
         return Text("\n", no_wrap=True, end="").join(lines)
 
-    def _title(self) -> Text:
-        title = Text(f"Waiting · {len(self._items)}", self._style("title"), no_wrap=True, end="")
-        if self._paused:
-            key = self._keymap.label(Action.PAUSE_RESUME)
-            title.append("  ‖ paused", self._style("paused"))
-            title.append(f" · {key} or /resume goes on", self._style("title"))
-        return title
+    def _rows(self) -> list[Text]:
+        receipts, first, count = self._in_sight()
+        rows = [self._row("✓", item, delivered=True) for item in self._receipts[:receipts]]
+        waiting = enumerate(self._items[first : first + count], first + 1)
+        return rows + [self._row(str(place), item) for place, item in waiting]
 
-    def _row(self, item: QueueItem, width: int, now: float) -> Text:
-        kind, text, aside = queue_row(item, width - 2, now, paused=self._paused)
-        chosen = self.has_focus and item.id == self._chosen_id
-        row = Text("▸ " if chosen else "  ", no_wrap=True, end="")
-        row.append(kind, self._style(_KIND_WORDS[item.kind].replace(" ", "-")))
+    def _in_sight(self) -> tuple[int, int, int]:
+        """How many receipts there is room for, the first item shown, and how many items.
+
+        The chosen item stays in sight while the list has the keyboard, and one item beside any receipts.
+        """
+        room = max(1, self.content_size.height - 1)
+        receipts = min(len(self._receipts), room - 1 if self._items else room)
+        room -= receipts
+        last = max(len(self._items) - room, 0)
+        first = min(max(self._chosen_at - room + 1, 0), last) if self.has_focus else 0
+        return receipts, first, min(room, len(self._items) - first)
+
+    def _title(self) -> Text:
+        oldest_s = self._clock() - min((item.accepted_at for item in self._items), default=self._clock())
+        title, held, advice = queue_title(
+            len(self._items),
+            oldest_s,
+            self.content_size.width,
+            paused=self._paused,
+            key=self._keymap.label(Action.PAUSE_RESUME),
+        )
+        return Text.assemble(
+            (title, self._style("title")),
+            (held, self._style("paused")),
+            (advice, self._style("title")),
+            no_wrap=True,
+            end="",
+        )
+
+    def _row(self, place: str, item: QueueItem, *, delivered: bool = False) -> Text:
+        chosen = self.has_focus and item.id == self._chosen_id and not delivered
+        mark = f"{'▸' if chosen else ' '} {place:>{len(str(len(self._items)))}} "
+        room = self.content_size.width - len(mark)
+        kind, text, aside = queue_row(item, room, self._clock(), paused=self._paused, delivered=delivered)
+        row = Text(mark, self._style("delivered" if delivered else "aside"), no_wrap=True, end="")
+        row.append(kind, self._style(KIND_WORDS[item.kind].replace(" ", "-")))
         row.append(f"  {text}")
         if aside:
-            row.append(f"  {aside}", self._style("aside"))
+            row.append(f"  {aside}", self._style("delivered" if delivered else "aside"))
         if chosen:
             row.stylize(self._style("chosen"))
         return row
@@ -203,9 +201,10 @@ class QueueList(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the row that was clicked."""
-        row = event.y - 1
-        if 0 <= row < len(self._items):
-            self._choose(row)
+        receipts, first, count = self._in_sight()
+        row = event.y - (self.content_size.height > 1) - receipts
+        if 0 <= row < count:
+            self._choose(first + row)
 
 
 class QueueEditor(Editor):
@@ -238,6 +237,7 @@ class QueuePanel(Vertical):
         super().__init__()
         self.list = QueueList(keymap, perform, clock)
         self.editor = QueueEditor(keymap, perform)
+        self._receipts = Receipts(clock)
         self._editing: QueueItem | None = None
         self._ages: Timer | None = None
 
@@ -248,14 +248,25 @@ class QueuePanel(Vertical):
 
     def show(self, items: Sequence[QueueItem], paused: bool) -> None:
         """Show the inbox."""
-        was_filled = self.has_class("-filled")
-        self.list.show(tuple(items), paused)
+        was_empty = self.list.is_empty
+        self._receipts.see(items)
+        self.list.show(tuple(items), paused, self._receipts.current())
         self._set_filled()
-        if was_filled and not self.has_class("-filled"):
+        if self.list.is_empty and not was_empty and self._editing is None:
             self.post_message(self.Emptied())
 
+    def deliver(self, item_id: str) -> None:
+        """Mark an item as delivered, for a moment, if it was in sight."""
+        if self._receipts.deliver(item_id):
+            self._show_receipts()
+            self.set_timer(RECEIPT_S, self._show_receipts)
+
+    def _show_receipts(self) -> None:
+        self.list.mark_delivered(self._receipts.current())
+        self._set_filled()
+
     def _set_filled(self) -> None:
-        filled = not self.list.is_empty or self._editing is not None
+        filled = not self.list.is_blank or self._editing is not None
         self.set_class(filled, "-filled")
         if filled and self._ages is None:
             self._ages = self.set_interval(_AGES_S, self.list.refresh)

@@ -7,14 +7,11 @@ nothing out.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 from textual.app import RenderResult
 from textual.geometry import Region
@@ -23,9 +20,9 @@ from textual.widget import Widget
 
 from h2a_agent.events import Phase
 from h2a_agent.state import State
-from h2a_tui import format as fmt
+from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_line
 
-__all__ = ["Facts", "StatusLine", "facts_line", "state_line"]
+__all__ = ["StatusLine"]
 
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _TICK_S: Final = 0.1
@@ -42,67 +39,20 @@ _GLYPHS: Final[Mapping[Phase, str]] = {
 _QUIET: Final = frozenset({Phase.IDLE, Phase.SETTLING, Phase.PAUSED})
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the line says that no event has changed."""
-
-    model: str
-    mode: str
-    workspace: Path
-    thinking: str = ""
-
-
-def state_line(state: State, now: float) -> str:
-    """The state's word with what belongs to it: how long it has run, what it waits for."""
-    word = state.word
-    if not state.busy:
-        return word
-    parts = [word]
-    if state.phase is Phase.RETRYING and state.retry is not None:
-        left = state.retry.time + state.retry.wait_s - now
-        parts.append(f"in {fmt.duration(math.ceil(left))} ({state.retry.attempt} of {state.retry.limit})")
-    elif len(state.tools) > 1 and state.phase is Phase.TOOLS:
-        parts.append(f"({len(state.tools)})")
-    if state.run_started_at:
-        parts.append(fmt.duration(now - state.run_started_at))
-    if state.note:
-        parts.append(state.note)
-    return " ".join(parts)
-
-
-def facts_line(state: State, facts: Facts, width: int) -> str:
-    """What is worth knowing, the least important left out until it fits into `width` cells."""
-    usage = state.usage
-    waiting = len(state.queue)
-    chosen = state.chosen
-    model, thinking = (chosen.model, chosen.thinking) if chosen else (facts.model, facts.thinking)
-    # (importance, text) in the order shown; the least important goes first.
-    segments: list[tuple[int, str]] = [
-        (6, f"queue {waiting}" if waiting else ""),
-        (7, facts.mode),
-        (5, _context(state)),
-        (3, "" if usage is None or usage.cost_usd is None else fmt.money(usage.cost_usd)),
-        (4, model),
-        (2, f"thinking {thinking}" if thinking else ""),
-        (1, fmt.folder(facts.workspace)),
-    ]
-    shown = [segment for segment in segments if segment[1]]
-    while shown and cell_len(_join(shown)) > width:
-        shown.remove(min(shown))
-    return _join(shown)
-
-
-def _join(segments: Sequence[tuple[int, str]]) -> str:
-    return " · ".join(text for _importance, text in segments)
-
-
-def _context(state: State) -> str:
-    usage = state.usage
-    if usage is None:
-        return ""
-    if usage.context_window:
-        return f"ctx {fmt.percent(usage.context_tokens, usage.context_window)}"
-    return f"ctx {fmt.tokens(usage.context_tokens)}"
+def _drawn_from(state: State) -> tuple[object, ...]:
+    """What of `state` the line is made of: a token that changes none of it is none of its business."""
+    return (
+        state.phase,
+        state.word,
+        state.note,
+        state.run_started_at,
+        state.retry,
+        state.queue,
+        state.jobs,
+        state.tools,
+        state.usage,
+        state.chosen,
+    )
 
 
 class StatusLine(Widget):
@@ -118,6 +68,8 @@ class StatusLine(Widget):
         "status-line--compacting",
         "status-line--paused",
         "status-line--notice",
+        "status-line--warning",
+        "status-line--error",
     }
     DEFAULT_CSS = """
     StatusLine {
@@ -133,6 +85,8 @@ class StatusLine(Widget):
         & .status-line--compacting { color: $h2a-status-compacting; }
         & .status-line--paused { color: $h2a-status-paused; text-style: bold; }
         & .status-line--notice { color: $h2a-text; }
+        & .status-line--warning { color: $h2a-warning; }
+        & .status-line--error { color: $h2a-error; text-style: bold; }
     }
     """
 
@@ -146,9 +100,13 @@ class StatusLine(Widget):
         self._ticker: Timer | None = None
         self._notice_end: Timer | None = None
 
-    def show(self, state: State) -> None:
-        """Show `state`."""
-        self._state = state
+    def show(self, state: State, facts: Facts | None = None) -> None:
+        """Show `state`, and `facts` where they are others than before. What changes nothing costs no paint."""
+        facts = facts or self._facts
+        same = facts == self._facts and _drawn_from(state) == _drawn_from(self._state)
+        self._state, self._facts = state, facts
+        if same:
+            return
         moving = state.phase not in _QUIET
         if moving and self._ticker is None:
             self._ticker = self.set_interval(_TICK_S, self._tick)
@@ -189,10 +147,21 @@ class StatusLine(Widget):
         glyph = _GLYPHS.get(state.phase) or _SPINNER[self._frame % len(_SPINNER)]
         left = Text(f"{glyph} {state_line(state, self._clock())}", no_wrap=True, end="")
         left.truncate(width)
-        left.stylize(self.get_component_rich_style(f"status-line--{state.word}", partial=True))
+        left.stylize(self._style(state.word))
         room = width - left.cell_len - 2
-        right = Text(self._notice or facts_line(state, self._facts, room), no_wrap=True, end="")
+        right = self._said() if self._notice else self._facts_text(room)
         right.truncate(max(0, room), overflow="ellipsis")
-        if self._notice:
-            right.stylize(self.get_component_rich_style("status-line--notice", partial=True))
         return Text.assemble(left, " " * (width - left.cell_len - right.cell_len), right)
+
+    def _said(self) -> Text:
+        return Text(self._notice, self._style("notice"), no_wrap=True, end="")
+
+    def _facts_text(self, room: int) -> Text:
+        line = Text(no_wrap=True, end="")
+        for index, fact in enumerate(facts_shown(self._state, self._facts, room)):
+            line.append(SEPARATOR if index else "")
+            line.append(fact.text, self._style(fact.tone) if fact.tone else "")
+        return line
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"status-line--{name}", partial=True)

@@ -1,0 +1,90 @@
+"""`/settings`: every setting, its value now, and where that comes from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from rich.table import Table
+from rich.text import Text
+
+from h2a_agent.run_settings import RunSettings
+from h2a_tui import format as fmt
+from h2a_tui.settings import ListedSetting
+
+if TYPE_CHECKING:
+    from h2a_agent.config import Settings
+    from h2a_tui.client import Client
+    from h2a_tui.screens.page import PageScreen
+    from h2a_tui.settings import ScreenSettings
+
+__all__ = ["list_settings", "settings_command", "settings_now"]
+
+_DEFAULT: Final = "default"
+_CHANGED: Final = "changed here"
+_OF_THE_SCREEN: Final = ("enter", "alt_enter", "mouse", "title", "progress", "notifications", "bell")
+
+
+class Chat(Protocol):
+    """What this command uses of the chat."""
+
+    @property
+    def client(self) -> Client: ...
+    @property
+    def settings(self) -> ScreenSettings: ...
+    def show_page(self, title: str, content: Table | Text) -> PageScreen: ...
+
+
+def settings_command(chat: Chat, _argument: str) -> bool:
+    """Show them all."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for setting in settings_now(chat.settings.listed, chat.client.settings):
+        strong = "" if setting.place == _DEFAULT else "bold"
+        table.add_row(Text(setting.name), Text(setting.value, strong), Text(setting.place, "dim"))
+    _ = chat.show_page("Settings", table)
+    return True
+
+
+def list_settings(settings: Settings) -> tuple[ListedSetting, ...]:
+    """The settings as they were when the program started."""
+    sandbox = settings.sandbox
+    values: dict[str, Any] = {
+        "provider": settings.provider.name,
+        **asdict(settings.run),
+        "theme": settings.theme or _DEFAULT,
+        **{name: getattr(settings, name) for name in _OF_THE_SCREEN},
+        "keys": ", ".join(sorted(settings.keys)) or "as in the help",
+        "sandbox": f"{sandbox.level}, {'network' if sandbox.network else 'no network'}",
+    }
+    places = dict(settings.places)
+    if "sandbox_level" in places:
+        places["sandbox"] = places["sandbox_level"]
+    return tuple(
+        ListedSetting(name, _words(value), _short(places.get(name, _DEFAULT)))
+        for name, value in values.items()
+    )
+
+
+def settings_now(listed: tuple[ListedSetting, ...], run: RunSettings) -> tuple[ListedSetting, ...]:
+    """`listed`, with what has been changed since."""
+    now = {name: _words(value) for name, value in asdict(run).items()}
+    return tuple(
+        setting
+        if now.get(setting.name, setting.value) == setting.value
+        else ListedSetting(setting.name, now[setting.name], _CHANGED)
+        for setting in listed
+    )
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _short(place: str) -> str:
+    return fmt.folder(Path(place), 60) if place.startswith("/") else place
