@@ -150,7 +150,8 @@ def test_in_a_terminal_nobody_is_called_while_somebody_looks_and_all_is_put_back
         app.say("Status(Phase.STREAMING, 1)")
         terminal.wait_output("· working\x1b\\".encode())
         app.say("Status(Phase.IDLE)", "Settled('completed')")
-        terminal.wait_for("ready")
+        app.say("Status(Phase.STREAMING, 2)", "TokenStream(2, 0, 'and so it went on')")
+        terminal.wait_for("and so it went on")
         assert b"\x1b]9;h2a-chat" not in terminal.output
         terminal.write(b"\x1b[O")
         # The loss of the focus and the event come by two ways: it is told again until it comes second. The
