@@ -337,11 +337,11 @@ async def click(page: Page, pilot: Pilot[None], words: str) -> None:
     await pilot.click(Transcript, offset=(4, row))
 
 
-@pytest.mark.parametrize("words", ["bash", "more lines"])
+@pytest.mark.parametrize("words", ["bash", "lines above"])
 async def test_a_click_on_head_or_mark_unfolds_and_folds(words: str) -> None:
     page = Page(*tool())
     async with page.run_test(size=(80, 50)) as pilot:
-        await drawn(page, pilot, "more lines")
+        await drawn(page, pilot, "lines above")
         before = screen(page)
         await click(page, pilot, words)
         await drawn(page, pilot, "n15")
@@ -353,7 +353,7 @@ async def test_a_click_on_head_or_mark_unfolds_and_folds(words: str) -> None:
 async def test_a_click_elsewhere_folds_nothing() -> None:
     page = Page(*tool())
     async with page.run_test(size=(80, 50)) as pilot:
-        await drawn(page, pilot, "more lines")
+        await drawn(page, pilot, "lines above")
         before = screen(page)
         await click(page, pilot, "n29")
         await until(lambda: page.messages == ["ToolItem"], pilot)
@@ -363,7 +363,7 @@ async def test_a_click_elsewhere_folds_nothing() -> None:
 async def test_everything_unfolds_and_folds_with_one_verb() -> None:
     page = Page(*conversation(5), *tool())
     async with page.run_test() as pilot:
-        await drawn(page, pilot, "more lines")
+        await drawn(page, pilot, "lines above")
         before = screen(page)
         page.transcript.toggle_all()
         await drawn(page, pilot, "n15")

@@ -66,7 +66,8 @@ class H2AApp(App[Switch], inherit_bindings=False):
         self._client = client
         self._settings = settings
         self._offers = offers
-        self.chat = ChatScreen(client, settings, Transcript(theme=theme), notice, models)
+        transcript = Transcript(theme=theme, side_by_side=settings.diffs == "side-by-side")
+        self.chat = ChatScreen(client, settings, transcript, notice, models)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
 

@@ -423,7 +423,9 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+    return ScreenSettings(
+        paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse, settings.diffs
+    )
 
 
 def _say_where_it_is(agent: Agent) -> None:

@@ -51,6 +51,7 @@ class Action(StrEnum):
     FOCUS_QUEUE = "focus-queue"
     FOCUS_APPROVAL = "focus-approval"
     TOGGLE_OUTPUT = "toggle-output"
+    DIFF_LAYOUT = "diff-layout"
     PAGE_UP = "page-up"
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
@@ -160,6 +161,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
         Action.FOCUS_APPROVAL, ("f2", "alt+a"), Context.GLOBAL, "answer", "Go to the question the agent asks"
     ),
     Row(Action.TOGGLE_OUTPUT, ("ctrl+o",), Context.GLOBAL, "output", "Show or fold all tool output"),
+    Row(
+        Action.DIFF_LAYOUT,
+        ("alt+s",),
+        Context.GLOBAL,
+        "diffs",
+        "Draw changes side by side, or below each other (wide screens)",
+    ),
     Row(Action.PAGE_UP, ("pageup",), Context.GLOBAL, "page up", "Scroll the conversation up"),
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),

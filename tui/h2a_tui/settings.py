@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
 
@@ -17,7 +18,7 @@ class ScreenSettings:
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
     keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
-    the terminal.
+    the terminal. `diffs` says how changes are drawn where there is room for two columns.
     """
 
     log_dir: Path
@@ -25,6 +26,7 @@ class ScreenSettings:
     alt_enter: AltEnter = "follow-up"
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
+    diffs: Literal["side-by-side", "unified"] = "side-by-side"
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

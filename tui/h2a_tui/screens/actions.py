@@ -27,6 +27,7 @@ from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
 
@@ -74,6 +75,7 @@ class ChatActions:
             Action.FOCUS_QUEUE: self._focus_queue,
             Action.FOCUS_APPROVAL: self._focus_approval,
             Action.TOGGLE_OUTPUT: transcript.toggle_all,
+            Action.DIFF_LAYOUT: self._toggle_diff_layout,
             Action.PAGE_UP: partial(transcript.scroll_page, -1),
             Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
             Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
@@ -236,6 +238,11 @@ class ChatActions:
         self._escaped_at = -_TWICE_S if twice else monotonic()
         if twice and self._chat.composer.is_blank and self.client.sessions.tree():
             session_slash.tree(self, "")
+
+    def _toggle_diff_layout(self) -> None:
+        two = self._chat.transcript.toggle_diff_layout()
+        how = f"side by side, from {TWO_COLUMNS} columns on" if two else "below each other"
+        self.notice(f"Changes are drawn {how}")
 
     def _pause_resume(self) -> None:
         state = self._chat.state

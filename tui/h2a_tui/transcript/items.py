@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -34,6 +34,8 @@ __all__ = [
     "bounded",
     "excerpt_rows",
 ]
+
+T = TypeVar("T")
 
 LONG_LINE: Final = 4000  # characters of one source line that are ever drawn
 
@@ -93,9 +95,11 @@ def bounded(text: str) -> str:
     return expand_tabs(text)
 
 
-def more_mark(count: int, what: str, styles: Styles) -> list[Run]:
-    """Says how much is folded away."""
-    return [(f"… {count:,} more {what}{'s' if count != 1 else ''} ", styles.dim), ("▸", styles.accent)]
+def _more_mark(count: int, styles: Styles, *, above: bool) -> list[Run]:
+    """Says how much is folded away, and on which side."""
+    lines = "lines" if count != 1 else "line"
+    words = f"… {count:,} {lines} above " if above else f"… {count:,} more {lines} "
+    return [(words, styles.dim), ("▸", styles.accent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class Excerpt:
     head: int
     tail: int
 
-    def of(self, lines: Sequence[str]) -> tuple[Sequence[str], int, Sequence[str]]:
+    def of(self, lines: Sequence[T]) -> tuple[Sequence[T], int, Sequence[T]]:
         """Head, number of lines left out, tail. One line is never left out alone: its mark is no shorter."""
         if len(lines) <= self.head + self.tail + 1:
             return lines, 0, ()
@@ -117,13 +121,14 @@ UNFOLDED: Final = Excerpt(1000, 200)
 
 
 def excerpt_rows(
-    lines: Sequence[str], excerpt: Excerpt, draw: Callable[[str], list[Line]], page: Page, width: int
+    lines: Sequence[T], excerpt: Excerpt, draw: Callable[[T], list[Line]], page: Page, width: int
 ) -> list[Line]:
     """The rows of what `excerpt` shows of `lines`, each drawn by `draw`."""
     head, left_out, tail = excerpt.of(lines)
     rows = [row for text in head for row in draw(text)]
     if left_out:
-        rows.append(crop_line(more_mark(left_out, "line", page.styles), width, page.styles.dim))
+        mark = _more_mark(left_out, page.styles, above=not excerpt.head)
+        rows.append(crop_line(mark, width, page.styles.dim))
     return rows + [row for text in tail for row in draw(text)]
 
 

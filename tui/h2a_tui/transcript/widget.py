@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from time import perf_counter
+from dataclasses import replace
+from time import perf_counter, time
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -36,6 +37,7 @@ from h2a_tui.transcript.pacing import SLICE_S, Pacer
 __all__ = ["Transcript"]
 
 _NEARBY_PAGES: Final = 3
+_TICK_S: Final = 1.0
 _UNSEEN_WIDTH: Final = 80  # cells, for `plain_text` before there is a screen
 
 
@@ -69,12 +71,17 @@ class Transcript(ScrollView, can_focus=False):
             self.item = item
 
     def __init__(
-        self, document: Document | None = None, theme: Theme | None = None, *, id: str | None = None
+        self,
+        document: Document | None = None,
+        theme: Theme | None = None,
+        *,
+        side_by_side: bool = True,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._document = document or Document()
         self._styles = styles_of(theme or load("dark"))
-        self._layout_of_items = Layout(self._document, Page(0, self._styles))
+        self._layout_of_items = Layout(self._document, Page(0, self._styles, side_by_side))
         self._pending: deque[AnyEvent] = deque()
         self._pacer = Pacer(self._work, self._paint)
         self._live = False
@@ -83,6 +90,7 @@ class Transcript(ScrollView, can_focus=False):
         self._shown: list[Line] = []
         self._thumb: tuple[int, int] | None = None
         self._new_below = 0
+        self._ticking = False
 
     # --------------------------------------------------------------- content
 
@@ -129,7 +137,7 @@ class Transcript(ScrollView, can_focus=False):
     def plain_text(self) -> str:
         """The whole transcript as it is drawn, with wrapped lines joined. Takes in everything that waits."""
         self._take_in()
-        page = Page(self.size.width or _UNSEEN_WIDTH, self._styles)
+        page = replace(self._layout_of_items.page, width=self.size.width or _UNSEEN_WIDTH)
         parts: list[str] = []
         for item in self._document.items:
             for line in item.render(page):
@@ -142,7 +150,22 @@ class Transcript(ScrollView, can_focus=False):
     def set_theme(self, theme: Theme) -> None:
         """Draw in other colours; the place stays."""
         self._styles = styles_of(theme)
-        self._layout_of_items.set_page(Page(self._layout_of_items.page.width, self._styles))
+        self._set_page(replace(self._layout_of_items.page, styles=self._styles))
+
+    def toggle_diff_layout(self) -> bool:
+        """Draw changes in one column instead of two, or the other way round; is it two now?"""
+        page = self._layout_of_items.page
+        self._set_page(replace(page, side_by_side=not page.side_by_side))
+        return not page.side_by_side
+
+    def _set_page(self, page: Page) -> None:
+        """Draw on another page; the line at the top stays at the top, the end stays in view."""
+        layout = self._layout_of_items
+        layout.sync()
+        anchor = layout.anchor(self._top)
+        layout.set_page(page)
+        if anchor is not None and not self._follow:
+            self._top = layout.line_of(anchor)
         self._shown = []
         if self._live:
             self._paint()
@@ -188,18 +211,15 @@ class Transcript(ScrollView, can_focus=False):
         self._pacer.stop()
 
     def on_resize(self) -> None:
-        """Wrap for the new width; the line at the top stays at the top, the end stays in view."""
-        layout = self._layout_of_items
-        if self.size.width != layout.page.width:
-            layout.sync()
-            anchor = layout.anchor(self._top)
-            layout.set_page(Page(self.size.width, self._styles))
-            if anchor is not None and not self._follow:
-                self._top = layout.line_of(anchor)
-            if self.text_selection is not None:
-                self.screen.clear_selection()  # it is counted in lines
-        self._shown = []
-        self._paint()
+        """Wrap for the new width."""
+        page = self._layout_of_items.page
+        if self.size.width == page.width:
+            self._shown = []
+            self._paint()
+            return
+        self._set_page(replace(page, width=self.size.width))
+        if self.text_selection is not None:
+            self.screen.clear_selection()  # it is counted in lines
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The reader has scrolled: draw there, and follow the end again if that is where it is."""
@@ -279,6 +299,9 @@ class Transcript(ScrollView, can_focus=False):
         """Take in some of what waits; True when there is more."""
         deadline = perf_counter() + SLICE_S
         document = self._document
+        if document.clock_runs and not self._ticking:
+            self._ticking = True
+            self.set_timer(_TICK_S, self._tick)
         while self._pending:
             document.apply(self._pending.popleft())
             if perf_counter() > deadline:
@@ -287,6 +310,12 @@ class Transcript(ScrollView, can_focus=False):
             if perf_counter() > deadline:
                 return True
         return False
+
+    def _tick(self) -> None:
+        """A second has gone by for the tools that run."""
+        self._ticking = False
+        self._document.tell_time(time())
+        self._wake()
 
     def _take_in(self) -> None:
         while self._pending:
