@@ -29,6 +29,7 @@ class Context(Enum):
     REASON = "Giving a reason"
     TRUST = "Asked whether you trust a folder"
     CHANGE = "Changing a call"
+    FIND = "Looking for words"
     HELP = "In this help"
     LIST = "In a list"
 
@@ -56,8 +57,14 @@ class Action(StrEnum):
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
     TRANSCRIPT_END = "transcript-end"
+    PROMPT_PREVIOUS = "prompt-previous"
+    PROMPT_NEXT = "prompt-next"
+    FIND = "find"
     SUSPEND = "suspend"
     HELP = "help"
+
+    FIND_NEXT = "find-next"
+    FIND_PREVIOUS = "find-previous"
 
     QUEUE_NEXT = "queue-next"
     QUEUE_PREVIOUS = "queue-previous"
@@ -172,8 +179,19 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),
     Row(Action.TRANSCRIPT_END, ("ctrl+end",), Context.GLOBAL, "end", "Go to the newest output and follow it"),
+    Row(Action.PROMPT_PREVIOUS, ("alt+pageup",), Context.GLOBAL, "your last", "Go to what you said before"),
+    Row(Action.PROMPT_NEXT, ("alt+pagedown",), Context.GLOBAL, "your next", "Go to what you said next"),
+    Row(
+        Action.FIND,
+        ("f3",),
+        Context.GLOBAL,
+        "find",
+        "Find words in the conversation; when finding: stay where they are",
+    ),
     Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
     Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
+    Row(Action.FIND_NEXT, ("enter", "down"), Context.FIND, "next", "Go to the next place"),
+    Row(Action.FIND_PREVIOUS, ("shift+enter", "up"), Context.FIND, "previous", "Go to the one before"),
     Row(Action.QUEUE_PREVIOUS, ("up",), Context.QUEUE, "up", "Choose the message above"),
     Row(Action.QUEUE_NEXT, ("down",), Context.QUEUE, "down", "Choose the message below"),
     Row(Action.QUEUE_EDIT, ("enter",), Context.QUEUE, "edit", "Edit the message where it stands"),

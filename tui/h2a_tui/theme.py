@@ -108,6 +108,9 @@ class Styles:
         self.error = Style(color=theme.error, bgcolor=page)
         self.accent = Style(color=theme.accent, bgcolor=page)
         self.selection = Style(bgcolor=theme.selection)
+        self.found = Style(color=theme.text, bgcolor=theme.selection, underline=True)
+        self.found_here = Style(color=theme.background, bgcolor=theme.warning, bold=True)
+        self.new_below = Style(color=theme.background, bgcolor=theme.accent)
 
         self.strong = Style(bold=True)
         self.emphasis = Style(italic=True)

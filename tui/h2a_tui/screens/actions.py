@@ -80,6 +80,11 @@ class ChatActions:
             Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
             Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
             Action.TRANSCRIPT_END: transcript.scroll_end_now,
+            Action.PROMPT_PREVIOUS: partial(transcript.scroll_to_prompt, -1),
+            Action.PROMPT_NEXT: self._next_prompt,
+            Action.FIND: self._find_or_stay,
+            Action.FIND_NEXT: partial(self._find_step, 1),
+            Action.FIND_PREVIOUS: partial(self._find_step, -1),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.QUEUE_NEXT: partial(chat.queue_panel.list.move, 1),
@@ -222,6 +227,8 @@ class ChatActions:
             case Escape.CANCEL_REASON:
                 chat.approval.close_editors()
                 chat.set_focus(chat.approval)
+            case Escape.LEAVE_FIND:
+                self._close_find(stay=False)
             case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
                 chat.set_focus(chat.composer)
             case Escape.CANCEL_SELECTION:
@@ -335,6 +342,38 @@ class ChatActions:
 
     def _too_late(self) -> None:
         self.notice("It was delivered already")
+
+    # ------------------------------------------------------- the conversation
+
+    def find(self, text: str) -> None:
+        """Find `text` in the conversation, or ask what to find."""
+        chat = self._chat
+        chat.transcript.begin_search()
+        chat.find_bar.open(text)
+        chat.set_focus(chat.find_bar.editor)
+        if text:
+            chat.transcript.find(text)
+
+    def _find_or_stay(self) -> None:
+        if self._chat.find_bar.display:
+            self._close_find(stay=True)
+        else:
+            self.find("")
+
+    def _find_step(self, step: int) -> None:
+        # Its text may be newer than what the bar has told the transcript.
+        self._chat.transcript.find(self._chat.find_bar.text)
+        self._chat.transcript.find_next(step)
+
+    def _close_find(self, *, stay: bool) -> None:
+        chat = self._chat
+        chat.transcript.end_search(stay=stay)
+        chat.find_bar.close()
+        chat.set_focus(chat.composer)
+
+    def _next_prompt(self) -> None:
+        if not self._chat.transcript.scroll_to_prompt(1):
+            self._chat.transcript.scroll_end_now()
 
     # ---------------------------------------------------------- the question
 

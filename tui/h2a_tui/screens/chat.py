@@ -30,6 +30,7 @@ from h2a_tui.verbs import hints
 from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
+from h2a_tui.widgets.find_bar import FindBar
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_line import Facts, StatusLine
@@ -96,10 +97,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
+        self.find_bar = FindBar(self._keymap, self.perform)
         self.hint_line = HintLine()
         thinking = models.thinking if models is not None else ""
         self.status_line = StatusLine(Facts(client.model, client.mode, client.workspace, thinking))
-        self._said_below = ""
+        transcript.end_key = self._keymap.label(Action.TRANSCRIPT_END)
         self._actions = ChatActions(self, client, settings, self._keymap)
 
     def compose(self) -> ComposeResult:
@@ -109,6 +111,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         yield self.approval
         yield self.queue_panel
         with Vertical(id="foot"):
+            yield self.find_bar
             with Vertical(id="prompt"):
                 yield Static("›", id="prompt-mark")
                 yield self.composer
@@ -213,12 +216,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         if not taken:
             self.notice("That question is no longer open")
 
-    @on(Transcript.NewBelow)
-    def _new_below(self, message: Transcript.NewBelow) -> None:
-        if message.lines:
-            key = self._keymap.label(Action.TRANSCRIPT_END)
-            below = f"{message.lines} new line{'s' if message.lines > 1 else ''} below · {key} goes there"
-            self._said_below = below
-            self.notice(below)
-        else:
-            self.status_line.take_back(self._said_below)
+    @on(FindBar.Sought)
+    def _sought(self, message: FindBar.Sought) -> None:
+        if self.find_bar.display:
+            self.transcript.find(message.text)
+
+    @on(Transcript.Found)
+    def _found(self, message: Transcript.Found) -> None:
+        self.find_bar.show_count(message.position, message.total)

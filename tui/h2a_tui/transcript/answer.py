@@ -27,6 +27,11 @@ class Prose(Item):
         self.number = number
         self.join = join
 
+    @property
+    def words(self) -> str:
+        """The Markdown."""
+        return self.source
+
     def rows(self, page: Page) -> list[Line]:
         """The rendered Markdown."""
         rows = render(self.source, page.column, page.styles, number=self.number) if self.source else []
@@ -57,6 +62,11 @@ class Code(Item):
         self._drawn_lines = 0
         self._page: Page | None = None
         self._end: LexerState | None = None
+
+    @property
+    def words(self) -> str:
+        """The code, without its fence."""
+        return "\n".join([*self.source, self.partial] if self.partial else self.source)
 
     def forget(self) -> None:
         """Let go of the rows."""

@@ -184,6 +184,11 @@ class Document:
         return bool(answer.fresh)
 
     @property
+    def prompts(self) -> list[int]:
+        """The indices of what people have said, in order."""
+        return list(self._messages.values())
+
+    @property
     def clock_runs(self) -> bool:
         """Does something show how long it has been going on?"""
         return bool(self._running)

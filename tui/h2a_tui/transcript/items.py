@@ -49,6 +49,11 @@ class Item:
         self.lines: list[Line] | None = None
         self.exact = False
 
+    @property
+    def words(self) -> str:
+        """What a search looks through, and what is copied of the item as a whole."""
+        raise NotImplementedError
+
     def rows(self, page: Page) -> list[Line]:
         """All rows but the gap."""
         raise NotImplementedError
@@ -152,14 +157,26 @@ KIND_WORDS: Final[Mapping[Kind, str]] = {
 }
 
 
-class UserMessage(Foldable):
+class _Text(Foldable):
+    """A foldable item that is one text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    @property
+    def words(self) -> str:
+        """The text."""
+        return self.text
+
+
+class UserMessage(_Text):
     """What a person wrote. `retracted`: it was taken back unanswered and is in the editor again."""
 
     EXCERPT: ClassVar[Excerpt] = Excerpt(12, 3)
 
     def __init__(self, text: str, kind: Kind, images: int = 0) -> None:
-        super().__init__()
-        self.text = text
+        super().__init__(text)
         self.kind = kind
         self.images = images
         self.retracted = False
@@ -207,14 +224,13 @@ class UserMessage(Foldable):
         return len(self.text), ends + bool(KIND_WORDS[self.kind]) + bool(self.images)
 
 
-class Thought(Foldable):
+class Thought(_Text):
     """The model's reasoning: its last lines while it comes, one row with its length afterwards."""
 
     LIVE_ROWS: ClassVar[int] = 5
 
     def __init__(self) -> None:
-        super().__init__()
-        self.text = ""
+        super().__init__("")
         self.live = True
         self.began_at = 0.0
         self.ended_at = 0.0
@@ -263,12 +279,11 @@ class Thought(Foldable):
         ]
 
 
-class Summary(Foldable):
+class Summary(_Text):
     """What a compaction wrote: folded away when it counts, open when a person is to judge it."""
 
     def __init__(self, text: str, *, folded: bool) -> None:
-        super().__init__()
-        self.text = text
+        super().__init__(text)
         self.folded = folded
 
     @property
@@ -316,6 +331,11 @@ class Notice(Item):
         self.text = text
         self.tone = tone
         self.advice = advice
+
+    @property
+    def words(self) -> str:
+        """Message and advice."""
+        return f"{self.text}\n{self.advice}" if self.advice else self.text
 
     def rows(self, page: Page) -> list[Line]:
         """The glyph, the words, and below them the advice."""

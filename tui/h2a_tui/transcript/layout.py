@@ -181,6 +181,11 @@ class Layout:
             index, row = index + 1, 0
         return rows
 
+    def rows_of(self, index: int) -> list[Line]:
+        """All rows of item `index`, the gap included."""
+        self._measure(index)
+        return self._document.items[index].lines or []
+
     # ------------------------------------------------------------- measuring
 
     def _measure(self, index: int) -> int:

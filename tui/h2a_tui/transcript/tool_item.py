@@ -90,6 +90,11 @@ class ToolItem(Foldable):
         self.text, self.brief, self.diff, self.elapsed_s = text, brief, diff, elapsed_s
         self._tail = ""
 
+    @property
+    def words(self) -> str:
+        """What it did and what came of it."""
+        return "\n".join(part for part in (self.title, self.brief, self.diff or self.text) if part)
+
     # ----------------------------------------------------------------- drawing
 
     @property
