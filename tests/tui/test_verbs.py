@@ -123,6 +123,7 @@ def test_escape_closes_then_unselects_then_aborts(context: Context, selection: b
         Context.CHANGE: Escape.CANCEL_REASON,
         Context.QUEUE: Escape.LEAVE_QUEUE,
         Context.FIND: Escape.LEAVE_FIND,
+        Context.READING: Escape.LEAVE_READING,
         Context.APPROVAL: Escape.LEAVE_APPROVAL,
     }
     rest = Escape.CANCEL_SELECTION if selection else Escape.ABORT if busy else Escape.NOTHING

@@ -19,14 +19,16 @@ from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.client import Client, Switch
+from h2a_tui.clipboard import Clipboard
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.context_text import breakdown_text
-from h2a_tui.keymap import Action, Keymap
+from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
@@ -56,6 +58,7 @@ class ChatActions:
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
         self._table = self._make_table()
+        self.clipboard = Clipboard()
 
     def perform(self, action: Action) -> bool:
         """Do `action`; False when there is nothing to do."""
@@ -85,6 +88,15 @@ class ChatActions:
             Action.FIND: self._find_or_stay,
             Action.FIND_NEXT: partial(self._find_step, 1),
             Action.FIND_PREVIOUS: partial(self._find_step, -1),
+            Action.READ: self._read_or_leave,
+            Action.BLOCK_PREVIOUS: partial(transcript.move_cursor, -1),
+            Action.BLOCK_NEXT: partial(transcript.move_cursor, 1),
+            Action.BLOCK_ADD_PREVIOUS: partial(transcript.move_cursor, -1, extend=True),
+            Action.BLOCK_ADD_NEXT: partial(transcript.move_cursor, 1, extend=True),
+            Action.BLOCK_FOLD: self._fold_block,
+            Action.COPY_BLOCK: partial(self._copy_from, BlockCursor.text),
+            Action.COPY_CODE: partial(self._copy_from, BlockCursor.code),
+            Action.COPY_MESSAGE: partial(self._copy_from, BlockCursor.answer),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.QUEUE_NEXT: partial(chat.queue_panel.list.move, 1),
@@ -227,6 +239,8 @@ class ChatActions:
             case Escape.CANCEL_REASON:
                 chat.approval.close_editors()
                 chat.set_focus(chat.approval)
+            case Escape.LEAVE_READING:
+                self._leave_reading()
             case Escape.LEAVE_FIND:
                 self._close_find(stay=False)
             case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
@@ -270,9 +284,8 @@ class ChatActions:
         editor = chat.focused if isinstance(chat.focused, Editor) else chat.composer
         again = monotonic() - self._interrupted_at < _AGAIN_S
         if text := editor.selected_text or chat.get_selected_text():
-            chat.app.copy_to_clipboard(text)
+            self._copy(text)
             chat.clear_selection()
-            self.notice(f"Copied {len(text):,} characters")
             return
         self._interrupted_at = monotonic()
         key = self._keymap.label(Action.COPY_CLEAR_QUIT)
@@ -283,6 +296,14 @@ class ChatActions:
             self.quit()
         else:
             self.notice(f"Press {key} again to quit")
+
+    def _copy(self, text: str) -> None:
+        self._chat.app.copy_to_clipboard(text)
+        self.work(self._copy_here(text))
+        self.notice(f"Copied {len(text):,} character{'s' if len(text) != 1 else ''}")
+
+    async def _copy_here(self, text: str) -> None:
+        await self.clipboard.put(text)
 
     def _end_input(self) -> bool:
         if self._chat.composer.text:
@@ -345,6 +366,31 @@ class ChatActions:
 
     # ------------------------------------------------------- the conversation
 
+    def _read_or_leave(self) -> None:
+        chat = self._chat
+        if chat.context is Context.READING:
+            self._leave_reading()
+        elif chat.transcript.document.items:
+            chat.transcript.read()
+            chat.set_focus(chat.transcript)
+        else:
+            self.notice("Nothing has been said yet")
+
+    def _leave_reading(self) -> None:
+        self._chat.transcript.end_reading()
+        self._chat.set_focus(self._chat.composer)
+
+    def _fold_block(self) -> None:
+        if (cursor := self._chat.transcript.cursor) is not None:
+            self._chat.transcript.toggle_fold(cursor.index)
+
+    def _copy_from(self, text_of: Callable[[BlockCursor], str]) -> None:
+        cursor = self._chat.transcript.cursor
+        if cursor is not None and (text := text_of(cursor)):
+            self._copy(text)
+        else:
+            self.notice("There is none here")
+
     def find(self, text: str) -> None:
         """Find `text` in the conversation, or ask what to find."""
         chat = self._chat
@@ -369,7 +415,7 @@ class ChatActions:
         chat = self._chat
         chat.transcript.end_search(stay=stay)
         chat.find_bar.close()
-        chat.set_focus(chat.composer)
+        chat.set_focus(chat.transcript if chat.transcript.cursor else chat.composer)
 
     def _next_prompt(self) -> None:
         if not self._chat.transcript.scroll_to_prompt(1):

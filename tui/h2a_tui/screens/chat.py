@@ -168,14 +168,22 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     # -------------------------------------------------------------- events
 
+    async def on_unmount(self) -> None:
+        """Answer for the clipboard no more."""
+        await self._actions.clipboard.aclose()
+
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
         self.composer.limit_to(event.size.height)
         self.approval.limit_to(event.size.height)
 
     def on_key(self, event: events.Key) -> None:
-        """Nobody has the keyboard (a click on the conversation took it): the composer has."""
-        if self.focused is None:
+        """Read with the keyboard; where nobody has it (a click took it), the composer has."""
+        if self.focused is self.transcript:
+            action = self._keymap.action(event.key, Context.READING, Context.GLOBAL)
+            if action is not None and self.perform(action):
+                event.stop()
+        elif self.focused is None:
             self.set_focus(self.composer)
             hand_on(event, self)
 

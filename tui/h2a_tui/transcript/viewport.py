@@ -109,17 +109,22 @@ class Viewport:
             line = self.layout.fill_above(line, self.height // 2)
             self._begin_at(max(0, line - self.height // 2))
 
-    def to_prompt(self, step: int) -> bool:
-        """Bring the next thing a person said (`step` 1) or the previous (-1) to the top; False: there is none."""
+    def to_prompt(self, step: int, line: int | None = None) -> int | None:
+        """Bring the next thing a person said (`step` 1) or the previous (-1) to the top.
+
+        Counted from `line`, else from the first one in view. Returns its index, None when there is none.
+        """
         self.take_changes()
+        here = self.top if line is None else line
         prompts = self.document.prompts
         starts = [self.layout.start(index) + 1 for index in prompts]  # below the gap
-        at = bisect_right(starts, self.top) if step > 0 else bisect_left(starts, self.top) - 1
-        if not 0 <= at < len(prompts) or (step > 0 and self.follow):
-            return False
+        at = bisect_right(starts, here) if step > 0 else bisect_left(starts, here) - 1
+        at_end = line is None and step > 0 and self.follow
+        if not 0 <= at < len(prompts) or at_end:
+            return None
         self.layout.rows_of(prompts[at])
         self._begin_at(self.layout.start(prompts[at]) + 1)
-        return True
+        return prompts[at]
 
     def _begin_at(self, line: int) -> None:
         self.top = line

@@ -14,6 +14,7 @@ from dataclasses import replace
 from time import perf_counter, time
 from typing import ClassVar, Final
 
+from rich.segment import Segment
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -23,7 +24,9 @@ from textual.strip import Strip
 
 from h2a_agent.events import AnyEvent, PathChanged
 from h2a_themes import Theme, load
+from h2a_tui.keymap import Context
 from h2a_tui.theme import styles_of
+from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.items import Item
 from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip
@@ -39,10 +42,12 @@ _TICK_S: Final = 1.0
 _UNSEEN_WIDTH: Final = 80  # cells, for `plain_text` before there is a screen
 
 
-class Transcript(ScrollView, can_focus=False):
-    """Shows a conversation as its events arrive."""
+class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
+    """Shows a conversation as its events arrive. It has the keyboard only while one reads with it (`read`)."""
 
+    context: ClassVar[Context] = Context.READING
     ALLOW_SELECT: ClassVar[bool] = True
+    FOCUS_ON_CLICK: ClassVar[bool] = False
     # The scroll bar would cost a column and a widget; the thumb is drawn over the margin while it is needed.
     DEFAULT_CSS = """
     Transcript {
@@ -88,6 +93,8 @@ class Transcript(ScrollView, can_focus=False):
         self._below = ""
         self._search: Search | None = None
         self._found: tuple[int, int] | None = None
+        self.cursor: BlockCursor | None = None
+        self._chosen = range(0)  # the lines of the blocks the cursor is on
         self._marks: dict[int, list[Mark]] = {}  # what a search has found, by the identity of a row in view
         self.end_key = ""  # how to get to the end, for the mark that says what is new there
         self._ticking = False
@@ -132,7 +139,7 @@ class Transcript(ScrollView, can_focus=False):
         self._view = Viewport(Document(), self._view.page)
         self._view.height = self.size.height
         self._pending = deque(past)
-        self._search = None
+        self._search = self.cursor = None
 
     def plain_text(self) -> str:
         """The whole transcript as it is drawn, with wrapped lines joined. Takes in everything that waits."""
@@ -182,10 +189,13 @@ class Transcript(ScrollView, can_focus=False):
 
     def scroll_to_prompt(self, step: int) -> bool:
         """Go to the next thing a person said (`step` 1) or the previous (-1); False when there is none."""
-        went = self._view.to_prompt(step)
-        if went:
-            self._show()
-        return went
+        index = self._view.to_prompt(step, self.cursor.lines.start if self.cursor is not None else None)
+        if index is None:
+            return False
+        if self.cursor is not None:
+            self.cursor.put(index)
+        self._show()
+        return True
 
     def begin_search(self) -> None:
         """Remember where the reader is; `find` looks for something."""
@@ -212,6 +222,26 @@ class Transcript(ScrollView, can_focus=False):
         search, self._search = self._search, None
         if search is not None:
             search.end(stay=stay)
+            if stay and self.cursor is not None and search.item is not None:
+                self.cursor.put(search.item)
+            self._show()
+
+    def read(self) -> None:
+        """Put a cursor on the last block in view."""
+        self._paint()
+        self.cursor = BlockCursor(self._view)
+        self._show()
+
+    def end_reading(self) -> None:
+        """Take the cursor away; the place stays."""
+        self.cursor = None
+        self._show()
+
+    def move_cursor(self, step: int, *, extend: bool = False) -> None:
+        """Go to the next block (`step` 1) or the previous (-1); at the end, follow it."""
+        if self.cursor is not None:
+            if not self.cursor.move(step, extend=extend) and step > 0:
+                self._view.follow = True
             self._show()
 
     def toggle_all(self) -> None:
@@ -374,6 +404,10 @@ class Transcript(ScrollView, can_focus=False):
         else:
             self._refresh_changed(was, shown)
         self._say_below()
+        chosen = self.cursor.lines if self.cursor is not None else range(0)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.refresh()
 
     def _refresh_changed(self, was: list[Line], shown: list[Line]) -> None:
         rows = range(max(len(was), len(shown)))
@@ -434,6 +468,8 @@ class Transcript(ScrollView, can_focus=False):
         return with_marks(strip, [(span[0], end, self._styles.selection)])
 
     def _with_position(self, strip: Strip, y: int) -> Strip:
+        if self._view.top + y in self._chosen:
+            strip = Strip([Segment("▎", self._styles.accent), *strip.crop(1)], strip.cell_length)
         if self._thumb is not None and self._thumb[0] <= y < self._thumb[1]:
             strip = mark_right(strip, "▐", self._styles.rail)
         if y == self.size.height - 1 and self._below:
