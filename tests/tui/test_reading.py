@@ -65,6 +65,14 @@ def test_a_long_answer_divided_into_many_items_is_copied_whole() -> None:
     assert text_of(items(view), fences=True).rstrip() == text.rstrip()
 
 
+def test_parts_of_a_table_and_of_an_item_are_copied_as_they_were_written() -> None:
+    rows = "\n".join(f"| {n} | some words |" for n in range(400))
+    text = f"- one\n\n  more\n\n  and more\n\n> a\n>\n> b\n\n| n | w |\n|---|---|\n{rows}"
+    view = viewport([*(TokenStream(1, 0, piece) for piece in re.findall(r"(?s).{1,7}", text)), Done(1, "")])
+    assert len(items(view)) > 6
+    assert text_of(items(view), fences=True) == text
+
+
 def test_code_is_copied_without_its_fence_from_either_form_of_an_answer() -> None:
     resumed = Document()
     resumed.apply(TokenStream(1, 0, ANSWER))
@@ -199,10 +207,11 @@ async def test_the_programs_of_the_machine_get_the_text_unchanged(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
-    program(programs, "wl-copy", f"cat > {tmp_path}/copied; sleep 60 > /dev/null 2>&1 &")
+    program(programs, "wl-copy", f"cat > {tmp_path}/copied; sleep 60 & echo $! > {tmp_path}/pid")
     clipboard = Clipboard()
     try:
         assert await clipboard.put("ünicode\n  $(touch x) 'quoted'\n")
+        os.kill(int((tmp_path / "pid").read_text()), 0)  # it answers for the clipboard as long as we live
     finally:
         await clipboard.aclose()
     assert (tmp_path / "copied").read_bytes().decode() == "ünicode\n  $(touch x) 'quoted'\n"

@@ -54,7 +54,10 @@ def text_of(items: Sequence[Item], *, fences: bool) -> str:
 
 def _words(items: Sequence[Item], index: int, *, fences: bool) -> str:
     item = items[index]
-    words = item.words if isinstance(item, Code) else item.words.strip("\n")
+    words = item.words
+    if not isinstance(item, Code):
+        # Blank lines between two parts of one block are the block's; elsewhere a gap stands for them.
+        words = words.strip("\n") if index + 1 == len(items) or items[index + 1].gap else words.lstrip("\n")
     if not fences or not isinstance(item, Code):
         return words
     mark = "`" * max(3, _longest_run(words) + 1)

@@ -228,6 +228,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
 
     def read(self) -> None:
         """Put a cursor on the last block in view."""
+        self._take_in()
         self._paint()
         self.cursor = BlockCursor(self._view)
         self._show()
