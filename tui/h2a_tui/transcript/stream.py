@@ -177,8 +177,7 @@ class Splitter:
             return
         # The rest opens the container once more; not every block can stand right behind a mark.
         again = "\n".join([lines[0][:mark] + lines[at][mark:], *lines[at + 1 :]])
-        reopened = _container(again)
-        if reopened is None or [child.type for child in reopened.children] != [last.type]:
+        if _container(again) is None:
             return
         self._close("\n".join(lines[:at]), closed)
         self._rest = again
