@@ -402,13 +402,18 @@ def test_a_list_goes_on_counting_behind_a_long_item() -> None:
 
 
 CONTAINED = st.lists(
-    st.sampled_from(["para", "# h", "- x", "1. y", "> q", "```", "---", "", "", "    code", "|a|", "|-|"]),
+    st.sampled_from(
+        ["para", "# h", "- x", "1. y", "> q", "```", "---", "", "", "  in", "\tt", "    code", "|a|", "|-|"]
+    ),
     max_size=12,
 )
 
 
 @given(st.sampled_from(["> ", "- ", "*   ", "3) "]), CONTAINED, SIZES)
 @settings(max_examples=300, deadline=None)
+@example("+  ", ["", "  in", "- [x] t", "", "> q", "", "   x"], [14, 38])
+@example("*   ", ["\tt", "- x", "", "para", "* * *"], [27, 13])
+@example("- ", ["three", "", "  in", "", "  in", "", "```", "x", "```"], [1])
 def test_any_container_cut_anywhere_gives_the_rows_of_the_whole(
     first: str, lines: list[str], sizes: list[int]
 ) -> None:

@@ -82,7 +82,7 @@ def test_code_is_copied_without_its_fence_from_either_form_of_an_answer() -> Non
 
 
 def test_code_with_a_fence_in_it_gets_a_longer_one() -> None:
-    text = "````\n```\nx\n```\n````"
+    text = "````\n" + "x\n" * 90 + "```\n````"
     view = viewport([TokenStream(1, 0, text + "\n\nend")])
     assert text_of(items(view), fences=True) == text + "\n\nend"
 

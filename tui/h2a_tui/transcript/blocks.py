@@ -6,8 +6,10 @@ many items it was divided into.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Final
 
 from h2a_tui.transcript.answer import Code, Prose
 from h2a_tui.transcript.items import Item
@@ -15,6 +17,8 @@ from h2a_tui.transcript.markdown import parse_blocks
 from h2a_tui.transcript.viewport import Viewport
 
 __all__ = ["BlockCursor", "answer_at", "block_at", "code_in", "text_of"]
+
+_TICKS: Final = re.compile("`+")
 
 
 def block_at(items: Sequence[Item], index: int) -> range:
@@ -60,18 +64,16 @@ def _words(items: Sequence[Item], index: int, *, fences: bool) -> str:
         words = words.strip("\n") if index + 1 == len(items) or items[index + 1].gap else words.lstrip("\n")
     if not fences or not isinstance(item, Code):
         return words
-    mark = "`" * max(3, _longest_run(words) + 1)
+    mark = _fence(items, index)
     last = index + 1 == len(items) or items[index + 1].gap
     opening = f"{mark}{item.language}\n" if item.gap else ""
     return f"{opening}{words}\n{mark}" if last else f"{opening}{words}"
 
 
-def _longest_run(words: str) -> int:
-    longest = run = 0
-    for character in words:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
+def _fence(items: Sequence[Item], index: int) -> str:
+    """A fence for the code that item `index` is a part of: longer than any in it."""
+    runs = [run for i in block_at(items, index) for run in _TICKS.findall(items[i].words)]
+    return "`" * max([3, *(len(run) + 1 for run in runs)])
 
 
 def code_in(items: Iterable[Item]) -> str:

@@ -32,7 +32,7 @@ _LIST_OPEN: Final = frozenset({"bullet_list_open", "ordered_list_open"})
 # Between words that can begin no block, and between two ideographs.
 _WORD_GAP: Final = re.compile(r" (?=[^\W\d_])")
 _GLYPH_GAP: Final = re.compile(r"(?<=[\u3041-\u30ff\u4e00-\u9fff])(?=[\u3041-\u30ff\u4e00-\u9fff])")
-_LIST_MARK: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) {1,4}(?=[^ ])")
+_LIST_MARK: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) {1,4}(?=[^ \n])")
 _CUTS_TRIED: Final = 40
 
 
@@ -168,8 +168,8 @@ class Splitter:
     def _close_children(self, closed: list[Item]) -> None:
         """Close all but the last block of the quote or the list item that is open."""
         container = _container(self._rest)
-        if container is None or len(container.children) < 2:
-            return
+        if container is None or len(container.children) < 2 or "\t" in self._rest:
+            return  # how far a tab reaches depends on what stands before it
         last, mark = container.children[-1], container.mark
         lines = self._rest.split("\n")
         at = last.map[0] if last.map else 0
@@ -177,7 +177,8 @@ class Splitter:
             return
         # The rest opens the container once more; not every block can stand right behind a mark.
         again = "\n".join([lines[0][:mark] + lines[at][mark:], *lines[at + 1 :]])
-        if _container(again) is None:
+        reopened = _container(again)
+        if reopened is None or reopened.mark != mark:
             return
         self._close("\n".join(lines[:at]), closed)
         self._rest = again
