@@ -154,7 +154,9 @@ class _Painter:
 @lru_cache(maxsize=16)
 def _word_style(line: Style) -> Style:
     """What makes a changed word stand out of its line; bold, too, for terminals without colours."""
-    if line.color is None or line.bgcolor is None:
-        return Style(bold=True)
-    ground = Color.parse(line.bgcolor.name).blend(Color.parse(line.color.name), _WORD_GROUND)
+    colours = [colour.name for colour in (line.bgcolor, line.color) if colour and colour.name.startswith("#")]
+    if len(colours) < 2:
+        return Style(bold=True, underline=True)
+    below, own = map(Color.parse, colours)
+    ground = below.blend(own, _WORD_GROUND)
     return Style(bold=True, bgcolor=ground.hex.lower())
