@@ -68,6 +68,7 @@ class Settings:
     progress: bool = True
     notifications: bool = True
     bell: bool = True
+    diffs: Literal["side-by-side", "unified"] = "side-by-side"
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

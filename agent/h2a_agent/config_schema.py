@@ -122,6 +122,7 @@ class ConfigFile(BaseModel):
     progress: bool | None = None
     notifications: bool | None = None
     bell: bool | None = None
+    diffs: Literal["side-by-side", "unified"] | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

@@ -128,6 +128,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         enter = "next-step"
         alt_enter = "newline"
         mouse = false
+        diffs = "unified"
         [keys]
         pause-resume = ["f9", "ctrl+t"]
         nudge = []
@@ -141,6 +142,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     assert (run.auto_compact, run.reserve_tokens, run.keep_tokens) == (False, 3000, 4000)
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
     assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
+    assert settings.diffs == "unified"
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
 
 

@@ -16,6 +16,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 
 os.environ.setdefault("TEXTUAL_FPS", "240")  # read when textual is imported, as the program sets it
 
@@ -130,6 +131,30 @@ async def ours(length: int, messages: int, count: int) -> float:
         return await pace(count, lambda n: transcript.apply(TokenStream(1_000_000, 0, new[n])))
 
 
+def endless(kind: str) -> Iterator[str]:
+    """Tokens of one block that never ends."""
+    r = random.Random(3)
+    opening = {"table": "| a | b |\n|---|---|\n", "quote": "> ", "list item": "- "}
+    between = {"table": " |\n| row | ", "quote": "\n>\n> ", "list item": "\n\n  "}
+    yield opening.get(kind, "")
+    while True:
+        yield from TOKEN.findall(sentence(r, 12))
+        yield between.get(kind, " ")
+
+
+async def open_block(kind: str, length: int, count: int) -> float:
+    """CPU µs per token at the end of a block that is `length` tokens long and still open."""
+    app = Ours()
+    async with app.run_test(size=SIZE) as pilot:
+        transcript = app.query_one(Transcript)
+        source = endless(kind)
+        transcript.apply(TokenStream(1, 0, "".join(islice(source, length))))
+        await settled(transcript)
+        await pilot.pause()
+        new = list(islice(source, count))
+        return await pace(count, lambda n: transcript.apply(TokenStream(1, 0, new[n])))
+
+
 async def settled(transcript: Transcript) -> None:
     while transcript.busy:
         await asyncio.sleep(0.01)
@@ -175,6 +200,11 @@ async def _measure(quick: bool) -> None:
         print(f"{length:>16,} {10:>8,} {mine:>8,.0f} {ratio}", flush=True)
     for messages in (1000,) if quick else (1000, 10_000):
         print(f"{1000:>16,} {messages:>8,} {await ours(1000, messages, count):>8,.0f}", flush=True)
+    for kind in ("paragraph", "table", "quote", "list item"):
+        short, long = await open_block(kind, 500, count), await open_block(kind, 10_000, count)
+        print(
+            f"one {kind} without end, behind 500 and 10,000 tokens: {short:,.0f} and {long:,.0f}", flush=True
+        )
     for size in (10_000,) if quick else (10_000, 50_000):
         print(f"burst of {size:,} tokens: {await burst(size):,.0f} tokens per second of CPU")
 

@@ -348,6 +348,80 @@ def test_what_is_open_stays_small_however_long_the_answer(word: str) -> None:
     assert longest <= LONG_PARAGRAPH + len(word)
 
 
+def table(rows: int) -> str:
+    body = "\n".join(f"| name {n} | {'x' * (n // 40)} | {n * n} |" for n in range(rows))
+    return f"| what | {'said'} | n |\n|---|:--|--:|\n{body}\n"
+
+
+def longest_open(source: str) -> int:
+    splitter = Splitter()
+    longest = 0
+    for piece in cut(source, [11]):
+        splitter.feed(piece)
+        assert isinstance(splitter.open, Prose)
+        longest = max(longest, len(splitter.open.source))
+    return longest
+
+
+def test_a_table_without_end_is_divided_the_same_however_it_comes() -> None:
+    source = f"Intro.\n\n{table(400)}\nAfter."
+    whole = streamed([source])
+    assert rows_of(streamed(cut(source, [7]), drawn=False)) == rows_of(whole)
+    assert rows_of(streamed(cut(source, [997, 3]))) == rows_of(whole)
+    assert longest_open(source) <= LONG_PARAGRAPH + 100
+    text = [line.text for item in whole for line in item.render(PAGE)]
+    assert sum("what" in line for line in text) == 1
+    assert [line.split()[1] for line in text if line.startswith("name")] == [f"{n}" for n in range(400)]
+    edges = {line.rindex("│") for line in text if line.startswith("name")}
+    assert len(edges) == 1
+
+
+def test_a_divided_table_that_does_not_fit_is_records_all_the_way() -> None:
+    narrow = Page(18, STYLES)
+    parts = streamed([table(200)])
+    text = [line.text for item in parts for line in item.render(narrow)]
+    assert sum(line.startswith("what:") for line in text) == 200
+    assert text.count("") == 200  # one above the table, and one between each two
+
+
+@pytest.mark.parametrize("first", ["> ", "- ", "12. "])
+def test_blocks_of_a_container_without_end_are_drawn_as_in_the_whole(first: str) -> None:
+    rest = "> " if first == "> " else " " * len(first)
+    blocks = [f"Block {n} *with* " + "words " * (n % 30) for n in range(60)]
+    between = f"\n{rest.rstrip()}\n"
+    source = first + f"{between}{rest}".join(blocks) + "\n"
+    assert rows_of(streamed(cut(source, [13]))) == rows_of([Prose(source)])
+    assert longest_open(source) < 600
+
+
+def test_a_list_goes_on_counting_behind_a_long_item() -> None:
+    source = "7. one\n\n   more of it\n\n   and more\n8. two\n9. three\n"
+    items = streamed(cut(source, [5]))
+    assert len(items) > 3
+    assert rows_of(items) == rows_of([Prose(source)])
+
+
+CONTAINED = st.lists(
+    st.sampled_from(
+        ["para", "# h", "- x", "1. y", "> q", "```", "---", "", "", "  in", "\tt", "    code", "|a|", "|-|"]
+    ),
+    max_size=12,
+)
+
+
+@given(st.sampled_from(["> ", "- ", "*   ", "3) "]), CONTAINED, SIZES)
+@settings(max_examples=300, deadline=None)
+@example("+  ", ["", "  in", "- [x] t", "", "> q", "", "   x"], [14, 38])
+@example("- ", ["# h", "\tt", "    code", "", "> q"], [1])
+@example("- ", ["three", "", "  in", "", "  in", "", "```", "x", "```"], [1])
+def test_any_container_cut_anywhere_gives_the_rows_of_the_whole(
+    first: str, lines: list[str], sizes: list[int]
+) -> None:
+    rest = first if first == "> " else " " * len(first)
+    source = first + f"\n{rest}".join(lines) + "\n\nafter"
+    assert rows_of(streamed(cut(source, sizes))) == rows_of([Prose(source)])
+
+
 def test_a_long_fence_is_divided_and_keeps_its_colours() -> None:
     code = "\n".join(['x = """', *(f"line {i}" for i in range(200)), '"""', "y = 1"])
     items = streamed(cut(f"```python\n{code}\n```\n", [50]))

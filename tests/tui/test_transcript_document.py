@@ -234,9 +234,10 @@ def test_a_running_tool_shows_the_last_lines_of_its_output() -> None:
 
 def test_a_result_shows_brief_and_both_ends() -> None:
     text = "\n".join(f"line {i}" for i in range(30))
-    lines = shown(CALL, ToolOutput("c", "noise"), result(Outcome.OK, text, "30 lines", 75.0))
+    call = ToolCall(1, 1, "c", "ls", "complete", title="src")
+    lines = shown(call, ToolOutput("c", "noise"), result(Outcome.OK, text, "30 lines", 75.0))
     assert lines == [
-        "✓ bash  npm test  1m 15s",
+        "✓ ls  src  1m 15s",
         "│ 30 lines",
         "│ line 0",
         "│ line 1",
@@ -269,16 +270,6 @@ def test_a_huge_result_is_bounded_even_unfolded() -> None:
     document.toggle_fold(0)
     assert len(rows(document)) < 1500
     assert any("more characters" in row for row in rows(document))
-
-
-def test_a_diff_is_coloured_and_has_no_headers() -> None:
-    diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n"
-    events = (CALL, result(Outcome.OK, "edited", "+1 −1", diff=diff))
-    assert shown(*events) == ["✓ bash  npm test", "│ +1 −1", "│ @@ -1 +1 @@", "│ -old", "│ +new", "│  same"]
-    theme = load("dark")
-    assert colour_of("+new", *events) == theme.diff_added
-    assert colour_of("-old", *events) == theme.diff_removed
-    assert colour_of("@@", *events) == theme.diff_hunk
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

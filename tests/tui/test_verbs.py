@@ -122,6 +122,8 @@ def test_escape_closes_then_unselects_then_aborts(context: Context, selection: b
         Context.REASON: Escape.CANCEL_REASON,
         Context.CHANGE: Escape.CANCEL_REASON,
         Context.QUEUE: Escape.LEAVE_QUEUE,
+        Context.FIND: Escape.LEAVE_FIND,
+        Context.READING: Escape.LEAVE_READING,
         Context.APPROVAL: Escape.LEAVE_APPROVAL,
     }
     rest = Escape.CANCEL_SELECTION if selection else Escape.ABORT if busy else Escape.NOTHING

@@ -64,7 +64,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self.chat = ChatScreen(
             client,
             settings,
-            Transcript(theme=self.dressed),
+            Transcript(theme=self.dressed, side_by_side=settings.diffs == "side-by-side"),
             notice,
             models,
             self.themes,

@@ -464,6 +464,7 @@ def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         settings.mouse,
         signals,
         list_settings(settings),
+        settings.diffs,
     )
 
 

@@ -89,6 +89,10 @@ class Chat(Protocol):
 
     def show_help(self) -> None: ...
     def toggle_todos(self) -> None: ...
+    def find(self, text: str) -> None:
+        """Find `text` in the conversation."""
+        ...
+
     def quit(self) -> None: ...
 
 
@@ -165,6 +169,11 @@ def _todo(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _find(chat: Chat, argument: str) -> bool:
+    chat.find(argument)
+    return True
+
+
 def _sandbox(chat: Chat, _argument: str) -> bool:
     sandbox = chat.client.sandbox
     chat.notice(sandbox.summary if sandbox else "sandbox: not tried yet, nothing has run")
@@ -217,6 +226,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),
+    Command("find", "[TEXT]", "Find TEXT in the conversation", _find),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
     Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),

@@ -29,6 +29,8 @@ class Context(Enum):
     REASON = "Giving a reason"
     TRUST = "Asked whether you trust a folder"
     CHANGE = "Changing a call"
+    FIND = "Looking for words"
+    READING = "Reading the conversation"
     HELP = "In this help"
     LIST = "In a list"
 
@@ -53,14 +55,31 @@ class Action(StrEnum):
     TOGGLE_OUTPUT = "toggle-output"
     TOGGLE_TODOS = "toggle-todos"
     SHOW_JOBS = "show-jobs"
+    DIFF_LAYOUT = "diff-layout"
     PAGE_UP = "page-up"
     PAGE_DOWN = "page-down"
     TRANSCRIPT_TOP = "transcript-top"
     TRANSCRIPT_END = "transcript-end"
     CYCLE_MODE = "cycle-mode"
+    PROMPT_PREVIOUS = "prompt-previous"
+    PROMPT_NEXT = "prompt-next"
+    FIND = "find"
+    READ = "read"
     SUSPEND = "suspend"
     HELP = "help"
     HUD = "hud"
+
+    FIND_NEXT = "find-next"
+    FIND_PREVIOUS = "find-previous"
+
+    BLOCK_PREVIOUS = "block-previous"
+    BLOCK_NEXT = "block-next"
+    BLOCK_ADD_PREVIOUS = "block-add-previous"
+    BLOCK_ADD_NEXT = "block-add-next"
+    BLOCK_FOLD = "block-fold"
+    COPY_BLOCK = "copy-block"
+    COPY_CODE = "copy-code"
+    COPY_MESSAGE = "copy-message"
 
     QUEUE_NEXT = "queue-next"
     QUEUE_PREVIOUS = "queue-previous"
@@ -173,6 +192,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "Show or fold the list of what is to be done",
     ),
     Row(Action.SHOW_JOBS, ("f6",), Context.GLOBAL, "jobs", "Show what runs in the background"),
+    Row(
+        Action.DIFF_LAYOUT,
+        ("alt+s",),
+        Context.GLOBAL,
+        "diffs",
+        "Draw changes side by side, or below each other (wide screens)",
+    ),
     Row(Action.PAGE_UP, ("pageup",), Context.GLOBAL, "page up", "Scroll the conversation up"),
     Row(Action.PAGE_DOWN, ("pagedown",), Context.GLOBAL, "page down", "Scroll the conversation down"),
     Row(Action.TRANSCRIPT_TOP, ("ctrl+home",), Context.GLOBAL, "top", "Go to the first message"),
@@ -193,6 +219,47 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "vitals",
         "Show or hide what the screen costs: lag, frames, echo, bytes, memory",
     ),
+    Row(Action.PROMPT_PREVIOUS, ("alt+pageup",), Context.GLOBAL, "your last", "Go to what you said before"),
+    Row(Action.PROMPT_NEXT, ("alt+pagedown",), Context.GLOBAL, "your next", "Go to what you said next"),
+    Row(
+        Action.FIND,
+        ("f3",),
+        Context.GLOBAL,
+        "find",
+        "Find words in the conversation; when finding: stay where they are",
+    ),
+    Row(
+        Action.READ,
+        ("f4", "alt+r"),
+        Context.GLOBAL,
+        "read",
+        "Read the conversation with the keyboard: fold, copy; again: back",
+    ),
+    Row(Action.FIND_NEXT, ("enter", "down"), Context.FIND, "next", "Go to the next place"),
+    Row(Action.FIND_PREVIOUS, ("shift+enter", "up"), Context.FIND, "previous", "Go to the one before"),
+    Row(Action.BLOCK_PREVIOUS, ("up", "k"), Context.READING, "up", "Go to the block above"),
+    Row(Action.BLOCK_NEXT, ("down", "j"), Context.READING, "down", "Go to the block below"),
+    Row(Action.BLOCK_ADD_PREVIOUS, ("shift+up", "K"), Context.READING, "more", "Choose the block above, too"),
+    Row(Action.BLOCK_ADD_NEXT, ("shift+down", "J"), Context.READING, "more", "Choose the block below, too"),
+    Row(Action.BLOCK_FOLD, ("enter", "space"), Context.READING, "fold", "Show all of it, or fold it"),
+    Row(Action.COPY_BLOCK, ("c",), Context.READING, "copy", "Copy what is chosen"),
+    Row(Action.COPY_CODE, ("y",), Context.READING, "code", "Copy only the code of it"),
+    Row(Action.COPY_MESSAGE, ("m",), Context.READING, "message", "Copy the whole message"),
+    Row(
+        Action.PROMPT_PREVIOUS,
+        ("left_square_bracket",),
+        Context.READING,
+        "your last",
+        "Go to what you said before",
+    ),
+    Row(
+        Action.PROMPT_NEXT,
+        ("right_square_bracket",),
+        Context.READING,
+        "your next",
+        "Go to what you said next",
+    ),
+    Row(Action.FIND, ("slash",), Context.READING, "find", "Find words in the conversation"),
     Row(Action.QUEUE_PREVIOUS, ("up",), Context.QUEUE, "up", "Choose the message above"),
     Row(Action.QUEUE_NEXT, ("down",), Context.QUEUE, "down", "Choose the message below"),
     Row(Action.QUEUE_EDIT, ("enter",), Context.QUEUE, "edit", "Edit the message where it stands"),
@@ -291,6 +358,9 @@ _NAMES: Final[Mapping[str, str]] = {
     "backspace": "Backspace",
     "up": "↑",
     "down": "↓",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 
 

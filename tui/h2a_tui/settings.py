@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from h2a_tui.attention import Signals
 from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
@@ -28,7 +28,7 @@ class ScreenSettings:
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
     keys of actions. `signals` is what the terminal is told besides, `listed` all settings for
     who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
-    the terminal.
+    the terminal. `diffs` says how changes are drawn where there is room for two columns.
     """
 
     log_dir: Path
@@ -38,6 +38,7 @@ class ScreenSettings:
     mouse: bool = True
     signals: Signals = field(default_factory=Signals)
     listed: tuple[ListedSetting, ...] = ()
+    diffs: Literal["side-by-side", "unified"] = "side-by-side"
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

@@ -165,6 +165,10 @@ class Styles:
         self.accent = of("accent")
         # Where no colour tells what is selected, black and white change places.
         self.selection = of("text", on="selection") if theme.selection else Style(reverse=True)
+        # Reversed, because whatever reads on the page is read on by the page's own colour.
+        self.found = self.selection + Style(underline=True)
+        self.found_here = self.warning + Style(reverse=True, bold=True)
+        self.new_below = self.accent + Style(reverse=True)
 
         self.strong = Style(bold=True)
         self.emphasis = Style(italic=True)

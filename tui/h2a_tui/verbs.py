@@ -35,6 +35,8 @@ class Escape(Enum):
     CANCEL_EDIT = "cancel the edit"
     CANCEL_REASON = "back to the question"
     LEAVE_QUEUE = "back to the editor"
+    LEAVE_FIND = "back to where the search began"
+    LEAVE_READING = "back to the editor, conversation at its place"
     LEAVE_APPROVAL = "back to the editor, question open"
     CANCEL_SELECTION = "drop the selection"
     ABORT = "stop"
@@ -46,6 +48,8 @@ _CLOSES: Final[Mapping[Context, Escape]] = {
     Context.REASON: Escape.CANCEL_REASON,
     Context.CHANGE: Escape.CANCEL_REASON,
     Context.QUEUE: Escape.LEAVE_QUEUE,
+    Context.FIND: Escape.LEAVE_FIND,
+    Context.READING: Escape.LEAVE_READING,
     Context.APPROVAL: Escape.LEAVE_APPROVAL,
 }
 
@@ -133,6 +137,14 @@ _ANSWERS: Final = (
 )
 _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
     Context.QUEUE: _QUEUE_KEYS,
+    Context.FIND: (Action.FIND_NEXT, Action.FIND_PREVIOUS),
+    Context.READING: (
+        Action.BLOCK_FOLD,
+        Action.COPY_BLOCK,
+        Action.COPY_CODE,
+        Action.COPY_MESSAGE,
+        Action.FIND,
+    ),
     Context.QUEUE_EDIT: (Action.EDIT_SAVE, Action.NEWLINE),
     Context.APPROVAL: _ANSWERS,
     Context.REASON: (Action.SEND_REASON,),

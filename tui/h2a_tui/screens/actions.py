@@ -19,10 +19,11 @@ from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.client import Client, Switch
+from h2a_tui.clipboard import Clipboard
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.context_text import breakdown_text
 from h2a_tui.job_commands import jobs_command
-from h2a_tui.keymap import Action, Keymap
+from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
@@ -32,6 +33,8 @@ from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
+from h2a_tui.transcript.blocks import BlockCursor
+from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
 
@@ -61,6 +64,7 @@ class ChatActions:
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
         self._table = self._make_table()
+        self.clipboard = Clipboard()
 
     def perform(self, action: Action) -> bool:
         """Do `action`; False when there is nothing to do."""
@@ -82,11 +86,26 @@ class ChatActions:
             Action.TOGGLE_OUTPUT: transcript.toggle_all,
             Action.TOGGLE_TODOS: self.toggle_todos,
             Action.SHOW_JOBS: partial(jobs_command, self, ""),
+            Action.DIFF_LAYOUT: self._toggle_diff_layout,
             Action.PAGE_UP: partial(transcript.scroll_page, -1),
             Action.PAGE_DOWN: partial(transcript.scroll_page, 1),
             Action.TRANSCRIPT_TOP: partial(transcript.scroll_home, animate=False),
             Action.TRANSCRIPT_END: transcript.scroll_end_now,
             Action.CYCLE_MODE: partial(cycle_mode, self),
+            Action.PROMPT_PREVIOUS: partial(transcript.scroll_to_prompt, -1),
+            Action.PROMPT_NEXT: self._next_prompt,
+            Action.FIND: self._find_or_stay,
+            Action.FIND_NEXT: partial(self._find_step, 1),
+            Action.FIND_PREVIOUS: partial(self._find_step, -1),
+            Action.READ: self._read_or_leave,
+            Action.BLOCK_PREVIOUS: partial(transcript.move_cursor, -1),
+            Action.BLOCK_NEXT: partial(transcript.move_cursor, 1),
+            Action.BLOCK_ADD_PREVIOUS: partial(transcript.move_cursor, -1, extend=True),
+            Action.BLOCK_ADD_NEXT: partial(transcript.move_cursor, 1, extend=True),
+            Action.BLOCK_FOLD: self._fold_block,
+            Action.COPY_BLOCK: partial(self._copy_from, BlockCursor.text),
+            Action.COPY_CODE: partial(self._copy_from, BlockCursor.code),
+            Action.COPY_MESSAGE: partial(self._copy_from, BlockCursor.answer),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.HUD: chat.hud.toggle,
@@ -245,6 +264,10 @@ class ChatActions:
             case Escape.CANCEL_REASON:
                 chat.approval.close_editors()
                 chat.set_focus(chat.approval)
+            case Escape.LEAVE_READING:
+                self._leave_reading()
+            case Escape.LEAVE_FIND:
+                self._close_find(stay=False)
             case Escape.LEAVE_QUEUE | Escape.LEAVE_APPROVAL:
                 chat.set_focus(chat.composer)
             case Escape.CANCEL_SELECTION:
@@ -261,6 +284,11 @@ class ChatActions:
         self._escaped_at = -_TWICE_S if twice else monotonic()
         if twice and self._chat.composer.is_blank and self.client.sessions.tree():
             session_slash.tree(self, "")
+
+    def _toggle_diff_layout(self) -> None:
+        two = self._chat.transcript.toggle_diff_layout()
+        how = f"side by side, from {TWO_COLUMNS} columns on" if two else "below each other"
+        self.notice(f"Changes are drawn {how}")
 
     def _pause_resume(self) -> None:
         state = self._chat.state
@@ -281,9 +309,8 @@ class ChatActions:
         editor = chat.focused if isinstance(chat.focused, Editor) else chat.composer
         again = monotonic() - self._interrupted_at < _AGAIN_S
         if text := editor.selected_text or chat.get_selected_text():
-            chat.app.copy_to_clipboard(text)
+            self._copy(text)
             chat.clear_selection()
-            self.notice(f"Copied {len(text):,} characters")
             return
         self._interrupted_at = monotonic()
         key = self._keymap.label(Action.COPY_CLEAR_QUIT)
@@ -294,6 +321,14 @@ class ChatActions:
             self.quit()
         else:
             self.notice(f"Press {key} again to quit")
+
+    def _copy(self, text: str) -> None:
+        self._chat.app.copy_to_clipboard(text)
+        self.work(self._copy_here(text))
+        self.notice(f"Copied {len(text):,} character{'s' if len(text) != 1 else ''}")
+
+    async def _copy_here(self, text: str) -> None:
+        await self.clipboard.put(text)
 
     def _end_input(self) -> bool:
         if self._chat.composer.text:
@@ -353,6 +388,63 @@ class ChatActions:
 
     def _too_late(self) -> None:
         self.notice("It was delivered already")
+
+    # ------------------------------------------------------- the conversation
+
+    def _read_or_leave(self) -> None:
+        chat = self._chat
+        if chat.context is Context.READING:
+            self._leave_reading()
+        elif chat.transcript.document.items:
+            chat.transcript.read()
+            chat.set_focus(chat.transcript)
+        else:
+            self.notice("Nothing has been said yet")
+
+    def _leave_reading(self) -> None:
+        self._chat.transcript.end_reading()
+        self._chat.set_focus(self._chat.composer)
+
+    def _fold_block(self) -> None:
+        if (cursor := self._chat.transcript.cursor) is not None:
+            self._chat.transcript.toggle_fold(cursor.index)
+
+    def _copy_from(self, text_of: Callable[[BlockCursor], str]) -> None:
+        cursor = self._chat.transcript.cursor
+        if cursor is not None and (text := text_of(cursor)):
+            self._copy(text)
+        else:
+            self.notice("There is none here")
+
+    def find(self, text: str) -> None:
+        """Find `text` in the conversation, or ask what to find."""
+        chat = self._chat
+        chat.transcript.begin_search()
+        chat.find_bar.open(text)
+        chat.set_focus(chat.find_bar.editor)
+        if text:
+            chat.transcript.find(text)
+
+    def _find_or_stay(self) -> None:
+        if self._chat.find_bar.display:
+            self._close_find(stay=True)
+        else:
+            self.find("")
+
+    def _find_step(self, step: int) -> None:
+        # Its text may be newer than what the bar has told the transcript.
+        self._chat.transcript.find(self._chat.find_bar.text)
+        self._chat.transcript.find_next(step)
+
+    def _close_find(self, *, stay: bool) -> None:
+        chat = self._chat
+        chat.transcript.end_search(stay=stay)
+        chat.find_bar.close()
+        chat.set_focus(chat.transcript if chat.transcript.cursor else chat.composer)
+
+    def _next_prompt(self) -> None:
+        if not self._chat.transcript.scroll_to_prompt(1):
+            self._chat.transcript.scroll_end_now()
 
     # ---------------------------------------------------------- the question
 

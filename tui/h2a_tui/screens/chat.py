@@ -35,6 +35,7 @@ from h2a_tui.verbs import hints
 from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
+from h2a_tui.widgets.find_bar import FindBar
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.hud import Hud
 from h2a_tui.widgets.queue_panel import QueuePanel
@@ -112,11 +113,12 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.todo_panel = TodoPanel()
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
+        self.find_bar = FindBar(self._keymap, self.perform)
         self.hint_line = HintLine()
         self.hud = Hud(queue, self._bytes_written)
         self._branch = ""
         self.status_line = StatusLine(self._facts())
-        self._said_below = ""
+        transcript.end_key = self._keymap.label(Action.TRANSCRIPT_END)
         self._actions = ChatActions(self, client, settings, self._keymap)
 
     def compose(self) -> ComposeResult:
@@ -128,6 +130,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         yield self.todo_panel
         yield self.queue_panel
         with Vertical(id="foot"):
+            yield self.find_bar
             with Vertical(id="prompt"):
                 yield Static("›", id="prompt-mark")
                 yield self.composer
@@ -219,14 +222,22 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.call_after_refresh(self._look_for_branch)
         self.watch(self.app, "app_focus", self._look_for_branch, init=False)
 
+    async def on_unmount(self) -> None:
+        """Answer for the clipboard no more."""
+        await self._actions.clipboard.aclose()
+
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
         self.composer.limit_to(event.size.height)
         self.approval.limit_to(event.size.height)
 
     def on_key(self, event: events.Key) -> None:
-        """Nobody has the keyboard (a click on the conversation took it): the composer has."""
-        if self.focused is None:
+        """Read with the keyboard; where nobody has it (a click took it), the composer has."""
+        if self.focused is self.transcript:
+            action = self._keymap.action(event.key, Context.READING, Context.GLOBAL)
+            if action is not None and self.perform(action):
+                event.stop()
+        elif self.focused is None:
             self.set_focus(self.composer)
             hand_on(event, self)
 
@@ -267,12 +278,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         if not taken:
             self.notice("That question is no longer open")
 
-    @on(Transcript.NewBelow)
-    def _new_below(self, message: Transcript.NewBelow) -> None:
-        if message.lines:
-            key = self._keymap.label(Action.TRANSCRIPT_END)
-            below = f"{message.lines} new line{'s' if message.lines > 1 else ''} below · {key} goes there"
-            self._said_below = below
-            self.notice(below)
-        else:
-            self.status_line.take_back(self._said_below)
+    @on(FindBar.Sought)
+    def _sought(self, message: FindBar.Sought) -> None:
+        if self.find_bar.display:
+            self.transcript.find(message.text)
+
+    @on(Transcript.Found)
+    def _found(self, message: Transcript.Found) -> None:
+        self.find_bar.show_count(message.position, message.total)

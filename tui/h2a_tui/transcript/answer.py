@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.code import FIRST_STATE, LexerState, LineLexer, code_rows
 from h2a_tui.transcript.items import Item, bounded
 from h2a_tui.transcript.lines import Line, Page
 from h2a_tui.transcript.markdown import render
 
-__all__ = ["Code", "Prose"]
+__all__ = ["Code", "GoesOn", "Prose"]
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """A further part of a container or a table, whose opening stands in its source once more.
+
+    Of a list item `mark` characters of its first line are the mark; of a quote none. Of a table `columns` is the
+    source of the first part, which has set the widths.
+    """
+
+    mark: int = 0
+    columns: str = ""
 
 
 class Prose(Item):
     """Markdown of an answer: one closed block, a short whole answer, or the block that is being written.
 
     `number` is the number of its first list item where the list began in the item above. `join` says that it
-    continues the paragraph above after this white space.
+    continues the paragraph above after this white space. `goes_on` says of what else it is a further part.
     """
 
     def __init__(
-        self, source: str = "", *, gap: bool = True, number: int | None = None, join: str | None = None
+        self,
+        source: str = "",
+        *,
+        gap: bool = True,
+        number: int | None = None,
+        join: str | None = None,
+        goes_on: GoesOn | None = None,
     ) -> None:
         super().__init__()
         self.source = source
         self.gap = gap
         self.number = number
         self.join = join
+        self.goes_on = goes_on
+
+    @property
+    def words(self) -> str:
+        """The Markdown, without what stands in it once more to be understood alone."""
+        match self.goes_on:
+            case GoesOn(columns=columns) if columns:
+                return self.source.split("\n", 2)[-1]
+            case GoesOn(mark=mark):
+                return " " * mark + self.source[mark:]
+            case _:
+                return self.source
 
     def rows(self, page: Page) -> list[Line]:
         """The rendered Markdown."""
-        rows = render(self.source, page.column, page.styles, number=self.number) if self.source else []
+        if not self.source:
+            return []
+        columns = self.goes_on.columns if self.goes_on else ""
+        rows = render(
+            self.source,
+            page.column,
+            page.styles,
+            number=self.number,
+            continued=self.goes_on is not None and not columns,
+            columns=columns,
+        )
         if rows and self.join is not None:
             rows[0].join = self.join
         return rows
@@ -57,6 +99,11 @@ class Code(Item):
         self._drawn_lines = 0
         self._page: Page | None = None
         self._end: LexerState | None = None
+
+    @property
+    def words(self) -> str:
+        """The code, without its fence."""
+        return "\n".join([*self.source, self.partial] if self.partial else self.source)
 
     def forget(self) -> None:
         """Let go of the rows."""

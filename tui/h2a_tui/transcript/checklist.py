@@ -27,6 +27,11 @@ class Checklist(Item):
         super().__init__()
         self.items = items
 
+    @property
+    def words(self) -> str:
+        """Its items."""
+        return "\n".join(f"{_MARKS[item.status]} {item.content}" for item in self.items)
+
     def rows(self, page: Page) -> list[Line]:
         """A row or a few for each item, after its mark."""
         styles = page.styles

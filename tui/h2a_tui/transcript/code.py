@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pygments.lexer import Lexer
     from pygments.token import _TokenType
 
-__all__ = ["FIRST_STATE", "LexerState", "LineLexer", "code_rows", "expand_tabs"]
+__all__ = ["FIRST_STATE", "LexerState", "LineLexer", "code_rows", "expand_tabs", "language_of"]
 
 LexerState: TypeAlias = tuple[str, ...]
 
@@ -51,6 +51,15 @@ def _lexer(language: str) -> Lexer | None:
         return get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
+
+
+@lru_cache(maxsize=256)
+def language_of(name: str) -> str:
+    """The language of the file `name`, as fences call it; "" where it is not known."""
+    from pygments.lexers import find_lexer_class_for_filename
+
+    found = find_lexer_class_for_filename(name.rpartition("/")[2])
+    return found.aliases[0] if found is not None and found.aliases else ""
 
 
 class LineLexer:

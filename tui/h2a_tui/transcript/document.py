@@ -103,6 +103,7 @@ class Document:
         self._thought: tuple[tuple[int, int], int] | None = None  # its (step, block) and index
         self._messages: dict[str, int] = {}
         self._tools: dict[str, int] = {}
+        self._running: dict[int, float] = {}  # tools that run, and since when
         self._retry: int | None = None
         self._compaction: int | None = None
 
@@ -181,6 +182,24 @@ class Document:
         closed = answer.splitter.feed(answer.take(_BITE))
         self._replace_open(answer, [*closed, answer.splitter.open])
         return bool(answer.fresh)
+
+    @property
+    def prompts(self) -> list[int]:
+        """The indices of what people have said, in order."""
+        return list(self._messages.values())
+
+    @property
+    def clock_runs(self) -> bool:
+        """Does something show how long it has been going on?"""
+        return bool(self._running)
+
+    def tell_time(self, now: float) -> None:
+        """It is `now`, in seconds since the epoch: tools that run show for how long they have."""
+        for index, since in self._running.items():
+            tool = self._tool(index)
+            if since and tool.stage is Stage.RUNNING:
+                tool.elapsed_s = max(0.0, now - since)
+                self.dirty.add(index)
 
     # ---------------------------------------------------------------- folding
 
@@ -288,6 +307,8 @@ class Document:
             if tool.stage is Stage.FORMING:
                 tool.stage = Stage.DROPPED
                 self.dirty.add(index)
+        for index in self._running:
+            self._running[index] = event.time  # tools begin when the answer is whole
         if event.cut and (self._step_items or event.cut == "abort"):
             self._append(Notice("⊘", _CUTS.get(event.cut, f"cut here: {event.cut}"), Tone.CUT))
         elif ending := _ENDINGS.get(event.stop_reason):
@@ -308,7 +329,8 @@ class Document:
         if tool.stage is not Stage.FORMING:
             return
         if event.stage == "complete":
-            tool.start(event.title)
+            tool.start(event.title, event.arguments)
+            self._running[index] = event.time
         else:
             tool.receive(event.arguments_delta)
         self.dirty.add(index)
@@ -320,6 +342,7 @@ class Document:
         tool = self._tool(index)
         if tool.stage is Stage.DONE:
             return
+        self._running.pop(index, None)
         tool.finish(event.outcome, event.text, event.brief, event.diff, event.elapsed_s)
         self.dirty.add(index)
 
@@ -342,6 +365,7 @@ class Document:
             return
         tool = self._tool(index)
         tool.stage = Stage.RUNNING
+        self._running[index] = event.time
         match event.decision:
             case Decision.REJECT | Decision.REJECT_AND_STEER:
                 tool.note = event.note
@@ -379,6 +403,7 @@ class Document:
 
     def _settled(self, event: Settled) -> None:
         self._close_open()
+        self._running.clear()
         last = self.items[-1] if self.items else None
         marked = isinstance(last, Notice) and last.tone is Tone.CUT
         if event.reason == "aborted" and not marked:

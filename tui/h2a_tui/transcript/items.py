@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -35,6 +35,8 @@ __all__ = [
     "excerpt_rows",
 ]
 
+T = TypeVar("T")
+
 LONG_LINE: Final = 4000  # characters of one source line that are ever drawn
 
 
@@ -46,6 +48,11 @@ class Item:
     def __init__(self) -> None:
         self.lines: list[Line] | None = None
         self.exact = False
+
+    @property
+    def words(self) -> str:
+        """What a search looks through, and what is copied of the item as a whole."""
+        raise NotImplementedError
 
     def rows(self, page: Page) -> list[Line]:
         """All rows but the gap."""
@@ -93,9 +100,11 @@ def bounded(text: str) -> str:
     return expand_tabs(text)
 
 
-def more_mark(count: int, what: str, styles: Styles) -> list[Run]:
-    """Says how much is folded away."""
-    return [(f"… {count:,} more {what}{'s' if count != 1 else ''} ", styles.dim), ("▸", styles.accent)]
+def _more_mark(count: int, styles: Styles, *, above: bool) -> list[Run]:
+    """Says how much is folded away, and on which side."""
+    lines = "lines" if count != 1 else "line"
+    words = f"… {count:,} {lines} above " if above else f"… {count:,} more {lines} "
+    return [(words, styles.dim), ("▸", styles.accent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ class Excerpt:
     head: int
     tail: int
 
-    def of(self, lines: Sequence[str]) -> tuple[Sequence[str], int, Sequence[str]]:
+    def of(self, lines: Sequence[T]) -> tuple[Sequence[T], int, Sequence[T]]:
         """Head, number of lines left out, tail. One line is never left out alone: its mark is no shorter."""
         if len(lines) <= self.head + self.tail + 1:
             return lines, 0, ()
@@ -117,13 +126,14 @@ UNFOLDED: Final = Excerpt(1000, 200)
 
 
 def excerpt_rows(
-    lines: Sequence[str], excerpt: Excerpt, draw: Callable[[str], list[Line]], page: Page, width: int
+    lines: Sequence[T], excerpt: Excerpt, draw: Callable[[T], list[Line]], page: Page, width: int
 ) -> list[Line]:
     """The rows of what `excerpt` shows of `lines`, each drawn by `draw`."""
     head, left_out, tail = excerpt.of(lines)
     rows = [row for text in head for row in draw(text)]
     if left_out:
-        rows.append(crop_line(more_mark(left_out, "line", page.styles), width, page.styles.dim))
+        mark = _more_mark(left_out, page.styles, above=not excerpt.head)
+        rows.append(crop_line(mark, width, page.styles.dim))
     return rows + [row for text in tail for row in draw(text)]
 
 
@@ -147,14 +157,26 @@ KIND_WORDS: Final[Mapping[Kind, str]] = {
 }
 
 
-class UserMessage(Foldable):
+class _Text(Foldable):
+    """A foldable item that is one text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    @property
+    def words(self) -> str:
+        """The text."""
+        return self.text
+
+
+class UserMessage(_Text):
     """What a person wrote. `retracted`: it was taken back unanswered and is in the editor again."""
 
     EXCERPT: ClassVar[Excerpt] = Excerpt(12, 3)
 
     def __init__(self, text: str, kind: Kind, images: int = 0) -> None:
-        super().__init__()
-        self.text = text
+        super().__init__(text)
         self.kind = kind
         self.images = images
         self.retracted = False
@@ -202,14 +224,13 @@ class UserMessage(Foldable):
         return len(self.text), ends + bool(KIND_WORDS[self.kind]) + bool(self.images)
 
 
-class Thought(Foldable):
+class Thought(_Text):
     """The model's reasoning: its last lines while it comes, one row with its length afterwards."""
 
     LIVE_ROWS: ClassVar[int] = 5
 
     def __init__(self) -> None:
-        super().__init__()
-        self.text = ""
+        super().__init__("")
         self.live = True
         self.began_at = 0.0
         self.ended_at = 0.0
@@ -258,12 +279,11 @@ class Thought(Foldable):
         ]
 
 
-class Summary(Foldable):
+class Summary(_Text):
     """What a compaction wrote: folded away when it counts, open when a person is to judge it."""
 
     def __init__(self, text: str, *, folded: bool) -> None:
-        super().__init__()
-        self.text = text
+        super().__init__(text)
         self.folded = folded
 
     @property
@@ -311,6 +331,11 @@ class Notice(Item):
         self.text = text
         self.tone = tone
         self.advice = advice
+
+    @property
+    def words(self) -> str:
+        """Message and advice."""
+        return f"{self.text}\n{self.advice}" if self.advice else self.text
 
     def rows(self, page: Page) -> list[Line]:
         """The glyph, the words, and below them the advice."""

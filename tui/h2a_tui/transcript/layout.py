@@ -108,9 +108,9 @@ class Layout:
     # -------------------------------------------------------------- changing
 
     def set_page(self, page: Page) -> None:
-        """Draw on another page. With another width all heights are estimates again."""
+        """Draw on another page. Unless only its colours are others, all heights are estimates again."""
         items = self._document.items
-        resized = page.width != self.page.width
+        resized = (page.width, page.side_by_side) != (self.page.width, self.page.side_by_side)
         self.page = page
         for item in items:
             item.forget()
@@ -180,6 +180,11 @@ class Layout:
             rows += lines[row : row + count - len(rows)]
             index, row = index + 1, 0
         return rows
+
+    def rows_of(self, index: int) -> list[Line]:
+        """All rows of item `index`, the gap included."""
+        self._measure(index)
+        return self._document.items[index].lines or []
 
     # ------------------------------------------------------------- measuring
 

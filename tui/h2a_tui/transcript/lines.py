@@ -21,7 +21,7 @@ from textual.strip import Strip
 from h2a_agent.safe_text import safe_text
 from h2a_tui.theme import Styles
 
-__all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "wrap"]
+__all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "restyled", "wrap"]
 
 Run: TypeAlias = tuple[str, Style]
 
@@ -32,10 +32,11 @@ _NARROW: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where lines are drawn: `width` cells in all, with these styles."""
+    """Where lines are drawn: `width` cells in all, with these styles; changes side by side if they fit and are to be."""
 
     width: int
     styles: Styles
+    side_by_side: bool = True
 
     @property
     def margin(self) -> int:
@@ -146,6 +147,23 @@ def wrap(runs: Sequence[Run], width: int) -> list[Line]:
             piece = piece[len(part) :]
     lines.append(Line(row, join=join))
     return lines
+
+
+def restyled(runs: Sequence[Run], spans: Sequence[tuple[int, int]], style: Style) -> list[Run]:
+    """`runs` with `style` on top where the characters of `spans` are, which are in order and do not overlap."""
+    result: list[Run] = []
+    edges = iter([edge for span in spans for edge in span])
+    edge, inside, position = next(edges, None), False, 0
+    for text, own in runs:
+        while edge is not None and edge <= position + len(text):
+            part, text = text[: edge - position], text[edge - position :]
+            if part:
+                result.append((part, own + style if inside else own))
+            position, edge, inside = edge, next(edges, None), not inside
+        if text:
+            result.append((text, own + style if inside else own))
+            position += len(text)
+    return result
 
 
 def crop_line(runs: Sequence[Run], width: int, more: Style) -> Line:

@@ -18,7 +18,7 @@ from rich.style import Style
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.code import LineLexer, code_rows, expand_tabs
 from h2a_tui.transcript.lines import Line, Run, wrap
-from h2a_tui.transcript.table import table_rows
+from h2a_tui.transcript.table import natural_widths, table_rows
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -157,11 +157,15 @@ class _Prefix:
 class _Renderer:
     """One pass over the tokens of some blocks."""
 
-    def __init__(self, width: int, styles: Styles, number: int | None) -> None:
+    def __init__(
+        self, width: int, styles: Styles, number: int | None, *, continued: bool, columns: str
+    ) -> None:
         self.rows: list[Line] = []
         self._width = width
         self._styles = styles
         self._number = number
+        self._continued = continued  # until the first container is open
+        self._columns = columns
         self._base = [styles.page]
         self._prefixes: list[_Prefix] = []
         self._lists: list[int | None] = []
@@ -221,8 +225,8 @@ class _Renderer:
                 self._lists.pop()
                 self._after_block = True
             case "list_item_open":
-                self._after_block = False
                 self._open_item()
+                self._after_block = self._take_continued()
             case "list_item_close":
                 self._close_container()
             case "blockquote_open":
@@ -230,7 +234,7 @@ class _Renderer:
                 bar = Segment("▎ ", styles.quote_bar)
                 self._push(bar, bar, copied=False)
                 self._base.append(styles.quote)
-                self._after_block = False
+                self._after_block = self._take_continued()
             case "blockquote_close":
                 self._base.pop()
                 self._close_container()
@@ -262,8 +266,13 @@ class _Renderer:
         else:
             mark = f"{number}. "
             self._lists[-1] = number + 1
-        page = self._styles.page
-        self._push(Segment(mark, self._styles.bullet), Segment(" " * len(mark), page), copied=True)
+        rest = Segment(" " * len(mark), self._styles.page)
+        self._push(rest if self._continued else Segment(mark, self._styles.bullet), rest, copied=True)
+
+    def _take_continued(self) -> bool:
+        """Does the container that was just opened go on from above? Then its first block wants air, too."""
+        continued, self._continued = self._continued, False
+        return continued
 
     def _close_container(self) -> None:
         if len(self.rows) == self._prefixes[-1].opened_at:
@@ -327,21 +336,39 @@ class _Renderer:
 
     def _table(self, tokens: Sequence[Token]) -> None:
         self._air()
-        cells: list[list[list[Run]]] = []
-        align: list[str] = []
-        header = self._base[-1] + self._styles.strong
-        for token in tokens:
-            match token.type:
-                case "tr_open":
-                    cells.append([])
-                case "th_open":
-                    align.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
-                case "inline":
-                    base = header if len(cells) == 1 else self._base[-1]
-                    runs = _inline_runs(token, base, self._styles)
-                    cells[-1].append([(text.replace("\n", " "), style) for text, style in runs])
-        self._emit(table_rows(cells, align, self._room, self._styles))
+        table = _cells_of(tokens, self._base[-1], self._styles)
+        natural = _natural_widths(self._columns, self._styles) if self._columns else None
+        self._emit(table_rows(table.cells, table.align, self._room, self._styles, natural))
         self._after_block = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The words of a table by row and column, the header first, and how its columns are aligned."""
+
+    cells: list[list[list[Run]]]
+    align: list[str]
+
+
+def _cells_of(tokens: Sequence[Token], base: Style, styles: Styles) -> _Table:
+    table = _Table([], [])
+    for token in tokens:
+        match token.type:
+            case "tr_open":
+                table.cells.append([])
+            case "th_open":
+                table.align.append(str(token.attrs.get("style", "")).removeprefix("text-align:"))
+            case "inline":
+                style = base + styles.strong if len(table.cells) == 1 else base
+                runs = _inline_runs(token, style, styles)
+                table.cells[-1].append([(text.replace("\n", " "), style) for text, style in runs])
+    return table
+
+
+@lru_cache(maxsize=8)
+def _natural_widths(table: str, styles: Styles) -> tuple[int, ...]:
+    """How wide the columns of this table would like to be."""
+    return natural_widths(_cells_of(_parser().parse(table), styles.page, styles).cells)
 
 
 def render(
@@ -351,9 +378,14 @@ def render(
     *,
     number: int | None = None,
     tokens: Sequence[Token] | None = None,
+    continued: bool = False,
+    columns: str = "",
 ) -> list[Line]:
     """The rows of the blocks in `source`, at most `width` cells wide, blank rows between blocks.
 
-    `number` is the number of a first list item that was taken out of its list. Never raises for any text.
+    `number` is the number of a first list item that was taken out of its list. `continued`: the quote or the list
+    item it begins with goes on from above. `columns` is the table that the one in `source` goes on from. Never
+    raises for any text.
     """
-    return _Renderer(width, styles, number).run(_parser().parse(source) if tokens is None else tokens)
+    renderer = _Renderer(width, styles, number, continued=continued, columns=columns)
+    return renderer.run(_parser().parse(source) if tokens is None else tokens)

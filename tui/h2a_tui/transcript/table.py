@@ -11,7 +11,7 @@ from rich.segment import Segment
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.lines import Line, Run, wrap
 
-__all__ = ["table_rows"]
+__all__ = ["natural_widths", "table_rows"]
 
 _MIN_COLUMN: Final = 5  # cells; below this a column is unreadable
 _GAP: Final = 3  # " │ "
@@ -38,19 +38,35 @@ def _column_widths(natural: list[int], room: int) -> list[int] | None:
     return widths
 
 
-def table_rows(
-    cells: Sequence[Sequence[Sequence[Run]]], align: Sequence[str], room: int, styles: Styles
-) -> list[Line]:
-    """The rows of a table whose first row of `cells` is its header. `align` has a word per column or ""."""
+def natural_widths(cells: Sequence[Sequence[Sequence[Run]]]) -> tuple[int, ...]:
+    """The widths that the columns of a table would like to have."""
     columns = max(map(len, cells), default=0)
-    if not columns:
+    return tuple(max(1, *(_cells(row[c]) for row in cells if c < len(row))) for c in range(columns))
+
+
+def table_rows(
+    cells: Sequence[Sequence[Sequence[Run]]],
+    align: Sequence[str],
+    room: int,
+    styles: Styles,
+    natural: Sequence[int] | None = None,
+) -> list[Line]:
+    """The rows of a table whose first row of `cells` is its header. `align` has a word per column or "".
+
+    With `natural`, the widths of a table above that it goes on from, the header is not drawn again.
+    """
+    begins = natural is None
+    natural = natural_widths(cells) if natural is None else natural
+    if not natural:
         return []
-    natural = [max(1, *(_cells(row[c]) for row in cells if c < len(row))) for c in range(columns)]
-    widths = _column_widths(natural, room)
+    columns = len(natural)
+    widths = _column_widths(list(natural), room)
     if widths is None:
-        return _records(cells, room, styles)
+        return _records(cells, room, styles, begins=begins)
     lines: list[Line] = []
     for index, row in enumerate(cells):
+        if index == 0 and not begins:
+            continue
         wrapped = [wrap(row[c] if c < len(row) else [], widths[c]) for c in range(columns)]
         for level in range(max(map(len, wrapped))):
             segments: list[Segment] = []
@@ -73,11 +89,13 @@ def _aligned(part: list[Segment], width: int, align: str, styles: Styles) -> lis
     return [*row, Segment(" " * (air - left), styles.page)] if air > left else row
 
 
-def _records(cells: Sequence[Sequence[Sequence[Run]]], room: int, styles: Styles) -> list[Line]:
+def _records(
+    cells: Sequence[Sequence[Sequence[Run]]], room: int, styles: Styles, *, begins: bool
+) -> list[Line]:
     lines: list[Line] = []
     header, *rows = cells
     for index, row in enumerate(rows):
-        if index:
+        if index or not begins:
             lines.append(Line([]))
         for c, cell in enumerate(row):
             name = list(header[c]) if c < len(header) else []

@@ -1,14 +1,14 @@
 """A tool call in the transcript: forming, running, done.
 
 What it shows is bounded in every state: the end of the arguments while they form, the last lines of what a
-running tool prints, then the brief and the two ends of the result, or its diff.
+running tool prints, then the brief and the result as what it is (`tool_views`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,8 +16,10 @@ from rich.style import Style
 from h2a_agent.events import Outcome
 from h2a_tui.format import duration
 from h2a_tui.theme import Styles
-from h2a_tui.transcript.items import UNFOLDED, Excerpt, Foldable, behind, bounded, excerpt_rows
-from h2a_tui.transcript.lines import Line, Page, Run, crop_line, wrap
+from h2a_tui.transcript.items import Foldable, behind, bounded
+from h2a_tui.transcript.lines import Line, Page, Run, crop_line
+from h2a_tui.transcript.tool_views import shown_brief, view_of
+from h2a_tui.transcript.view import OutputView, View
 
 __all__ = ["Stage", "ToolItem"]
 
@@ -53,13 +55,12 @@ class ToolItem(Foldable):
     """One call and what became of it. `Document` sets the fields."""
 
     LIVE_ROWS: ClassVar[int] = 5
-    RESULT: ClassVar[Excerpt] = Excerpt(2, 2)
-    DIFF: ClassVar[Excerpt] = Excerpt(14, 0)
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
         self.title = ""
+        self.arguments: Mapping[str, Any] = {}
         self.stage = Stage.FORMING
         self.note = ""
         self.outcome = Outcome.UNKNOWN
@@ -69,6 +70,7 @@ class ToolItem(Foldable):
         self.elapsed_s = 0.0
         self._tail = ""
         self._received = 0
+        self._made: View[Any] | None = None
 
     # ------------------------------------------------------------ what happens
 
@@ -77,9 +79,9 @@ class ToolItem(Foldable):
         self._received += len(text)
         self._tail = (self._tail + text)[-_TAIL_CHARACTERS:]
 
-    def start(self, title: str) -> None:
+    def start(self, title: str, arguments: Mapping[str, Any]) -> None:
         """The call is whole and will run."""
-        self.stage, self.title = Stage.RUNNING, title
+        self.stage, self.title, self.arguments = Stage.RUNNING, title, arguments
         self._tail, self._received = "", 0
 
     def finish(self, outcome: Outcome, text: str, brief: str, diff: str, elapsed_s: float) -> None:
@@ -88,16 +90,17 @@ class ToolItem(Foldable):
         self.text, self.brief, self.diff, self.elapsed_s = text, brief, diff, elapsed_s
         self._tail = ""
 
+    @property
+    def words(self) -> str:
+        """What it did and what came of it."""
+        return "\n".join(part for part in (self.title, self.brief, self.diff or self.text) if part)
+
     # ----------------------------------------------------------------- drawing
 
     @property
     def foldable(self) -> bool:
         """Is there more than the folded form shows?"""
-        if self.stage is not Stage.DONE or self.outcome in _NEVER_RAN:
-            return False
-        shown = self.DIFF if self.diff else self.RESULT
-        lines = (self.diff or self.text).count("\n") + 1
-        return lines > shown.head + shown.tail + 1
+        return self.stage is Stage.DONE and self._view.foldable
 
     def rows(self, page: Page) -> list[Line]:
         """The title, and what there is behind a rail."""
@@ -111,9 +114,25 @@ class ToolItem(Foldable):
         """Of what is shown."""
         if self.stage is not Stage.DONE:
             return 0, min(self.LIVE_ROWS, self._tail.count("\n") + 1) if self._tail else 0
-        shown = UNFOLDED if not self.folded else self.DIFF if self.diff else self.RESULT
-        lines = (self.diff or self.text).count("\n") + 1
-        return 0, min(lines, shown.head + shown.tail + 1) + bool(self.brief)
+        # No view is made for what nobody looks at.
+        lines = min((self.diff or self.text).count("\n") + 1, 6 if self.folded else 1200)
+        return 0, lines + bool(self.brief)
+
+    @property
+    def _view(self) -> View[Any]:
+        if self._made is None:
+            silent = self.outcome in _NEVER_RAN or self._says_no_more
+            self._made = (
+                OutputView(())
+                if silent
+                else view_of(self.name, self.arguments, self.text, self.brief, self.diff)
+            )
+        return self._made
+
+    @property
+    def _says_no_more(self) -> bool:
+        """Is the text only the brief once more?"""
+        return not self.diff and self.text.strip("\n").rstrip(".").lower() in ("", self.brief)
 
     def _head(self, styles: Styles) -> list[Run]:
         glyph, style = self._glyph(styles)
@@ -127,7 +146,7 @@ class ToolItem(Foldable):
                 runs.append(
                     (f"  {self.stage.value}", styles.warning if self.stage is Stage.WAITING else styles.muted)
                 )
-            case Stage.DONE if self.elapsed_s >= 1:
+            case Stage.RUNNING | Stage.DONE if self.elapsed_s >= 1:
                 runs.append((f"  {duration(self.elapsed_s)}", styles.dim))
         return runs
 
@@ -166,60 +185,13 @@ class ToolItem(Foldable):
 
     def _result(self, page: Page, width: int) -> list[Line]:
         styles = page.styles
-        failed = self.outcome is Outcome.FAILED
-        brief = " · ".join(part for part in (self._word(), self.brief, self.note) if part)
-        rows = (
-            [crop_line([(brief, styles.error if failed else styles.muted)], width, styles.dim)]
-            if brief
-            else []
-        )
-        if self.diff:
-            lines = _without_headers(self.diff.rstrip("\n").split("\n"))
-            shown, draw = self.DIFF, self._diff_line(page, width)
-        else:
-            lines = self.text.strip("\n").split("\n")
-            if (
-                [line.rstrip(".").lower() for line in lines] == [self.brief]
-                or not self.text.strip()
-                or self.outcome in _NEVER_RAN
-            ):
-                return rows
-            shown, draw = self.RESULT, self._output_line(page, width)
-        return rows + excerpt_rows(lines, shown if self.folded else UNFOLDED, draw, page, width)
+        said = shown_brief(self.name, self.arguments, self.brief)
+        brief = " · ".join(part for part in (self._word(), said, self.note) if part)
+        style = styles.error if self.outcome is Outcome.FAILED else styles.muted
+        rows = [crop_line([(brief, style)], width, styles.dim)] if brief else []
+        return rows + self._view.rows(page, width, folded=self.folded)
 
     def _word(self) -> str:
         """The outcome in a word where the glyph alone would not say it."""
         silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief
         return "" if silent else self.outcome.value
-
-    def _output_line(self, page: Page, width: int) -> Callable[[str], list[Line]]:
-        style, dim = page.styles.tool_output, page.styles.dim
-
-        def draw(text: str) -> list[Line]:
-            run = (bounded(text), style)
-            return [crop_line([run], width, dim)] if self.folded else wrap([run], width)
-
-        return draw
-
-    def _diff_line(self, page: Page, width: int) -> Callable[[str], list[Line]]:
-        styles = page.styles
-        by_mark = {"+": styles.diff_added, "-": styles.diff_removed, "@": styles.diff_hunk}
-
-        def draw(text: str) -> list[Line]:
-            style = by_mark.get(text[:1], styles.diff_context)
-            run = (bounded(text), style)
-            rows = [crop_line([run], width, style)] if self.folded else wrap([run], width)
-            for row in rows:
-                row.fill = style
-            return rows
-
-        return draw
-
-
-def _without_headers(lines: list[str]) -> list[str]:
-    """A diff of one file without its file names: the title has said them."""
-    names = [line for line in lines if line.startswith("+++ ")]
-    if len(names) != 1:
-        return lines
-    first = lines.index(names[0])
-    return lines[first + 1 :] if first and lines[first - 1].startswith("--- ") else lines

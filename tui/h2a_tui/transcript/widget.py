@@ -3,18 +3,17 @@
 There are no child widgets, and a token causes no layout pass. The widget shows rows of a `Layout` through
 Textual's public line API; what has really changed on the screen is found by comparing rows and repainted.
 
-It follows the end until the reader scrolls up, and again when the reader is back. Away from the end nothing
-moves: what grows above or below leaves the rows on the screen where they are.
+What is in view is for `Viewport` to say: the end until the reader scrolls up, and again when the reader is back.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from time import perf_counter
+from dataclasses import replace
+from time import perf_counter, time
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Region, Size
@@ -25,24 +24,30 @@ from textual.strip import Strip
 
 from h2a_agent.events import AnyEvent, PathChanged
 from h2a_themes import Theme, load
+from h2a_tui.keymap import Context
 from h2a_tui.theme import styles_of
+from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.items import Item
-from h2a_tui.transcript.layout import Layout
 from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip
 from h2a_tui.transcript.markdown import warm_up
+from h2a_tui.transcript.marks import Mark, mark_right, thumb_rows, with_marks
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
+from h2a_tui.transcript.search import Search, spots_in
+from h2a_tui.transcript.viewport import Viewport
 
 __all__ = ["Transcript"]
 
-_NEARBY_PAGES: Final = 3
+_TICK_S: Final = 1.0
 _UNSEEN_WIDTH: Final = 80  # cells, for `plain_text` before there is a screen
 
 
-class Transcript(ScrollView, can_focus=False):
-    """Shows a conversation as its events arrive."""
+class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
+    """Shows a conversation as its events arrive. It has the keyboard only while one reads with it (`read`)."""
 
+    context: ClassVar[Context] = Context.READING
     ALLOW_SELECT: ClassVar[bool] = True
+    FOCUS_ON_CLICK: ClassVar[bool] = False
     # The scroll bar would cost a column and a widget; the thumb is drawn over the margin while it is needed.
     DEFAULT_CSS = """
     Transcript {
@@ -53,12 +58,13 @@ class Transcript(ScrollView, can_focus=False):
     }
     """
 
-    class NewBelow(Message):
-        """The reader is away from the end and `lines` more have come there; 0 when the reader is back."""
+    class Found(Message):
+        """A search is at `position` (0: at none) of `total` places."""
 
-        def __init__(self, lines: int) -> None:
+        def __init__(self, position: int, total: int) -> None:
             super().__init__()
-            self.lines = lines
+            self.position = position
+            self.total = total
 
     class ItemClicked(Message):
         """An item was clicked on, and folded or unfolded if that was where it can be."""
@@ -69,32 +75,41 @@ class Transcript(ScrollView, can_focus=False):
             self.item = item
 
     def __init__(
-        self, document: Document | None = None, theme: Theme | None = None, *, id: str | None = None
+        self,
+        document: Document | None = None,
+        theme: Theme | None = None,
+        *,
+        side_by_side: bool = True,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._document = document or Document()
         self._styles = styles_of(theme or load("dark"))
-        self._layout_of_items = Layout(self._document, Page(0, self._styles))
+        self._view = Viewport(document or Document(), Page(0, self._styles, side_by_side))
         self._pending: deque[AnyEvent] = deque()
         self._pacer = Pacer(self._work, self._paint)
         self._live = False
-        self._follow = True
-        self._top = 0
         self._shown: list[Line] = []
         self._thumb: tuple[int, int] | None = None
-        self._new_below = 0
+        self._below = ""
+        self._search: Search | None = None
+        self._found: tuple[int, int] | None = None
+        self.cursor: BlockCursor | None = None
+        self._chosen = range(0)  # the lines of the blocks the cursor is on
+        self._marks: dict[int, list[Mark]] = {}  # what a search has found, by the identity of a row in view
+        self.end_key = ""  # how to get to the end, for the mark that says what is new there
+        self._ticking = False
 
     # --------------------------------------------------------------- content
 
     @property
     def document(self) -> Document:
         """What is shown."""
-        return self._document
+        return self._view.document
 
     @property
     def following(self) -> bool:
         """Is the end in view, and kept there?"""
-        return self._follow
+        return self._view.follow
 
     @property
     def busy(self) -> bool:
@@ -116,22 +131,22 @@ class Transcript(ScrollView, can_focus=False):
 
     def tell(self, text: str) -> None:
         """Show a text that no event brought, behind what is shown."""
-        self._document.tell(text)
+        self.document.tell(text)
         self._wake()
 
     def _begin_anew(self, past: Iterable[AnyEvent]) -> None:
         """Show `past` in the place of everything there is."""
-        self._document = Document()
-        self._layout_of_items = Layout(self._document, self._layout_of_items.page)
+        self._view = Viewport(Document(), self._view.page)
+        self._view.height = self.size.height
         self._pending = deque(past)
-        self._follow, self._top = True, 0
+        self._search = self.cursor = None
 
     def plain_text(self) -> str:
         """The whole transcript as it is drawn, with wrapped lines joined. Takes in everything that waits."""
         self._take_in()
-        page = Page(self.size.width or _UNSEEN_WIDTH, self._styles)
+        page = replace(self._view.page, width=self.size.width or _UNSEEN_WIDTH)
         parts: list[str] = []
-        for item in self._document.items:
+        for item in self.document.items:
             for line in item.render(page):
                 if line.join is None:
                     parts.append("\n" + line.text)
@@ -142,7 +157,16 @@ class Transcript(ScrollView, can_focus=False):
     def set_theme(self, theme: Theme) -> None:
         """Draw in other colours; the place stays."""
         self._styles = styles_of(theme)
-        self._layout_of_items.set_page(Page(self._layout_of_items.page.width, self._styles))
+        self._set_page(replace(self._view.page, styles=self._styles))
+
+    def toggle_diff_layout(self) -> bool:
+        """Draw changes in one column instead of two, or the other way round; is it two now?"""
+        page = self._view.page
+        self._set_page(replace(page, side_by_side=not page.side_by_side))
+        return not page.side_by_side
+
+    def _set_page(self, page: Page) -> None:
+        self._view.set_page(page)
         self._shown = []
         if self._live:
             self._paint()
@@ -155,23 +179,81 @@ class Transcript(ScrollView, can_focus=False):
 
     def scroll_lines(self, lines: int) -> None:
         """Move by `lines` down (or up, when negative)."""
-        self.scroll_to(y=self._top + lines, animate=False)
+        self.scroll_to(y=self._view.top + lines, animate=False)
 
     def scroll_end_now(self) -> None:
         """Go to the end and follow it."""
-        self._follow = True
+        self._view.follow = True
         if self._live:
             self._paint()
+
+    def scroll_to_prompt(self, step: int) -> bool:
+        """Go to the next thing a person said (`step` 1) or the previous (-1); False when there is none."""
+        index = self._view.to_prompt(step, self.cursor.lines.start if self.cursor is not None else None)
+        if index is None:
+            return False
+        if self.cursor is not None:
+            self.cursor.put(index)
+        self._show()
+        return True
+
+    def begin_search(self) -> None:
+        """Remember where the reader is; `find` looks for something."""
+        self._search, self._found = Search(self._view), None
+
+    def find(self, text: str) -> None:
+        """Look for `text`, and go to what is nearest to where the search began."""
+        if self._search is None:
+            self.begin_search()
+        assert self._search is not None
+        if self._search.seek(text):
+            self._show()
+            self._wake()
+
+    def find_next(self, step: int) -> None:
+        """Go to the next (`step` 1) or the previous (-1) place that was found."""
+        if self._search is not None:
+            self._take_in()
+            self._search.step(step)
+            self._show()
+
+    def end_search(self, *, stay: bool) -> None:
+        """Stop looking; unless the reader wants to `stay`, go back to where the search began."""
+        search, self._search = self._search, None
+        if search is not None:
+            search.end(stay=stay)
+            if stay and self.cursor is not None and search.item is not None:
+                self.cursor.put(search.item)
+            self._show()
+
+    def read(self) -> None:
+        """Put a cursor on the last block in view."""
+        self._take_in()
+        self._paint()
+        self.cursor = BlockCursor(self._view)
+        self._show()
+
+    def end_reading(self) -> None:
+        """Take the cursor away; the place stays."""
+        self.cursor = None
+        self._show()
+
+    def move_cursor(self, step: int, *, extend: bool = False) -> None:
+        """Go to the next block (`step` 1) or the previous (-1); at the end, follow it."""
+        if self.cursor is not None:
+            if not self.cursor.move(step, extend=extend) and step > 0:
+                self._view.follow = True
+            self._show()
 
     def toggle_all(self) -> None:
         """Unfold everything; fold everything when nothing is folded."""
         self._take_in()
-        if self._document.toggle_all() and self._live:
+        if self.document.toggle_all() and self._live:
             self._paint()
 
     def toggle_fold(self, index: int) -> None:
         """Fold or unfold item `index` where it stands."""
-        if self._document.toggle_fold(index) and self._live:
+        if self.document.toggle_fold(index) and self._live:
             self._paint()
 
     # ------------------------------------------------- Textual: size and scroll
@@ -188,43 +270,37 @@ class Transcript(ScrollView, can_focus=False):
         self._pacer.stop()
 
     def on_resize(self) -> None:
-        """Wrap for the new width; the line at the top stays at the top, the end stays in view."""
-        layout = self._layout_of_items
-        if self.size.width != layout.page.width:
-            layout.sync()
-            anchor = layout.anchor(self._top)
-            layout.set_page(Page(self.size.width, self._styles))
-            if anchor is not None and not self._follow:
-                self._top = layout.line_of(anchor)
-            if self.text_selection is not None:
-                self.screen.clear_selection()  # it is counted in lines
-        self._shown = []
-        self._paint()
+        """Wrap for the new width."""
+        page = self._view.page
+        if self.size.width == page.width:
+            self._shown = []
+            self._paint()
+            return
+        self._set_page(replace(page, width=self.size.width))
+        if self.text_selection is not None:
+            self.screen.clear_selection()  # it is counted in lines
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The reader has scrolled: draw there, and follow the end again if that is where it is."""
-        moved = round(new_value) - self._top
-        if not moved:
-            return
-        self._take_changes()
-        layout, height = self._layout_of_items, self.size.height
-        top = self._top + moved
-        self._follow = top >= layout.total - height
-        # Nearby, what is above comes into view as it is; a long way off there is nothing to be continuous with.
-        if -_NEARBY_PAGES * height <= moved < 0:
-            top = layout.fill_above(self._top, -moved) + moved
-        self._top = max(0, top)
-        self._show()
+        moved = round(new_value) - self._view.top
+        if moved:
+            self._view.height = self.size.height  # a resize clamps first and is told afterwards
+            self._view.scroll_by(moved)
+            self._show()
 
     def on_click(self, event: events.Click) -> None:
-        """Fold or unfold the item whose head or "more" mark was clicked."""
-        line = self._top + event.y
-        index = self._layout_of_items.find(line)
+        """Fold or unfold the item whose head or "more" mark was clicked; follow what is new below."""
+        on_last_row = event.y == self.size.height - 1
+        if self._below and on_last_row and event.x >= self.size.width - len(self._below):
+            self.scroll_end_now()
+            return
+        layout, line = self._view.layout, self._view.top + event.y
+        index = layout.find(line)
         if index is None:
             return
-        item = self._document.items[index]
-        rows = self._layout_of_items.rows(line, 1)
-        is_head = line == self._layout_of_items.start(index) + item.gap
+        item = self.document.items[index]
+        rows = layout.rows(line, 1)
+        is_head = line == layout.start(index) + item.gap
         if rows and (is_head or rows[0].text.endswith("▸")):
             self.toggle_fold(index)
         self.post_message(self.ItemClicked(index, item))
@@ -233,14 +309,13 @@ class Transcript(ScrollView, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """One row, carrying the offsets a selection is made of."""
-        strip = self._strips(self._top + y, 1)[0]
-        return strip.apply_offsets(0, self._top + y)
+        strip = self._strips(self._view.top + y, 1)[0]
+        return strip.apply_offsets(0, self._view.top + y)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows of `crop`. Bypasses the per-line style cache, which has nothing to add: strips are complete."""
-        strips = self._strips(self._top + crop.y, crop.height)
-        if self._thumb is not None:
-            strips = [self._with_thumb(strip, crop.y + y) for y, strip in enumerate(strips)]
+        strips = self._strips(self._view.top + crop.y, crop.height)
+        strips = [self._with_position(strip, crop.y + y) for y, strip in enumerate(strips)]
         filters = self.app.get_line_filters()
         if filters:
             _, background = self.background_colors
@@ -252,10 +327,10 @@ class Transcript(ScrollView, can_focus=False):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text, wrapped lines joined and decoration left out."""
-        layout = self._layout_of_items
+        layout = self._view.layout
         first = selection.start.y if selection.start is not None else 0
         last = selection.end.y if selection.end is not None else layout.total - 1
-        margin = layout.page.margin
+        margin = self._view.page.margin
         wanted: list[tuple[Line, int, int | None]] = []
         for offset, line in enumerate(layout.rows(first, last - first + 1)):
             begin, end = selection.get_span(first + offset) or (0, 0)
@@ -278,7 +353,10 @@ class Transcript(ScrollView, can_focus=False):
     def _work(self) -> bool:
         """Take in some of what waits; True when there is more."""
         deadline = perf_counter() + SLICE_S
-        document = self._document
+        document = self.document
+        if document.clock_runs and not self._ticking:
+            self._ticking = True
+            self.set_timer(_TICK_S, self._tick)
         while self._pending:
             document.apply(self._pending.popleft())
             if perf_counter() > deadline:
@@ -286,73 +364,91 @@ class Transcript(ScrollView, can_focus=False):
         while document.settle():
             if perf_counter() > deadline:
                 return True
-        return False
+        return self._search is not None and self._search.advance(deadline)
+
+    def _tick(self) -> None:
+        """A second has gone by for the tools that run."""
+        self._ticking = False
+        self.document.tell_time(time())
+        self._wake()
 
     def _take_in(self) -> None:
         while self._pending:
-            self._document.apply(self._pending.popleft())
-        while self._document.settle():
+            self.document.apply(self._pending.popleft())
+        while self.document.settle():
             pass
 
     def _paint(self) -> None:
         """Bring layout, scroll position and screen in line with the document."""
-        if (
-            self.size.width and self._layout_of_items.page.width == self.size.width
-        ):  # else the resize is to come
-            self._take_changes()
+        if self.size.width and self._view.page.width == self.size.width:  # else the resize is to come
+            self._view.take_changes()
+            if self._search is not None:
+                self._search.arrive()
             self._show()
-
-    def _take_changes(self) -> None:
-        """Take in what the document has become; a reader away from the end keeps the place."""
-        layout = self._layout_of_items
-        if self._follow:
-            layout.sync()
-            return
-        anchor = layout.anchor(self._top)
-        new_below = max(0, self._new_below + layout.sync())
-        if anchor is not None:
-            self._top = layout.line_of(anchor)
-        self._say_new_below(new_below)
 
     def _show(self) -> None:
         """Measure what is in view, and paint what has changed there."""
-        layout, height = self._layout_of_items, self.size.height
-        if self._follow:
-            layout.fill_up(height)
-            self._say_new_below(0)
-        else:
-            layout.fill_down(self._top, height)
-        end = max(0, layout.total - height)
-        self._top = end if self._follow else min(self._top, end)
+        view = self._view
+        view.height = self.size.height
+        view.measure()
         # Nothing on the screen is laid out by our virtual size, so the watchers (a layout pass) are not wanted.
-        self.set_reactive(ScrollView.virtual_size, Size(self.size.width, layout.total))
-        self.set_reactive(ScrollView.scroll_y, float(self._top))
-        self.set_reactive(ScrollView.scroll_target_y, float(self._top))
-        self._refresh_changed(height)
-
-    def _refresh_changed(self, height: int) -> None:
-        layout = self._layout_of_items
-        shown = layout.rows(self._top, height)
-        thumb = None if self._follow else _thumb(self._top, height, layout.total)
-        if thumb != self._thumb:
-            self._thumb, self._shown = thumb, shown
-            self.refresh()
-            return
+        self.set_reactive(ScrollView.virtual_size, Size(self.size.width, view.layout.total))
+        self.set_reactive(ScrollView.scroll_y, float(view.top))
+        self.set_reactive(ScrollView.scroll_target_y, float(view.top))
+        shown = view.rows()
+        thumb = None if view.follow else thumb_rows(view.top, view.height, view.layout.total)
+        marks = self._marks_of(shown)
         was, self._shown = self._shown, shown
+        if (thumb, marks) != (self._thumb, self._marks):
+            self._thumb, self._marks = thumb, marks
+            self.refresh()
+        else:
+            self._refresh_changed(was, shown)
+        self._say_below()
+        chosen = self.cursor.lines if self.cursor is not None else range(0)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.refresh()
+
+    def _refresh_changed(self, was: list[Line], shown: list[Line]) -> None:
         rows = range(max(len(was), len(shown)))
         changed = [y for y in rows if y >= len(was) or y >= len(shown) or was[y] is not shown[y]]
         if changed:
             self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
 
-    def _say_new_below(self, lines: int) -> None:
-        if lines != self._new_below:
-            self._new_below = lines
-            self.post_message(self.NewBelow(lines))
+    def _say_below(self) -> None:
+        """Bring the mark that says what is new below up to date."""
+        new = 0 if self._view.follow else self._view.new_below
+        key = f" · {self.end_key}" if self.end_key else ""
+        below = f" ▼ {new:,} new below{key} " if new else ""
+        if below != self._below:
+            self._below = below
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def _marks_of(self, shown: list[Line]) -> dict[int, list[Mark]]:
+        """What is marked of the rows in view; and say how far the search is."""
+        search = self._search
+        if search is None or search.needle is None:
+            return {}
+        marks: dict[int, list[Mark]] = {}
+        for part in (part for spot in spots_in(shown, search.needle) for part in spot):
+            marks.setdefault(id(shown[part.row]), []).append((part.begin, part.end, self._styles.found))
+        rows = self._view.layout.rows_of(search.item) if search.item is not None else []
+        for part in search.here():
+            marks.setdefault(id(rows[part.row]), []).append((part.begin, part.end, self._styles.found_here))
+        found = search.position, search.total
+        if found != self._found:
+            self._found = found
+            self.post_message(self.Found(*found))
+        return marks
 
     def _strips(self, line: int, count: int) -> list[Strip]:
         """`count` rows from `line` on, blank below the end, the selection marked."""
-        page = self._layout_of_items.page
-        strips = [make_strip(row, page) for row in self._layout_of_items.rows(line, count)]
+        page = self._view.page
+        rows = self._view.layout.rows(line, count)
+        strips = [make_strip(row, page) for row in rows]
+        if self._marks:
+            strips = [self._with_found(strip, row) for strip, row in zip(strips, rows, strict=True)]
         if len(strips) < count:
             strips += [Strip.blank(self.size.width, self._styles.page)] * (count - len(strips))
         selection = self.text_selection
@@ -360,32 +456,23 @@ class Transcript(ScrollView, can_focus=False):
             strips = [self._with_selection(strip, selection, line + y) for y, strip in enumerate(strips)]
         return strips
 
+    def _with_found(self, strip: Strip, row: Line) -> Strip:
+        margin = self._view.page.margin
+        marks = self._marks.get(id(row), ())
+        return with_marks(strip, [(begin + margin, end + margin, style) for begin, end, style in marks])
+
     def _with_selection(self, strip: Strip, selection: Selection, line: int) -> Strip:
         span = selection.get_span(line)
         if span is None:
             return strip
-        text = strip.text
-        begin = cell_len(text[: span[0]])
-        end = cell_len(text.rstrip() if span[1] == -1 else text[: span[1]])
-        if end <= begin:
-            return strip
-        marked = Strip(
-            [
-                Segment(s.text, s.style + self._styles.selection if s.style else s.style)
-                for s in strip.crop(begin, end)
-            ]
-        )
-        return Strip.join([strip.crop(0, begin), marked, strip.crop(end)])
+        end = len(strip.text.rstrip()) if span[1] == -1 else span[1]
+        return with_marks(strip, [(span[0], end, self._styles.selection)])
 
-    def _with_thumb(self, strip: Strip, y: int) -> Strip:
-        if self._thumb is None or not self._thumb[0] <= y < self._thumb[1]:
-            return strip
-        return Strip([*strip.crop(0, self.size.width - 1), Segment("▐", self._styles.rail)], self.size.width)
-
-
-def _thumb(top: int, height: int, total: int) -> tuple[int, int]:
-    """The rows of the position mark: its first, and the one after its last."""
-    size = max(1, height * height // max(1, total))
-    travel = max(0, height - size)
-    begin = travel * top // max(1, total - height)
-    return begin, begin + size
+    def _with_position(self, strip: Strip, y: int) -> Strip:
+        if self._view.top + y in self._chosen:
+            strip = Strip([Segment("▎", self._styles.accent), *strip.crop(1)], strip.cell_length)
+        if self._thumb is not None and self._thumb[0] <= y < self._thumb[1]:
+            strip = mark_right(strip, "▐", self._styles.rail)
+        if y == self.size.height - 1 and self._below:
+            strip = mark_right(strip, self._below, self._styles.new_below)
+        return strip

@@ -123,11 +123,6 @@ class StatusLine(Widget):
         self._notice_end = self.set_timer(_NOTICE_S, self._end_notice) if text else None
         self.refresh()
 
-    def take_back(self, text: str) -> None:
-        """Stop saying `text`, if it is what is being said."""
-        if text and text == self._notice:
-            self.notice("")
-
     def _end_notice(self) -> None:
         self._notice = ""
         self._notice_end = None
