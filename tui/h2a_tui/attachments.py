@@ -59,7 +59,13 @@ class Attachments:
         words = _TAG.sub(lambda match: "" if match[0] in self._images else match[0], text).strip()
         return (*((TextBlock(self.expand(words)),) if words else ()), *images)
 
-    def tag_before(self, line: str) -> str:
-        """The known tag `line` ends with, "" when it ends with none."""
-        match = re.search(rf"(?:{_TAG.pattern})\Z", line)
-        return match[0] if match and (match[0] in self._texts or match[0] in self._images) else ""
+    def tag_around(self, line: str, column: int) -> tuple[int, int] | None:
+        """First and last column of the known tag that `column` lies inside of."""
+        start = line.rfind("[", 0, column)
+        match = _TAG.match(line, start) if start >= 0 else None
+        if match is None or match.end() <= column or not self._knows(match[0]):
+            return None
+        return match.span()
+
+    def _knows(self, tag: str) -> bool:
+        return tag in self._texts or tag in self._images

@@ -211,11 +211,12 @@ EDITING: Final[Mapping[str, str]] = {
         (("ctrl+w", "alt+backspace", "ctrl+backspace"), "delete_word_left"),
         (("alt+d", "ctrl+delete", "alt+delete"), "delete_word_right"),
         (("ctrl+u",), "delete_to_start_of_line"),
-        (("ctrl+k",), "delete_to_end_of_line_or_delete_line"),
+        (("ctrl+k",), "delete_to_end_of_line"),
         (("ctrl+x",), "cut"),
         (("ctrl+v",), "paste"),
         (("ctrl+underscore", "ctrl+minus", "ctrl+slash"), "undo"),
-        (("ctrl+y",), "redo"),
+        (("alt+slash",), "redo"),
+        (("ctrl+y",), "yank"),
     )
     for key in keys
 }

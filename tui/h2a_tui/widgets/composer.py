@@ -31,8 +31,8 @@ class Composer(Editor):
     context: ClassVar[Context] = Context.COMPOSER
 
     def __init__(self, keymap: Keymap, perform: Perform, history: Sequence[str] = ()) -> None:
-        super().__init__(keymap, perform, placeholder="Say what to do")
         self._attachments = Attachments()
+        super().__init__(keymap, perform, placeholder="Say what to do")
         self._history = list(history)
         self._at = len(self._history)
         self._draft = ""
@@ -117,18 +117,9 @@ class Composer(Editor):
         self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
         self.move_cursor(self.document.end)
 
-    def action_delete_left(self) -> None:
-        """Delete one character, or the whole of a paste's tag."""
-        row, column = self.cursor_location
-        tag = (
-            self._attachments.tag_before(self.document.get_line(row)[:column])
-            if self.selection.is_empty
-            else ""
-        )
-        if tag:
-            self.delete((row, column - len(tag)), (row, column))
-        else:
-            super().action_delete_left()
+    def _unit(self, line: str, column: int) -> tuple[int, int]:
+        """A tag is passed over and deleted as one."""
+        return self._attachments.tag_around(line, column) or super()._unit(line, column)
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert a paste, a long one as its tag."""

@@ -3,23 +3,36 @@
 Textual lets a key bubble up to the app before it runs an editor's binding, so in a burst (a slow line, a
 fast typist) an arrow could take effect after the letters typed behind it. Here a key has been dealt with
 before the next one is looked at.
+
+Textual's cursor goes by code points. Here it goes by *units* (`_unit`): characters as people see them, and
+whatever else an editor wants to be passed over, deleted and undone as one.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import actions, events
+from textual.document._document import Location
+from textual.document._edit import Edit
+from textual.document._history import EditHistory
 from textual.widgets import TextArea
 
+from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
 
 __all__ = ["Editor", "Perform", "hand_on"]
 
 Perform = Callable[[Action], bool]
 """Does what a key asks for, in the same tick; False: nothing to do, the key keeps its plain meaning."""
+
+# Invisible, so not printable to Python, but parts of characters people type: ZWNJ and ZWJ.
+_JOINERS: Final = frozenset({"\u200c", "\u200d"})
+_UNDO_STEPS: Final = 200
+_STEP_S: Final = 2.0  # a pause this long begins a new step of undo
+_STEP_CHARACTERS: Final = 100
 
 
 def hand_on(event: events.Key, receiver: Any) -> bool:
@@ -62,8 +75,14 @@ class Editor(TextArea, inherit_bindings=False):
             id=id,
         )
         self.cursor_blink = False
+        self.match_cursor_bracket = False  # it searches the whole text with every key
+        self.history: EditHistory = _Undo(self._joins)
         self._keymap = keymap
         self._perform = perform
+        self._killed = ""
+        self._killing = False  # was the last key one that kills, so that the next adds to it?
+
+    # ------------------------------------------------------------------ keys
 
     async def on_key(self, event: events.Key) -> None:
         """Do what the key means here, or leave it to be typed."""
@@ -71,10 +90,13 @@ class Editor(TextArea, inherit_bindings=False):
             return
         action = self._keymap.action(event.key, self.context, Context.GLOBAL)
         editing = EDITING.get(event.key)
+        self._killing = self._killing and editing in _KILLS
         if action is not None and self._act(action):
             pass
         elif editing is not None:
             await self._edit(editing)
+        elif event.character in _JOINERS:
+            self.insert(event.character, maintain_selection_offset=False)
         elif event.is_printable:
             return
         event.stop()
@@ -99,3 +121,103 @@ class Editor(TextArea, inherit_bindings=False):
         result = getattr(self, f"action_{name}")(*arguments)
         if inspect.isawaitable(result):
             await result
+
+    # ------------------------------------------------------------ by characters
+
+    def _unit(self, line: str, column: int) -> tuple[int, int]:
+        """First and last column of what `column` lies inside of; twice `column` where a cursor may stand."""
+        return cluster(line, column)
+
+    def clamp_visitable(self, location: Location) -> Location:
+        """The nearest place a cursor may stand: behind the character that `location` lies inside of."""
+        row, column = super().clamp_visitable(location)
+        return row, self._unit(self.document.get_line(row), column)[1]
+
+    def get_cursor_left_location(self) -> Location:
+        """One character to the left, from the first of a line to the end of the one above."""
+        row, column = self.cursor_location
+        if not column:
+            return super().get_cursor_left_location()
+        return row, self._unit(self.document.get_line(row), column - 1)[0]
+
+    def get_cursor_right_location(self) -> Location:
+        """One character to the right, from the last of a line to the start of the one below."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if column == len(line):
+            return super().get_cursor_right_location()
+        return row, self._unit(line, column + 1)[1]
+
+    def get_cursor_word_left_location(self) -> Location:
+        """The beginning of a word."""
+        row, column = self.cursor_location
+        if not column:
+            return super().get_cursor_left_location()
+        line = self.document.get_line(row)
+        return row, self._unit(line, word_left(line, column))[0]
+
+    def get_cursor_word_right_location(self) -> Location:
+        """The end of a word."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if column == len(line):
+            return super().get_cursor_right_location()
+        return row, self._unit(line, word_right(line, column))[1]
+
+    def _joins(self, edit: Edit) -> bool:
+        """Was a code point put inside a character, or at its end, that was there already?"""
+        row, column = edit.top
+        return edit.top == edit.bottom and cluster(self.document.get_line(row), column) != (column, column)
+
+    # --------------------------------------------------------- kill and yank
+
+    def action_delete_word_left(self) -> None:
+        """Kill the word before the cursor."""
+        self._kill(self.get_cursor_word_left_location())
+
+    def action_delete_word_right(self) -> None:
+        """Kill the word behind the cursor."""
+        self._kill(self.get_cursor_word_right_location())
+
+    def action_delete_to_start_of_line(self) -> None:
+        """Kill what is before the cursor on its line; there is nothing: the line's beginning."""
+        start = self.get_cursor_line_start_location()
+        self._kill(start if start != self.cursor_location else self.get_cursor_left_location())
+
+    def action_delete_to_end_of_line(self) -> None:
+        """Kill what is behind the cursor on its line; there is nothing: the line's end."""
+        end = self.get_cursor_line_end_location()
+        self._kill(end if end != self.cursor_location else self.get_cursor_right_location())
+
+    def action_yank(self) -> None:
+        """Put back what was killed last."""
+        self.replace(self._killed, *self.selection, maintain_selection_offset=False)
+
+    def _kill(self, to: Location) -> None:
+        """Delete the selection, or from the cursor to `to`, and keep it; kills in a row are kept as one."""
+        start, end = self.selection if not self.selection.is_empty else (self.cursor_location, to)
+        text = self.get_text_range(min(start, end), max(start, end))
+        if self._killing:
+            text = self._killed + text if to >= self.cursor_location else text + self._killed
+        self._killed, self._killing = text, True
+        self.delete(start, end, maintain_selection_offset=False)
+
+
+_KILLS: Final = frozenset(
+    {"delete_word_left", "delete_word_right", "delete_to_start_of_line", "delete_to_end_of_line"}
+)
+
+
+class _Undo(EditHistory):
+    """Textual's steps of undo, which may end in the middle of a character, without those that do."""
+
+    def __init__(self, joins: Callable[[Edit], bool]) -> None:
+        super().__init__(_UNDO_STEPS, _STEP_S, _STEP_CHARACTERS)
+        self._joins = joins
+
+    def record(self, edit: Edit) -> None:
+        """Remember `edit`: as part of the last step when it goes on with that one's last character."""
+        if self._undo_stack and not self._redo_stack and self._joins(edit):
+            self._undo_stack[-1].append(edit)
+        else:
+            super().record(edit)
