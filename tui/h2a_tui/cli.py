@@ -238,7 +238,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    screen = _screen_settings(settings, paths)
+    screen = _screen_settings(settings, paths, kept=not args.no_session)
 
     async def run() -> int:
         from functools import partial
@@ -359,7 +359,7 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     )
 
 
-def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
+def _screen_settings(settings: Settings, paths: Paths, *, kept: bool) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
@@ -369,7 +369,8 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+    prompts = paths.prompts_file if kept else None
+    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse, prompts)
 
 
 def _say_where_it_is(agent: Agent) -> None:

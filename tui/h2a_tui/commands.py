@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
-from h2a_tui.job_commands import jobs_command
+from h2a_tui.completion import Entry
+from h2a_tui.job_commands import complete_jobs, jobs_command
 from h2a_tui.keymap import Action
-from h2a_tui.model_commands import model_command, thinking_command
+from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -62,12 +63,16 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped."""
+    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped.
+
+    `complete` offers what may follow it, from what is known at once; None: anything may.
+    """
 
     name: str
     argument: str
     help: str
     run: Callable[[Chat, str], bool]
+    complete: Callable[[Chat], Iterable[Entry]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +144,26 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "", "Go on", _resume),
-    Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
-    Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command(
+        "model",
+        "[PROVIDER/NAME] [--save]",
+        "Let another model answer; alone: list them",
+        model_command,
+        complete_models,
+    ),
+    Command(
+        "thinking",
+        "[LEVEL]",
+        "How hard it thinks: off, low, medium, high, max",
+        thinking_command,
+        complete_levels,
+    ),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
-    Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command(
+        "jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command, complete_jobs
+    ),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

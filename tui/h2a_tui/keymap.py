@@ -23,6 +23,7 @@ class Context(Enum):
 
     COMPOSER = "In the editor"
     GLOBAL = "Anywhere"
+    POPUP = "In the list over the editor"
     QUEUE = "In the queue"
     QUEUE_EDIT = "Editing a queued message"
     APPROVAL = "Answering a question"
@@ -40,7 +41,13 @@ class Action(StrEnum):
     NEWLINE = "newline"
     HISTORY_OLDER = "history-older"
     HISTORY_NEWER = "history-newer"
+    HISTORY_SEARCH = "history-search"
     END_INPUT = "end-input"
+
+    POPUP_TAKE = "popup-take"
+    POPUP_COMPLETE = "popup-complete"
+    POPUP_NEXT = "popup-next"
+    POPUP_PREVIOUS = "popup-previous"
 
     ESCAPE = "escape"
     COPY_CLEAR_QUIT = "copy-clear-quit"
@@ -130,7 +137,18 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "newer",
         "On the last line: a later message",
     ),
+    Row(
+        Action.HISTORY_SEARCH,
+        ("ctrl+r",),
+        Context.COMPOSER,
+        "search",
+        "Search earlier messages; type what you remember",
+    ),
     Row(Action.END_INPUT, ("ctrl+d",), Context.COMPOSER, "quit", "Quit, when the editor is empty"),
+    Row(Action.POPUP_TAKE, ("enter",), Context.POPUP, "take", "Take the chosen entry; none chosen: send"),
+    Row(Action.POPUP_COMPLETE, ("tab",), Context.POPUP, "complete", "Take the chosen entry, else the first"),
+    Row(Action.POPUP_NEXT, ("down", "ctrl+n", "ctrl+r"), Context.POPUP, "down", "Choose the entry below"),
+    Row(Action.POPUP_PREVIOUS, ("up", "ctrl+p"), Context.POPUP, "up", "Choose the entry above"),
     Row(Action.ESCAPE, ("escape",), Context.GLOBAL, "stop", "Close what is open, else stop the agent"),
     Row(
         Action.COPY_CLEAR_QUIT,

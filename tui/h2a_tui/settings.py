@@ -17,7 +17,7 @@ class ScreenSettings:
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
     keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
-    the terminal.
+    the terminal. `prompts_file` is where the messages of all sessions are remembered, None: nowhere.
     """
 
     log_dir: Path
@@ -25,6 +25,7 @@ class ScreenSettings:
     alt_enter: AltEnter = "follow-up"
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
+    prompts_file: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

@@ -32,6 +32,7 @@ def kind_for(action: Action, enter: Enter) -> Kind:
 class Escape(Enum):
     """What Escape does now; there is one answer, wherever the keyboard is."""
 
+    CLOSE_POPUP = "close the list"
     CANCEL_EDIT = "cancel the edit"
     CANCEL_REASON = "back to the question"
     LEAVE_QUEUE = "back to the editor"
@@ -42,6 +43,7 @@ class Escape(Enum):
 
 
 _CLOSES: Final[Mapping[Context, Escape]] = {
+    Context.POPUP: Escape.CLOSE_POPUP,
     Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
     Context.REASON: Escape.CANCEL_REASON,
     Context.QUEUE: Escape.LEAVE_QUEUE,
@@ -123,6 +125,7 @@ _QUEUE_KEYS: Final = (
 )
 _ANSWERS: Final = (Action.ALLOW, Action.ALLOW_SESSION, Action.REJECT, Action.REJECT_WITH_REASON)
 _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
+    Context.POPUP: (Action.POPUP_TAKE, Action.POPUP_COMPLETE, Action.POPUP_NEXT),
     Context.QUEUE: _QUEUE_KEYS,
     Context.QUEUE_EDIT: (Action.EDIT_SAVE, Action.NEWLINE),
     Context.APPROVAL: _ANSWERS,

@@ -17,7 +17,9 @@ from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind, Phase, QueueItem, TodoChanged
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui.client import Client
+from h2a_tui.command_offers import command_offer, near_commands
 from h2a_tui.commands import find_command, parse_command
+from h2a_tui.completion import Offer
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
@@ -111,9 +113,16 @@ class ChatActions:
             return
         command = find_command(line.name)
         if command is None:
-            self.notice(f"No command /{line.name} · F1 lists them")
+            near = " or ".join(f"/{name}" for name in near_commands(line.name))
+            self.notice(
+                f"No command /{line.name}{f' · did you mean {near}?' if near else ''} · F1 lists them"
+            )
         elif command.run(self, line.argument):
             composer.take()
+
+    def offer(self, before: str) -> Offer | None:
+        """What can be taken for the command line `before` the cursor."""
+        return command_offer(before, self)
 
     # ------------------------------------------------------- what commands use
 
@@ -160,6 +169,8 @@ class ChatActions:
     def _escape(self) -> None:
         chat = self._chat
         match escape_means(chat.context, selection=self._has_selection(), busy=chat.state.busy):
+            case Escape.CLOSE_POPUP:
+                chat.composer.close_popup()
             case Escape.CANCEL_EDIT:
                 chat.queue_panel.end_edit()
                 self._focus_queue()

@@ -85,22 +85,29 @@ class Editor(TextArea, inherit_bindings=False):
     # ------------------------------------------------------------------ keys
 
     async def on_key(self, event: events.Key) -> None:
-        """Do what the key means here, or leave it to be typed."""
+        """Do what the key means here, or type it."""
         if hand_on(event, self):
             return
-        action = self._keymap.action(event.key, self.context, Context.GLOBAL)
+        event.stop()
+        event.prevent_default()
+        action = self._keymap.action(event.key, *self._contexts)
         editing = EDITING.get(event.key)
         self._killing = self._killing and editing in _KILLS
         if action is not None and self._act(action):
             pass
         elif editing is not None:
             await self._edit(editing)
-        elif event.character in _JOINERS:
-            self.insert(event.character, maintain_selection_offset=False)
-        elif event.is_printable:
-            return
-        event.stop()
-        event.prevent_default()
+        elif event.character is not None and (event.is_printable or event.character in _JOINERS):
+            self.replace(event.character, *self.selection, maintain_selection_offset=False)
+        self._after_key()
+
+    @property
+    def _contexts(self) -> tuple[Context, ...]:
+        """Where a key is looked up, one after the other."""
+        return self.context, Context.GLOBAL
+
+    def _after_key(self) -> None:
+        """A key has been dealt with."""
 
     def _act(self, action: Action) -> bool:
         if action is Action.NEWLINE or (action in (Action.SUBMIT, Action.EDIT_SAVE) and self._continues()):
