@@ -49,7 +49,8 @@ from h2a_agent.spending import Spending
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
-from h2a_agent.tools.base import Tool
+from h2a_agent.tools.base import Tool, ToolContext
+from h2a_agent.user_shell import UserShell
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -103,6 +104,7 @@ class Agent:
                 ToolSpec(t.name, t.description, t.params.model_json_schema()) for t in by_name.values()
             ),
         )
+        self._shell = UserShell(self._bus, self._shell_context, session.append)
         for entry in session.history.entries:
             if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
@@ -211,6 +213,20 @@ class Agent:
     def redo(self) -> None:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
         self._restore(redo=True)
+
+    def shell(self, command: str, *, private: bool = False) -> str:
+        """Run a command of the user's now; returns its id. The model reads of it with its next request, unless `private`.
+
+        Raises:
+            ValueError: the command is empty.
+        """
+        if not command.strip():
+            raise ValueError("an empty command was not run")
+        return self._shell.start(command, private=private)
+
+    def stop_shell(self) -> None:
+        """End the user's own commands that run."""
+        self._shell.stop()
 
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
@@ -323,6 +339,7 @@ class Agent:
         if self._run is not None:
             self._run.closing = True
             self.abort()
+        await self._shell.aclose()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_DEADLINE_S)
         if self._task is not None:
@@ -445,6 +462,10 @@ class Agent:
             diff = done.diff
             event = FileRestored(redo, one_line(done.name, 200), diff.brief, safe_text(diff.shown))
             self._bus.publish(event)
+
+    def _shell_context(self) -> ToolContext:
+        toolbox = self._toolbox
+        return ToolContext(toolbox.workspace, toolbox.spill_dir, jobs=toolbox.jobs)
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)

@@ -19,7 +19,7 @@ from h2a_agent.content import (
     UserBlock,
 )
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ShellEntry, ToolEntry, UserEntry
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
 
@@ -109,6 +109,17 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case ShellEntry():
+            return {
+                "type": "shell",
+                "id": entry.id,
+                "command": entry.command,
+                "outcome": entry.outcome.value,
+                "time": entry.time,
+                "elapsed_s": round(entry.elapsed_s, 3),
+                "brief": entry.brief,
+                "text": entry.text,
+            }
 
 
 def _user_of(r: Record) -> UserEntry:
@@ -138,10 +149,23 @@ def _tool_of(r: Record) -> ToolEntry:
     )
 
 
+def _shell_of(r: Record) -> ShellEntry:
+    return ShellEntry(
+        str(r["id"]),
+        str(r["command"]),
+        Outcome(r["outcome"]),
+        str(r["text"]),
+        str(r["brief"]),
+        float(r["elapsed_s"]),
+        float(r["time"]),
+    )
+
+
 _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
+    "shell": _shell_of,
     "retract": lambda r: RetractEntry(tuple(map(str, r["items"])), float(r["time"])),
 }
 

@@ -15,7 +15,16 @@ from h2a_agent.content import AssistantBlock, ImageBlock, ToolUseBlock, UserBloc
 from h2a_agent.events import Kind, Outcome
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["AssistantEntry", "Cut", "Entry", "History", "RetractEntry", "ToolEntry", "UserEntry"]
+__all__ = [
+    "AssistantEntry",
+    "Cut",
+    "Entry",
+    "History",
+    "RetractEntry",
+    "ShellEntry",
+    "ToolEntry",
+    "UserEntry",
+]
 
 Cut: TypeAlias = Literal["", "steer", "abort", "connection", "crash"]
 
@@ -85,7 +94,20 @@ class RetractEntry:
     time: float
 
 
-Entry: TypeAlias = UserEntry | AssistantEntry | ToolEntry | RetractEntry
+@dataclass(frozen=True, slots=True)
+class ShellEntry:
+    """A command the user ran themselves, and what came of it. Nobody has to answer it."""
+
+    id: str
+    command: str
+    outcome: Outcome
+    text: str
+    brief: str
+    elapsed_s: float
+    time: float
+
+
+Entry: TypeAlias = UserEntry | AssistantEntry | ToolEntry | RetractEntry | ShellEntry
 
 
 class History:
@@ -138,7 +160,7 @@ class History:
 
     def owes_answer(self) -> bool:
         """Is it the model's turn: a user message or tool results it has not answered, or an answer that broke off?"""
-        last = self.last
+        last = next((entry for entry in reversed(self._entries) if not isinstance(entry, ShellEntry)), None)
         if isinstance(last, AssistantEntry):
             return last.cut == "connection" or last.stop_reason == "pause_turn"
         if isinstance(last, ToolEntry):

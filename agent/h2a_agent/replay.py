@@ -10,17 +10,18 @@ from h2a_agent.events import (
     AnyEvent,
     Done,
     InputRestored,
+    ShellStarted,
     Thinking,
     TokenStream,
     ToolCall,
     ToolResult,
     UserInput,
 )
-from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Entry, RetractEntry, ShellEntry, ToolEntry, UserEntry
 from h2a_agent.safe_text import one_line, safe_text, safe_value
 from h2a_agent.todos import todo_changed
 
-__all__ = ["TitleOf", "events_of", "tool_result", "user_input"]
+__all__ = ["TitleOf", "events_of", "shell_result", "tool_result", "user_input"]
 
 TitleOf = Callable[[str, Mapping[str, Any]], str]
 
@@ -43,6 +44,12 @@ def tool_result(entry: ToolEntry) -> ToolResult:
         safe_text(entry.diff),
         time=entry.time,
     )
+
+
+def shell_result(entry: ShellEntry) -> ToolResult:
+    """The event of what came of a command of the user's."""
+    text, brief = safe_text(entry.text), one_line(entry.brief)
+    return ToolResult(entry.id, entry.outcome, text, brief, entry.elapsed_s, time=entry.time)
 
 
 def _answer_events(entry: AssistantEntry, title_of: TitleOf) -> Iterator[AnyEvent]:
@@ -80,6 +87,9 @@ def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
                 events.append(tool_result(entry))
                 if (changed := todo_changed(calls.get(entry.call_id), entry)) is not None:
                     events.append(changed)
+            case ShellEntry():
+                events.append(ShellStarted(entry.id, one_line(entry.command, 200), time=entry.time))
+                events.append(shell_result(entry))
             case RetractEntry():
                 # The words went back to the editor then; a replay only shows that they no longer count.
                 events.append(InputRestored((), entry.item_ids, time=entry.time))

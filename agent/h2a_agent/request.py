@@ -31,7 +31,8 @@ from h2a_agent.content import (
     ToolUseBlock,
     UserBlock,
 )
-from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.events import Outcome
+from h2a_agent.history import AssistantEntry, Cut, Entry, RetractEntry, ShellEntry, ToolEntry, UserEntry
 from h2a_agent.providers.base import Request
 from h2a_agent.safe_text import encodable, without_surrogates
 
@@ -113,12 +114,20 @@ def _turns(
                     after.append(TextBlock(CUT_MARKERS[entry.cut]))
                 turns.append(("assistant", [_well_formed(block) for block in content]))
                 turns.append(("user", after))
+            case ShellEntry():
+                turns.append(("user", [TextBlock(without_surrogates(_shell_text(entry)))]))
             case ToolEntry() | RetractEntry():
                 pass
     orphans = results.keys() - used
     if orphans:
         repairs.append(f"dropped {len(orphans)} result(s) of calls that are not in the history")
     return turns
+
+
+def _shell_text(entry: ShellEntry) -> str:
+    """A command of the user's and its output, said to be theirs: the model did not run it."""
+    stopped = "\n\n[Stopped by the user.]" if entry.outcome is Outcome.STOPPED else ""
+    return f"[The user ran this command themselves.]\n$ {entry.command}\n{entry.text}{stopped}"
 
 
 def _user_content(blocks: Iterable[UserBlock], repairs: list[str]) -> _Content:

@@ -38,6 +38,7 @@ class Escape(Enum):
     LEAVE_QUEUE = "back to the editor"
     LEAVE_APPROVAL = "back to the editor, question open"
     CANCEL_SELECTION = "drop the selection"
+    STOP_SHELL = "stop the command"
     ABORT = "stop"
     NOTHING = ""
 
@@ -51,12 +52,14 @@ _CLOSES: Final[Mapping[Context, Escape]] = {
 }
 
 
-def escape_means(context: Context, *, selection: bool, busy: bool) -> Escape:
-    """Close what is open, else drop the selection, else stop the run (steering contract: Escape)."""
+def escape_means(context: Context, *, selection: bool, busy: bool, shell: bool = False) -> Escape:
+    """Close what is open, else drop the selection, else stop one's own command, else the run (steering contract: Escape)."""
     if (closes := _CLOSES.get(context)) is not None:
         return closes
     if selection:
         return Escape.CANCEL_SELECTION
+    if shell:
+        return Escape.STOP_SHELL
     return Escape.ABORT if busy else Escape.NOTHING
 
 
@@ -103,8 +106,8 @@ def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint
         yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
     if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
         yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
-    if state.busy:
-        yield Hint(keymap.label(Action.ESCAPE), "stop")
+    if state.busy or state.shells:
+        yield Hint(keymap.label(Action.ESCAPE), "stop command" if state.shells else "stop", "stop")
     if state.queue:
         yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")
     if state.busy:

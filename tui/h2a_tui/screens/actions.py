@@ -25,6 +25,7 @@ from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.shell_line import parse_shell
 from h2a_tui.verbs import Escape, escape_means, kind_for
 from h2a_tui.widgets.editor import Editor
 
@@ -107,6 +108,10 @@ class ChatActions:
         composer = self._chat.composer
         if composer.is_blank:
             return
+        if (shell := parse_shell(composer.message)) is not None:
+            self.client.shell(shell.command, private=shell.private)
+            composer.take()
+            return
         line = parse_command(composer.message)
         if line is None:
             self.send(composer.take(), action)
@@ -168,7 +173,8 @@ class ChatActions:
 
     def _escape(self) -> None:
         chat = self._chat
-        match escape_means(chat.context, selection=self._has_selection(), busy=chat.state.busy):
+        selection, state = self._has_selection(), chat.state
+        match escape_means(chat.context, selection=selection, busy=state.busy, shell=bool(state.shells)):
             case Escape.CLOSE_POPUP:
                 chat.composer.close_popup()
             case Escape.CANCEL_EDIT:
@@ -182,6 +188,8 @@ class ChatActions:
             case Escape.CANCEL_SELECTION:
                 chat.clear_selection()
                 chat.composer.selection = Selection.cursor(chat.composer.cursor_location)
+            case Escape.STOP_SHELL:
+                self.client.stop_shell()
             case Escape.ABORT:
                 self.client.abort()
             case Escape.NOTHING:

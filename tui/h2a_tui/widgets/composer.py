@@ -29,6 +29,8 @@ class Mode(Enum):
 
     MESSAGE = ""
     SEARCH = "search earlier messages"
+    SHELL = "! run a command; the model reads it"
+    PRIVATE_SHELL = "!! run a command; the model never sees it"
 
 
 _SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})
@@ -94,7 +96,10 @@ class Composer(Editor):
     @property
     def mode(self) -> Mode:
         """What is being written."""
-        return Mode.SEARCH if self._search is not None else Mode.MESSAGE
+        if self._search is not None:
+            return Mode.SEARCH
+        begin = self.document.get_line(0)[:2]
+        return Mode.PRIVATE_SHELL if begin == "!!" else Mode.SHELL if begin[:1] == "!" else Mode.MESSAGE
 
     @property
     def popup_open(self) -> bool:
