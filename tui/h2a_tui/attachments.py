@@ -30,7 +30,7 @@ class Attachments:
 
     def shown(self, text: str) -> str:
         """`text` as the editor shows it: itself, or a tag when it is long or unfit for a terminal."""
-        if len(text) <= PASTE_LIMIT and safe_text(text) == text:
+        if self._fits(text):
             return text
         tag = f"[paste #{len(self._texts) + 1} · {len(text):,} chars]"
         self._texts[tag] = text
@@ -51,6 +51,17 @@ class Attachments:
         """`text` with the tags of pastes replaced by what was pasted; text inside a paste is left alone."""
         return _TAG.sub(lambda match: self._texts.get(match[0], match[0]), text)
 
+    def words(self, text: str) -> str:
+        """`text` as it can be kept on disk: pastes whole, pictures left out."""
+        return self.expand(_TAG.sub(lambda match: "" if match[0] in self._images else match[0], text))
+
+    def fit(self, text: str) -> str:
+        """`text`, which may be long and hold tags, as the editor shows it."""
+        if self._fits(text):
+            return text
+        images = [tag for tag in _TAG.findall(text) if tag in self._images]
+        return " ".join([self.shown(self.words(text)), *images])
+
     def content(self, text: str) -> str | tuple[UserBlock, ...]:
         """What to send for `text`: its words, with the pictures its tags stand for behind them."""
         images = tuple(self._images[tag] for tag in _TAG.findall(text) if tag in self._images)
@@ -66,6 +77,10 @@ class Attachments:
         if match is None or match.end() <= column or not self._knows(match[0]):
             return None
         return match.span()
+
+    @staticmethod
+    def _fits(text: str) -> bool:
+        return len(text) <= PASTE_LIMIT and safe_text(text) == text
 
     def _knows(self, tag: str) -> bool:
         return tag in self._texts or tag in self._images

@@ -241,6 +241,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     screen = _screen_settings(settings, paths, kept=not args.no_session)
 
     async def run() -> int:
+        from dataclasses import replace
         from functools import partial
 
         from h2a_agent.assemble import connect, make_provider, running_agent
@@ -253,7 +254,14 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             notice = _FELL_BACK if settings.fell_back else ""
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
-            app = H2AApp(agent, screen, settings.theme, notice=notice, models=models, offers=offers)
+            app = H2AApp(
+                agent,
+                replace(screen, draft_for=session.path),
+                settings.theme,
+                notice=notice,
+                models=models,
+                offers=offers,
+            )
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(

@@ -42,6 +42,7 @@ class Action(StrEnum):
     HISTORY_OLDER = "history-older"
     HISTORY_NEWER = "history-newer"
     HISTORY_SEARCH = "history-search"
+    EXTERNAL_EDITOR = "external-editor"
     END_INPUT = "end-input"
 
     POPUP_TAKE = "popup-take"
@@ -143,6 +144,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
         Context.COMPOSER,
         "search",
         "Search earlier messages; type what you remember",
+    ),
+    Row(
+        Action.EXTERNAL_EDITOR,
+        ("ctrl+g",),
+        Context.COMPOSER,
+        "own editor",
+        "Write the message in $VISUAL or $EDITOR",
     ),
     Row(Action.END_INPUT, ("ctrl+d",), Context.COMPOSER, "quit", "Quit, when the editor is empty"),
     Row(Action.POPUP_TAKE, ("enter",), Context.POPUP, "take", "Take the chosen entry; none chosen: send"),

@@ -17,7 +17,8 @@ class ScreenSettings:
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
     keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
-    the terminal. `prompts_file` is where the messages of all sessions are remembered, None: nowhere.
+    the terminal. `prompts_file` is where the messages of all sessions are remembered, `draft_for` the
+    session's file, beside which the draft is kept; None: nowhere.
     """
 
     log_dir: Path
@@ -26,6 +27,7 @@ class ScreenSettings:
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
     prompts_file: Path | None = None
+    draft_for: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

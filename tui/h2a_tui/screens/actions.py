@@ -20,6 +20,7 @@ from h2a_tui.client import Client
 from h2a_tui.command_offers import command_offer, near_commands
 from h2a_tui.commands import find_command, parse_command
 from h2a_tui.completion import Offer
+from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.screens.help import HelpScreen
@@ -64,6 +65,7 @@ class ChatActions:
             Action.NUDGE: partial(self._submit, Action.NUDGE),
             Action.FOLLOW_UP: partial(self._submit, Action.FOLLOW_UP),
             Action.FOLLOW_UP_BY_TAB: partial(self._submit, Action.FOLLOW_UP_BY_TAB),
+            Action.EXTERNAL_EDITOR: self._edit_outside,
             Action.END_INPUT: self._end_input,
             Action.ESCAPE: self._escape,
             Action.COPY_CLEAR_QUIT: self._copy_clear_quit,
@@ -128,6 +130,19 @@ class ChatActions:
     def offer(self, before: str) -> Offer | None:
         """What can be taken for the command line `before` the cursor."""
         return command_offer(before, self)
+
+    def _edit_outside(self) -> None:
+        self.work(self._edited_outside())
+
+    async def _edited_outside(self) -> None:
+        composer = self._chat.composer
+        before = composer.text
+        try:
+            after = await edit_text(self._chat.app, before)
+        except EditorFailed as failure:
+            self.notice(str(failure))
+        else:
+            composer.take_back(before, after)
 
     # ------------------------------------------------------- what commands use
 

@@ -23,6 +23,7 @@ from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.client import Client
 from h2a_tui.completion import Offer
+from h2a_tui.drafts import DraftFile
 from h2a_tui.keymap import Action, Context
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
@@ -101,6 +102,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             history=PromptHistory(settings.prompts_file, client.workspace),
             commands=self._offer_command,
             files=ProjectFiles(client.workspace),
+            drafts=DraftFile(settings.draft_for),
         )
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)

@@ -10,10 +10,12 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.message import Message
+from textual.widgets import TextArea
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import InputRestored
 from h2a_tui.attachments import Attachments
+from h2a_tui.drafts import DraftFile
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory, newest_once
@@ -33,6 +35,7 @@ class Mode(Enum):
     PRIVATE_SHELL = "!! run a command; the model never sees it"
 
 
+_KEEP_S: Final = 0.5  # between a change and the draft on disk
 _SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})
 
 
@@ -60,26 +63,37 @@ class Composer(Editor):
         history: PromptHistory,
         commands: Commands,
         files: ProjectFiles,
+        drafts: DraftFile,
     ) -> None:
         self._attachments = Attachments()
         super().__init__(keymap, perform, placeholder="Say what to do")
         self.popup = Popup()
         self._suggestions = Suggestions(self.popup, commands, files, self._tell)
         self._store = history
+        self._drafts = drafts
+        self._keeping: asyncio.Task[None] | None = None
         self._messages: list[str] = []
         self._at = 0
         self._draft = ""
         self._search: HistorySearch | None = None
         self._told = (False, Mode.MESSAGE)
+        self._draft_loaded = asyncio.Event()
         self.last_key_at = 0.0
 
     def on_mount(self) -> None:
         """Fetch what was written here before."""
         self.run_worker(self._load_history(), name="history")
+        self.run_worker(self._load_draft(), name="draft")
 
     def on_unmount(self) -> None:
-        """Look for nothing any more."""
+        """Look for nothing any more; what is written stays for the next time."""
         self._suggestions.end()
+        if self._keeping is not None:
+            self._keeping.cancel()
+        if not self._draft_loaded.is_set():
+            return
+        self._drafts.save(self._unsent)
+        self._drafts.close()
 
     # ------------------------------------------------------------- the draft
 
@@ -111,8 +125,9 @@ class Composer(Editor):
         # A space before a slash says "not a command"; it is not part of the message.
         text = self.text.rstrip().lstrip("\n").removeprefix(" ")
         content = self._attachments.content(text)
-        self._store.add(self._attachments.expand(self.text))
+        self._store.add(self._attachments.words(self.text))
         self._remember_shown(self.text)
+        self._drafts.remove()
         self._draft = ""
         self.clear()
         self._look()
@@ -131,6 +146,13 @@ class Composer(Editor):
         self._replace_all(f"{above}\n{draft}" if draft else above)
         if draft:
             self.move_cursor((row + above.count("\n") + 1, column))
+
+    def take_back(self, before: str, after: str) -> None:
+        """Put `after` in the place of `before`, which was edited elsewhere; what came meanwhile stays above it."""
+        self._end_search()
+        kept = self.text.removesuffix(before) if before else self.text
+        self._replace_all(self._attachments.fit(kept + after))
+        self._look()
 
     def remember(self, text: str) -> None:
         """Add an earlier message (a resumed session's) to what Up reaches."""
@@ -285,6 +307,33 @@ class Composer(Editor):
         Action.COPY_CLEAR_QUIT: lambda self: self._end_search() or self._perform(Action.COPY_CLEAR_QUIT),
         Action.END_INPUT: lambda self: self._search is None and self._perform(Action.END_INPUT),
     }
+
+    # ------------------------------------------------------------ draft on disk
+
+    @property
+    def _unsent(self) -> str:
+        """What is written, also when a search has taken its place."""
+        return self._attachments.words(self.text if self._search is None else self._search.draft)
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Have the draft on disk within a second."""
+        event.stop()
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().create_task(self._keep_draft(), name="h2a draft")
+
+    async def _load_draft(self) -> None:
+        if draft := await asyncio.to_thread(self._drafts.load):
+            self.restore(InputRestored((draft,)))
+        self._draft_loaded.set()
+
+    async def _keep_draft(self) -> None:
+        await self._draft_loaded.wait()
+        kept = None
+        while self._unsent != kept:
+            await asyncio.sleep(_KEEP_S)
+            kept = self._unsent
+            await asyncio.to_thread(self._drafts.save, kept)
+        self._keeping = None
 
     # ------------------------------------------------------------------ pastes
 
