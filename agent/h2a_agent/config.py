@@ -57,6 +57,7 @@ class Settings:
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
+    paste_burst: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)
     api_keys: Keys = field(default=NO_KEYS, repr=False, compare=False)

@@ -96,6 +96,7 @@ class ConfigFile(BaseModel):
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
+    paste_burst: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderTable] | None = None
 

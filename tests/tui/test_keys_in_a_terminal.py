@@ -137,7 +137,7 @@ def test_long_paste_is_a_tag_and_is_sent_whole(app: ScriptedApp) -> None:
     text = "line of a log\n" * 500
     app.terminal.type_text("see ")
     app.terminal.paste(text)
-    app.terminal.wait_for("› see [paste #1 · 7,000 chars]")
+    app.terminal.wait_for("› see [paste #1 · 500 lines]")
     app.terminal.press("enter")
     assert app.next_call() == ["steer", f"see {text}"]
 

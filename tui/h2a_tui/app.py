@@ -22,7 +22,7 @@ from h2a_agent.state import State, reduce
 from h2a_themes import load
 from h2a_tui.client import Client
 from h2a_tui.crash import crash_message, write_crash_report
-from h2a_tui.keys import KeyDriver
+from h2a_tui.keys import KeyDriver, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme import textual_theme
@@ -58,7 +58,7 @@ class H2AApp(App[None], inherit_bindings=False):
         Raises:
             ThemeError: there is no such theme.
         """
-        super().__init__(driver_class=KeyDriver)
+        super().__init__(driver_class=KeyDriver if settings.paste_burst else LiteralKeyDriver)
         theme = load(theme_name or _DEFAULT_THEME)
         textual = textual_theme(theme)
         self.register_theme(textual)

@@ -378,7 +378,15 @@ def _screen_settings(settings: Settings, paths: Paths, *, kept: bool) -> ScreenS
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
     prompts = paths.prompts_file if kept else None
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse, prompts)
+    return ScreenSettings(
+        paths.logs_dir,
+        settings.enter,
+        settings.alt_enter,
+        keys,
+        settings.mouse,
+        settings.paste_burst,
+        prompts,
+    )
 
 
 def _say_where_it_is(agent: Agent) -> None:

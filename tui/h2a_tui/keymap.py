@@ -43,6 +43,8 @@ class Action(StrEnum):
     HISTORY_NEWER = "history-newer"
     HISTORY_SEARCH = "history-search"
     EXTERNAL_EDITOR = "external-editor"
+    EXPAND_PASTE = "expand-paste"
+    PASTE = "paste"
     END_INPUT = "end-input"
 
     POPUP_TAKE = "popup-take"
@@ -152,6 +154,14 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "own editor",
         "Write the message in $VISUAL or $EDITOR",
     ),
+    Row(
+        Action.EXPAND_PASTE,
+        ("alt+e",),
+        Context.COMPOSER,
+        "expand",
+        "Show the paste whole whose tag is before the cursor",
+    ),
+    Row(Action.PASTE, ("ctrl+v",), Context.COMPOSER, "paste", "Paste; also a picture from the clipboard"),
     Row(Action.END_INPUT, ("ctrl+d",), Context.COMPOSER, "quit", "Quit, when the editor is empty"),
     Row(Action.POPUP_TAKE, ("enter",), Context.POPUP, "take", "Take the chosen entry; none chosen: send"),
     Row(Action.POPUP_COMPLETE, ("tab",), Context.POPUP, "complete", "Take the chosen entry, else the first"),

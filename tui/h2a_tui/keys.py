@@ -30,7 +30,7 @@ import selectors
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
 from textual._xterm_parser import XTermParser
@@ -39,13 +39,14 @@ from textual.keys import Keys
 from textual.message import Message
 
 from h2a_agent.tools.supervisor import guardian
+from h2a_tui.bursts import Bursts
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from textual._parser import Peek1, Read1
 
-__all__ = ["KeyDriver", "KeyParser", "plain_sequence"]
+__all__ = ["KeyDriver", "KeyParser", "LiteralKeyDriver", "plain_sequence"]
 
 _ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
 # What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
@@ -186,6 +187,8 @@ def _in_foreground(descriptor: int) -> bool:
 class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
+    finds_pastes: ClassVar[bool] = True  # also where the terminal does not mark them
+
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         _tell_guardian(taken=True)
@@ -211,6 +214,7 @@ class KeyDriver(LinuxDriver):
         """Read keys until the driver stops."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         parser = KeyParser(self._debug)
+        bursts = Bursts()
 
         def process(messages: Iterable[Any]) -> None:
             for message in messages:
@@ -225,8 +229,18 @@ class KeyDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         break
-                    if text := decode(data):
+                    text = decode(data)
+                    pasted = bursts.is_paste(text, monotonic())  # looks at every piece
+                    if pasted and self.finds_pastes and parser.deadline is None:
+                        process([events.Paste(text)])
+                    elif text:
                         process(parser.feed(text))
                 process(parser.tick())
         for _message in parser.feed(""):
             pass  # what a closing terminal leaves unfinished is nobody's key
+
+
+class LiteralKeyDriver(KeyDriver):
+    """Takes whatever is not marked as a paste for keys."""
+
+    finds_pastes: ClassVar[bool] = False

@@ -110,6 +110,9 @@ class ChatActions:
         composer = self._chat.composer
         if composer.is_blank:
             return
+        if composer.reading_pictures:
+            self.notice("A picture is still being read · send again in a moment")
+            return
         if (shell := parse_shell(composer.message)) is not None:
             self.client.shell(shell.command, private=shell.private)
             composer.take()

@@ -99,6 +99,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.composer = Composer(
             self._keymap,
             self.perform,
+            workspace=client.workspace,
             history=PromptHistory(settings.prompts_file, client.workspace),
             commands=self._offer_command,
             files=ProjectFiles(client.workspace),
@@ -201,6 +202,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def _composer_changed(self) -> None:
         self.query_one("#prompt").border_title = self.composer.mode.value
         self.show_hints()
+
+    @on(Composer.Said)
+    def _composer_said(self, message: Composer.Said) -> None:
+        self.notice(message.text)
 
     @on(Popup.Clicked)
     def _popup_clicked(self) -> None:

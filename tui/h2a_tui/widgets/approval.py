@@ -261,7 +261,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         """Reject with what the reason says."""
         if self._question is not None:
             self.post_message(
-                self.Answered(self._question.call_id, Decision.REJECT, self.reason.text.strip())
+                self.Answered(self._question.call_id, Decision.REJECT, self.reason.message.strip())
             )
 
     def close_reason(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from time import monotonic
 from typing import ClassVar, Final
 
@@ -14,9 +15,16 @@ from textual.widgets import TextArea
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import InputRestored
-from h2a_tui.attachments import Attachments
+from h2a_agent.tools.images import BadPicture
 from h2a_tui.drafts import DraftFile
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.pictures import (
+    clipboard_programs,
+    dropped_picture,
+    is_picture,
+    picture_from_clipboard,
+    picture_from_file,
+)
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory, newest_once
 from h2a_tui.widgets.editor import Editor, Perform
@@ -55,20 +63,28 @@ class Composer(Editor):
     class StateChanged(Message):
         """The keys mean something else now, because a list has come or gone or another `mode` has begun."""
 
+    class Said(Message):
+        """Something a person should know of what they are writing."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(
         self,
         keymap: Keymap,
         perform: Perform,
         *,
+        workspace: Path,
         history: PromptHistory,
         commands: Commands,
         files: ProjectFiles,
         drafts: DraftFile,
     ) -> None:
-        self._attachments = Attachments()
         super().__init__(keymap, perform, placeholder="Say what to do")
         self.popup = Popup()
         self._suggestions = Suggestions(self.popup, commands, files, self._tell)
+        self._workspace = workspace
         self._store = history
         self._drafts = drafts
         self._keeping: asyncio.Task[None] | None = None
@@ -78,6 +94,7 @@ class Composer(Editor):
         self._search: HistorySearch | None = None
         self._told = (False, Mode.MESSAGE)
         self._draft_loaded = asyncio.Event()
+        self._reading: set[str] = set()  # tags and mentions of pictures
         self.last_key_at = 0.0
 
     def on_mount(self) -> None:
@@ -96,11 +113,6 @@ class Composer(Editor):
         self._drafts.close()
 
     # ------------------------------------------------------------- the draft
-
-    @property
-    def message(self) -> str:
-        """The words that would be sent now, pastes whole."""
-        return self._attachments.expand(self.text)
 
     @property
     def is_blank(self) -> bool:
@@ -245,6 +257,8 @@ class Composer(Editor):
             self.replace(
                 entry.text + space, (row, offer.start), (row, column), maintain_selection_offset=False
             )
+            if space and is_picture(entry.label):
+                self._read_picture(entry.text, self._workspace / entry.label, instead=entry.text)
         return True
 
     # --------------------------------------------------------- earlier messages
@@ -300,6 +314,8 @@ class Composer(Editor):
         Action.HISTORY_OLDER: _older,
         Action.HISTORY_NEWER: _newer,
         Action.HISTORY_SEARCH: _begin_search,
+        Action.EXPAND_PASTE: lambda self: self._expand_paste(),
+        Action.PASTE: lambda self: self._paste(),
         Action.POPUP_TAKE: _popup_take,
         Action.POPUP_COMPLETE: _popup_complete,
         Action.POPUP_NEXT: lambda self: self._move_choice(1),
@@ -335,17 +351,54 @@ class Composer(Editor):
             await asyncio.to_thread(self._drafts.save, kept)
         self._keeping = None
 
-    # ------------------------------------------------------------------ pastes
+    # ------------------------------------------------------- pastes and pictures
 
-    def _unit(self, line: str, column: int) -> tuple[int, int]:
-        """A tag is passed over and deleted as one."""
-        return self._attachments.tag_around(line, column) or super()._unit(line, column)
+    @property
+    def reading_pictures(self) -> bool:
+        """Is a picture of this message still being read?"""
+        return any(tag in self.text for tag in self._reading)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Insert a paste, a long one as its tag."""
-        event.stop()
-        event.prevent_default()
-        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+    def _insert_paste(self, text: str) -> None:
         self.last_key_at = monotonic()
-        self.replace(self._attachments.shown(text), *self.selection, maintain_selection_offset=False)
-        self._look()
+        if (path := dropped_picture(text)) is None:
+            super()._insert_paste(text)
+            return
+        tag = self._attachments.new_image_tag()
+        self.replace(tag, *self.selection, maintain_selection_offset=False)
+        self._read_picture(tag, path, instead=text.strip())
+
+    def _read_picture(self, tag: str, path: Path, instead: str) -> None:
+        if tag not in self._reading:
+            self._reading.add(tag)
+            self.run_worker(self._picture_read(tag, path, instead), name="picture")
+
+    async def _picture_read(self, tag: str, path: Path, instead: str) -> None:
+        try:
+            self._attachments.put_image(tag, await picture_from_file(path))
+        except BadPicture as reason:
+            self.post_message(self.Said(f"{path.name} {reason}"))
+            if tag != instead and tag in self.text:
+                self._replace_all(self.text.replace(tag, instead))
+        finally:
+            self._reading.discard(tag)
+
+    def _paste(self) -> bool:
+        """Paste what was cut here, or, where a desktop can be asked, a picture from its clipboard."""
+        if clipboard_programs(self._workspace):
+            self.run_worker(self._paste_picture(), name="clipboard")
+        else:
+            self.action_paste()
+        return True
+
+    async def _paste_picture(self) -> None:
+        try:
+            image = await picture_from_clipboard(self._workspace)
+        except BadPicture as reason:
+            self.post_message(self.Said(f"The picture in the clipboard {reason}"))
+            return
+        if image is None:
+            self.action_paste()
+            return
+        tag = self._attachments.new_image_tag()
+        self._attachments.put_image(tag, image)
+        self.write(tag)

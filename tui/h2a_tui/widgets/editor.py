@@ -18,8 +18,10 @@ from textual import actions, events
 from textual.document._document import Location
 from textual.document._edit import Edit
 from textual.document._history import EditHistory
+from textual.geometry import Offset
 from textual.widgets import TextArea
 
+from h2a_tui.attachments import Attachments
 from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
 
@@ -65,6 +67,7 @@ class Editor(TextArea, inherit_bindings=False):
     context: ClassVar[Context] = Context.COMPOSER
 
     def __init__(self, keymap: Keymap, perform: Perform, *, placeholder: str = "", id: str | None = None):
+        self._attachments = Attachments()
         super().__init__(
             soft_wrap=True,
             show_line_numbers=False,
@@ -81,6 +84,16 @@ class Editor(TextArea, inherit_bindings=False):
         self._perform = perform
         self._killed = ""
         self._killing = False  # was the last key one that kills, so that the next adds to it?
+
+    @property
+    def message(self) -> str:
+        """The words in it, pastes whole."""
+        return self._attachments.expand(self.text)
+
+    def show(self, text: str) -> None:
+        """Hold `text` and nothing else, the cursor at its end; nothing is to be undone."""
+        self.load_text(self._attachments.shown(text))
+        self.move_cursor(self.document.end)
 
     # ------------------------------------------------------------------ keys
 
@@ -107,7 +120,17 @@ class Editor(TextArea, inherit_bindings=False):
         return self.context, Context.GLOBAL
 
     def _after_key(self) -> None:
-        """A key has been dealt with."""
+        """A key, or a paste, has been dealt with."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Insert a paste, a long one as its tag."""
+        event.stop()
+        event.prevent_default()
+        self._insert_paste(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        self._after_key()
+
+    def _insert_paste(self, text: str) -> None:
+        self.replace(self._attachments.pasted(text), *self.selection, maintain_selection_offset=False)
 
     def _act(self, action: Action) -> bool:
         if action is Action.NEWLINE or (action in (Action.SUBMIT, Action.EDIT_SAVE) and self._continues()):
@@ -133,12 +156,18 @@ class Editor(TextArea, inherit_bindings=False):
 
     def _unit(self, line: str, column: int) -> tuple[int, int]:
         """First and last column of what `column` lies inside of; twice `column` where a cursor may stand."""
-        return cluster(line, column)
+        return self._attachments.tag_around(line, column) or cluster(line, column)
 
     def clamp_visitable(self, location: Location) -> Location:
         """The nearest place a cursor may stand: behind the character that `location` lies inside of."""
         row, column = super().clamp_visitable(location)
         return row, self._unit(self.document.get_line(row), column)[1]
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """As Textual's, which asks for it in the middle of an undo, too, when the cursor's line is gone."""
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset(0, 0)
+        return super().scroll_cursor_visible(center, animate)
 
     def get_cursor_left_location(self) -> Location:
         """One character to the left, from the first of a line to the end of the one above."""
@@ -175,6 +204,16 @@ class Editor(TextArea, inherit_bindings=False):
         """Was a code point put inside a character, or at its end, that was there already?"""
         row, column = edit.top
         return edit.top == edit.bottom and cluster(self.document.get_line(row), column) != (column, column)
+
+    def _expand_paste(self) -> bool:
+        """Put the paste in the place of its tag before the cursor; False when there is none."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        begin, _ = self._unit(line, column - 1) if column else (column, column)
+        text = self._attachments.expandable(line[begin:column])
+        if text:
+            self.replace(text, (row, begin), (row, column), maintain_selection_offset=False)
+        return bool(text)
 
     # --------------------------------------------------------- kill and yank
 
