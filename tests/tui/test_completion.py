@@ -191,6 +191,16 @@ async def test_commands_are_offered_with_their_help_and_enter_takes_then_runs() 
         assert chat.calls == [("pause",)]
 
 
+async def test_list_leaves_a_small_screen_its_rows_and_scrolls_to_what_is_chosen() -> None:
+    async with running_chat(size=(40, 12)) as chat:
+        await chat.press("/", *["down"] * 4)
+        shown = [row for row in chat.rows() if row.startswith((" ▸ /", "   /"))]
+        assert len(shown) == 3
+        assert shown[-1].startswith(" ▸ /thinking")
+        await chat.press("up", "up", "up", "up", "up")
+        assert any(row.startswith(" ▸ /quit") for row in chat.rows())
+
+
 async def test_whole_command_in_one_burst_runs() -> None:
     async with running_chat() as chat:
         await chat.press_at_once(*"/pause", "enter")

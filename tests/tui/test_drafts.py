@@ -111,6 +111,15 @@ async def test_draft_comes_back_above_what_was_typed_meanwhile_pastes_whole(sess
         assert chat.calls == [("prompt", text)]
 
 
+async def test_draft_that_came_back_is_gone_once_it_is_sent(session: Path) -> None:
+    DraftFile(begun(session)).save("left over")
+    async with running_chat(draft_for=session) as chat:
+        await chat.until(lambda: chat.draft)
+        await chat.press("enter")
+        assert not session.with_suffix(".draft").exists()
+    assert DraftFile(session).load() == ""
+
+
 async def test_search_under_way_does_not_become_the_draft(session: Path) -> None:
     async with running_chat(draft_for=begun(session)) as chat:
         await chat.type("real")

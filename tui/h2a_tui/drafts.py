@@ -61,7 +61,7 @@ class DraftFile:
     def remove(self) -> None:
         """The draft has been sent, or there is none any more."""
         with self._lock:
-            if self._path is not None and self._descriptor >= 0:
+            if self._path is not None:
                 self._path.unlink(missing_ok=True)
             self.close()
 

@@ -178,6 +178,7 @@ class Composer(Editor):
     def limit_to(self, screen_rows: int) -> None:
         """Take no more than a third of a screen of `screen_rows`."""
         self.styles.max_height = max(1, min(8, screen_rows // 3))
+        self.popup.limit_to(screen_rows)
 
     # ------------------------------------------------------------------ keys
 

@@ -44,6 +44,7 @@ class Popup(Widget):
         super().__init__()
         self.offer: Offer | None = None
         self._at: int | None = None
+        self._most = _ROWS
         self._first = 0
 
     # ------------------------------------------------------------- what it shows
@@ -58,6 +59,10 @@ class Popup(Widget):
         self._first = 0
         self.set_class(offer is not None, "-open")
         self.refresh(layout=rows != self._rows)
+
+    def limit_to(self, screen_rows: int) -> None:
+        """Take no more than a quarter of a screen of `screen_rows`."""
+        self._most = max(1, min(_ROWS, screen_rows // 4))
 
     @property
     def chosen(self) -> Entry | None:
@@ -76,7 +81,7 @@ class Popup(Widget):
 
     @property
     def _rows(self) -> int:
-        return 0 if self.offer is None else min(len(self.offer.entries), _ROWS)
+        return 0 if self.offer is None else min(len(self.offer.entries), self._most)
 
     # ------------------------------------------------------------------ drawing
 
