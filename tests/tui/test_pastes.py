@@ -16,7 +16,7 @@ from h2a_agent.content import ImageBlock, TextBlock
 from h2a_agent.events import Phase, Status
 from h2a_tui.attachments import PASTE_LINES
 from h2a_tui.bursts import SHORTEST, Bursts
-from h2a_tui.pictures import dropped_picture
+from h2a_tui.pictures import clipboard_programs, dropped_picture
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
 from support.scripted_app import ScriptedApp
@@ -182,16 +182,18 @@ async def test_ctrl_v_without_a_picture_pastes_what_was_cut(
         await chat.until(lambda: chat.draft == "ab")
 
 
-async def test_clipboard_program_of_the_project_itself_is_never_run(
+def test_clipboard_program_of_the_project_itself_is_never_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "xclip").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    (tmp_path / "xclip").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    async with running_chat(ScriptedAgent(tmp_path)) as chat:
-        await chat.press("ctrl+v", "x")
-        assert chat.draft == "x"
-        assert not (tmp_path / "ran").exists()
+    project, other = tmp_path / "project", tmp_path / "other"
+    for folder in (project, other):
+        folder.mkdir()
+        (folder / "xclip").write_text("#!/bin/sh\n")
+        (folder / "xclip").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(project), str(other), "."]))
+    assert [words[0] for words in clipboard_programs(project)] == [str(other / "xclip")]
+    monkeypatch.setenv("PATH", str(project))
+    assert clipboard_programs(project) == []
 
 
 # ------------------------------------------------------------- pastes without marks
