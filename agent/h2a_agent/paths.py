@@ -37,7 +37,7 @@ class Paths:
     @property
     def prompts_file(self) -> Path:
         """What was written in the editor before, in any folder. Among the sessions, so that it is guarded as they are."""
-        return self.sessions_dir / "prompts.jsonl"
+        return self.sessions_dir / "prompts.history"
 
     @property
     def keys_dir(self) -> Path:
