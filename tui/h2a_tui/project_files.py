@@ -45,6 +45,7 @@ class ProjectFiles:
         """
         if self._listing is None and monotonic() - self._listed_at > _FRESH_S:
             self._listing = asyncio.get_running_loop().create_task(self._list(), name="h2a files")
+            self._listing.add_done_callback(self._listed)
         if self._listing is not None and not self._files:
             await asyncio.wait([self._listing])
         return await self._best(query)
@@ -56,14 +57,15 @@ class ProjectFiles:
 
     # ----------------------------------------------------------------- listing
 
+    def _listed(self, _task: asyncio.Task[None]) -> None:
+        self._listing = None
+
     async def _list(self) -> None:
-        files: list[str] = []
+        listed: list[bytes] = []
 
         def take(record: bytes) -> bool:
-            name = os.fsdecode(record).removeprefix("./")
-            if (name.isascii() and name.isprintable()) or safe_text(name) == name:
-                files.append(name)
-            return len(files) < MOST_FILES
+            listed.append(record)
+            return len(listed) < MOST_FILES
 
         try:
             await records(
@@ -71,8 +73,15 @@ class ProjectFiles:
             )
         except FileProblem:
             pass  # no ripgrep: there is nothing to offer, and a path can still be typed
-        finally:
-            self._listing = None
+        files: list[str] = []
+        pause_at = monotonic() + _SLICE_S
+        for index, record in enumerate(listed):
+            name = os.fsdecode(record).removeprefix("./")
+            if (name.isascii() and name.isprintable()) or safe_text(name) == name:
+                files.append(name)
+            if index % _LOOK == 0 and monotonic() >= pause_at:
+                await asyncio.sleep(0)
+                pause_at = monotonic() + _SLICE_S
         self._listed_at = monotonic()
         self._files = files
         self._found = ("", files)
