@@ -64,6 +64,7 @@ class Settings:
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     mouse: bool = True
+    paste_burst: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

@@ -118,6 +118,7 @@ class ConfigFile(BaseModel):
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None
+    paste_burst: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

@@ -262,7 +262,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    screen = _screen_settings(settings, paths)
+    screen = _screen_settings(settings, paths, kept=not args.no_session)
     from h2a_tui.theme_choice import ThemeChoice
 
     themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
@@ -278,6 +278,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
     async def show(session: Session, prompt: str, draft: str) -> tuple[int, Switch | None]:
         """One session in the app; the exit code, and which one is next."""
+        from dataclasses import replace
         from functools import partial
 
         from h2a_agent.assemble import connect, make_provider, running_agent
@@ -304,7 +305,8 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
-            app = H2AApp(agent, screen, themes, notice=notice, models=models, offers=offers)
+            mine = replace(screen, draft_for=None if session.read_only else session.path)
+            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
@@ -418,7 +420,7 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     return session
 
 
-def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
+def _screen_settings(settings: Settings, paths: Paths, *, kept: bool) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
@@ -428,7 +430,16 @@ def _screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    return ScreenSettings(paths.logs_dir, settings.enter, settings.alt_enter, keys, settings.mouse)
+    prompts = paths.prompts_file if kept else None
+    return ScreenSettings(
+        paths.logs_dir,
+        settings.enter,
+        settings.alt_enter,
+        keys,
+        settings.mouse,
+        settings.paste_burst,
+        prompts,
+    )
 
 
 def _say_where_it_is(agent: Agent) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
-from h2a_tui.job_commands import jobs_command
+from h2a_tui.completion import Entry
+from h2a_tui.job_commands import complete_jobs, jobs_command
 from h2a_tui.keymap import Action
-from h2a_tui.model_commands import model_command, thinking_command
+from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
 from h2a_tui.screens.picker import Choice
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import theme_command
@@ -88,12 +89,16 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped."""
+    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped.
+
+    `complete` offers what may follow it, from what is known at once; None: anything may.
+    """
 
     name: str
     argument: str
     help: str
     run: Callable[[Chat, str], bool]
+    complete: Callable[[Chat], Iterable[Entry]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +192,29 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("queue", "TEXT", "Send TEXT as a follow-up", _queue),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
-    Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
-    Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command(
+        "model",
+        "[PROVIDER/NAME] [--save]",
+        "Let another model answer; alone: list them",
+        model_command,
+        complete_models,
+    ),
+    Command(
+        "thinking",
+        "[LEVEL]",
+        "How hard it thinks: off, low, medium, high, max",
+        thinking_command,
+        complete_levels,
+    ),
     Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show the list of what is to be done", _todo),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
-    Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command(
+        "jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command, complete_jobs
+    ),
     Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("tree", "", "Show all branches of this session; choose where to go back to", session_slash.tree),
     Command("branch", "[ENTRY]", "Go back to an entry, by its id or label", session_slash.branch),

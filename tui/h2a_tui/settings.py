@@ -17,7 +17,9 @@ class ScreenSettings:
 
     `enter` is what Enter does while the agent works, `alt_enter` what Alt+Enter does. `keys` replaces the
     keys of actions. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
-    the terminal.
+    the terminal. `paste_burst`: text with line ends that comes faster than anybody types is a paste.
+    `prompts_file` is where the messages of all sessions are remembered, `draft_for` the session's file, beside
+    which the draft is kept; None: nowhere.
     """
 
     log_dir: Path
@@ -25,6 +27,9 @@ class ScreenSettings:
     alt_enter: AltEnter = "follow-up"
     keys: Mapping[Action, tuple[str, ...]] = field(default_factory=dict)
     mouse: bool = True
+    paste_burst: bool = True
+    prompts_file: Path | None = None
+    draft_for: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

@@ -22,7 +22,11 @@ from h2a_agent.providers.base import FailureKind
 from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.client import Client
+from h2a_tui.completion import Offer
+from h2a_tui.drafts import DraftFile
 from h2a_tui.keymap import Action, Context
+from h2a_tui.project_files import ProjectFiles
+from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
@@ -32,6 +36,7 @@ from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.hint_line import HintLine
+from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_line import Facts, StatusLine
 from h2a_tui.widgets.welcome import Welcome
@@ -63,6 +68,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             layout: horizontal;
             height: auto;
             border: round $h2a-border;
+            border-title-color: $h2a-accent;
             padding: 0 1;
             &:focus-within { border: round $h2a-accent; }
             & #prompt-mark { width: 2; height: 1; color: $h2a-accent; text-style: bold; }
@@ -95,7 +101,15 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.transcript = transcript
         self._settings = settings
         self._keymap = settings.keymap()
-        self.composer = Composer(self._keymap, self.perform)
+        self.composer = Composer(
+            self._keymap,
+            self.perform,
+            workspace=client.workspace,
+            history=PromptHistory(settings.prompts_file, client.workspace),
+            commands=self._offer_command,
+            files=ProjectFiles(client.workspace),
+            drafts=DraftFile(settings.draft_for),
+        )
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
@@ -112,6 +126,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         yield self.approval
         yield self.queue_panel
         with Vertical(id="foot"):
+            yield self.composer.popup
             with Vertical(id="prompt"):
                 yield Static("›", id="prompt-mark")
                 yield self.composer
@@ -156,6 +171,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     @property
     def context(self) -> Context:
         """Where the keyboard is."""
+        if self.focused is self.composer and self.composer.popup_open:
+            return Context.POPUP
         return getattr(self.focused, "context", Context.COMPOSER)
 
     def notice(self, text: str) -> None:
@@ -165,6 +182,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""
         return self._actions.perform(action)
+
+    def _offer_command(self, before: str) -> Offer | None:
+        return self._actions.offer(before)
 
     # -------------------------------------------------------------- events
 
@@ -182,6 +202,19 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def on_descendant_focus(self) -> None:
         """The keys mean something else now."""
         self.show_hints()
+
+    @on(Composer.StateChanged)
+    def _composer_changed(self) -> None:
+        self.query_one("#prompt").border_title = self.composer.mode.value
+        self.show_hints()
+
+    @on(Composer.Said)
+    def _composer_said(self, message: Composer.Said) -> None:
+        self.notice(message.text)
+
+    @on(Popup.Clicked)
+    def _popup_clicked(self) -> None:
+        self.composer.take_chosen()
 
     @on(QueuePanel.Emptied)
     def _back_to_composer(self) -> None:

@@ -216,6 +216,18 @@ class ToolItem(Foldable):
         return draw
 
 
+class ShellItem(ToolItem):
+    """A command of the user's own; `!!`: the model never hears of it."""
+
+    LIVE_ROWS: ClassVar[int] = 10
+    RESULT: ClassVar[Excerpt] = Excerpt(8, 8)
+
+    def __init__(self, command: str, private: bool) -> None:
+        super().__init__("!!" if private else "!")
+        self.start(command)
+        self.note = "private" if private else ""
+
+
 def _without_headers(lines: list[str]) -> list[str]:
     """A diff of one file without its file names: the title has said them."""
     names = [line for line in lines if line.startswith("+++ ")]
