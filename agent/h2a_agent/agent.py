@@ -63,6 +63,7 @@ from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
 from h2a_agent.tools.base import Tool
 from h2a_agent.trust import at_most_ask
+from h2a_agent.user_shell import UserShell
 from h2a_queue import Backpressure, Coalesce
 
 __all__ = ["Agent"]
@@ -128,6 +129,7 @@ class Agent:
             system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
         )
         self._file_undo = FileUndo(self._toolbox, self._bus)
+        self._shell = UserShell(self._toolbox, session, self._bus)
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
@@ -312,6 +314,19 @@ class Agent:
         """Make the change again that `undo` took back last; `FileRestored` tells how it went."""
         self._file_undo.begin(redo=True)
 
+    def shell(self, command: str, *, private: bool = False) -> str:
+        """Run a command of the user's now; returns its id. The model reads of it with its next request, unless `private`.
+
+        Raises:
+            ValueError: the command is empty.
+            ReadOnlySession: the session is only looked at, and what came of the command could not be kept.
+        """
+        return self._shell.start(command, private=private)
+
+    def stop_shell(self) -> None:
+        """End the user's own commands that run."""
+        self._shell.stop()
+
     async def stop_job(self, number: int) -> bool:
         """End the background command `number`; False when it has ended already, or there is none."""
         job = self._toolbox.jobs.get(number)
@@ -430,6 +445,7 @@ class Agent:
         within some seconds, it is cancelled.
         """
         await self._runner.aclose()
+        await self._shell.aclose()
         await self._file_undo.aclose()
         await self._toolbox.jobs.end()
         await self._toolbox.sandbox.aclose()

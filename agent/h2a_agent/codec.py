@@ -28,6 +28,7 @@ from h2a_agent.history import (
     Node,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -123,6 +124,17 @@ def entry_record(entry: Entry) -> Record:
             }
         case RetractEntry():
             return {"type": "retract", "items": list(entry.item_ids), "time": entry.time}
+        case ShellEntry():
+            return {
+                "type": "shell",
+                "shell": entry.id,
+                "command": entry.command,
+                "outcome": entry.outcome.value,
+                "time": entry.time,
+                "elapsed_s": round(entry.elapsed_s, 3),
+                "brief": entry.brief,
+                "text": entry.text,
+            }
         case OmitEntry():
             return {
                 "type": "omit",
@@ -193,6 +205,18 @@ def _tool_of(r: Record) -> ToolEntry:
     )
 
 
+def _shell_of(r: Record) -> ShellEntry:
+    return ShellEntry(
+        str(r["shell"]),
+        str(r["command"]),
+        Outcome(r["outcome"]),
+        str(r["text"]),
+        str(r["brief"]),
+        float(r["elapsed_s"]),
+        float(r["time"]),
+    )
+
+
 def _compaction_of(r: Record) -> CompactionEntry:
     return CompactionEntry(
         str(r["item"]),
@@ -216,6 +240,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Record], Entry]]] = {
     "user": _user_of,
     "assistant": _assistant_of,
     "result": _tool_of,
+    "shell": _shell_of,
     "omit": lambda r: OmitEntry(
         tuple(map(str, r["omissions"])), str(r["model"]), str(r["reason"]), float(r["time"])
     ),

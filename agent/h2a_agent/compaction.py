@@ -31,6 +31,7 @@ from h2a_agent.history import (
     Entry,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -218,6 +219,8 @@ def _trimmed(entry: Entry) -> Entry:
         case ToolEntry():
             text = entry.text or ("[a picture]" if entry.images else "")
             return replace(entry, text=_short(text, RESULT_CHARS), images=())
+        case ShellEntry():
+            return replace(entry, text=_short(entry.text, RESULT_CHARS))
         case CompactionEntry() | CompactionSwitchEntry() | RetractEntry() | OmitEntry():
             return entry
 

@@ -69,6 +69,7 @@ class Settings:
     notifications: bool = True
     bell: bool = True
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
+    paste_burst: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

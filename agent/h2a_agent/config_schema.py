@@ -123,6 +123,7 @@ class ConfigFile(BaseModel):
     notifications: bool | None = None
     bell: bool | None = None
     diffs: Literal["side-by-side", "unified"] | None = None
+    paste_burst: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

@@ -47,6 +47,7 @@ __all__ = [
     "QueueItem",
     "RetryScheduled",
     "Settled",
+    "ShellStarted",
     "Status",
     "Thinking",
     "TodoChanged",
@@ -305,6 +306,18 @@ class ToolResult(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ShellStarted(Event):
+    """The user runs a command themselves. Its output and result come as those of a call with the id `shell_id`.
+
+    A `private` one's result never reaches the model.
+    """
+
+    shell_id: str
+    command: str
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TodoItem:
     """One thing to do."""
 
@@ -497,6 +510,7 @@ AnyEvent: TypeAlias = (
     | Done
     | ToolOutput
     | ToolResult
+    | ShellStarted
     | TodoChanged
     | FileRestored
     | ApprovalRequested

@@ -35,6 +35,7 @@ __all__ = [
     "Node",
     "OmitEntry",
     "RetractEntry",
+    "ShellEntry",
     "ToolEntry",
     "UserEntry",
 ]
@@ -111,6 +112,19 @@ class RetractEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ShellEntry:
+    """A command the user ran themselves, and what came of it. Nobody has to answer it."""
+
+    id: str
+    command: str
+    outcome: Outcome
+    text: str
+    brief: str
+    elapsed_s: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class OmitEntry:
     """A server refused a request, and took it without `omissions` (see `omissions.py`); so do those to come.
 
@@ -158,13 +172,15 @@ Entry: TypeAlias = (
     | AssistantEntry
     | ToolEntry
     | RetractEntry
+    | ShellEntry
     | OmitEntry
     | CompactionEntry
     | CompactionSwitchEntry
 )
 
 
-_HOW_IT_IS_TOLD: Final = (OmitEntry, CompactionEntry, CompactionSwitchEntry)
+# Nobody has to answer these.
+_ASKS_NOTHING: Final = (ShellEntry, OmitEntry, CompactionEntry, CompactionSwitchEntry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +257,13 @@ class History:
         """
         if isinstance(node.entry, UserEntry):
             return node.parent
-        while results := [n for n in self.children(node.id) if isinstance(n.entry, ToolEntry)]:
-            node = results[0]
-        return node.id
+        last = node
+        while below := [n for n in self.children(node.id) if isinstance(n.entry, ToolEntry | ShellEntry)]:
+            node = below[0]
+            last = (
+                node if isinstance(node.entry, ToolEntry) else last
+            )  # a command may stand among the results
+        return last.id
 
     # ------------------------------------------------------------- changing
 
@@ -314,7 +334,7 @@ class History:
 
         An answer that ended with the context window is gone on with once a summary has made room.
         """
-        since = list(takewhile(lambda e: isinstance(e, _HOW_IT_IS_TOLD), reversed(self._entries)))
+        since = list(takewhile(lambda e: isinstance(e, _ASKS_NOTHING), reversed(self._entries)))
         last = self._entries[-len(since) - 1] if len(since) < len(self._entries) else None
         if not isinstance(last, AssistantEntry | ToolEntry):
             return isinstance(last, UserEntry)

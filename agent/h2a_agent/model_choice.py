@@ -77,6 +77,11 @@ class ModelChoice:
         return f"{self._agent.provider_name}/{self._agent.model}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Models that are known without asking anybody, as one would name them."""
+        return tuple(f"{info.name}/{model}" for info in self._all() for model in self._known(info))
+
+    @property
     def thinking(self) -> ThinkingLevel:
         """How hard the model thinks."""
         return self._agent.settings.thinking
@@ -194,15 +199,17 @@ class ModelChoice:
             return False
 
     async def _view(self, info: ProviderInfo) -> ProviderView:
-        models = self._lists.get(info.name) or tuple(
-            dict.fromkeys([*filter(None, [info.model]), *info.models])
-        )
+        models = self._known(info)
         try:
             await self._key(info)
         except ConfigError:
             return ProviderView(info.name, models, f"no key: h2a-chat key set {info.name}", usable=False)
         trouble = self._troubles.get(info.name, "")
         return ProviderView(info.name, models, trouble, usable=not (info.local and trouble))
+
+    def _known(self, info: ProviderInfo) -> tuple[str, ...]:
+        listed = self._lists.get(info.name)
+        return listed or tuple(dict.fromkeys([*filter(None, [info.model]), *info.models]))
 
     async def _ask(self, info: ProviderInfo) -> None:
         try:

@@ -26,7 +26,15 @@ from h2a_agent.content import (
     UserBlock,
 )
 from h2a_agent.events import Kind
-from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, OmitEntry, ToolEntry, UserEntry
+from h2a_agent.history import (
+    AssistantEntry,
+    CompactionEntry,
+    Entry,
+    OmitEntry,
+    ShellEntry,
+    ToolEntry,
+    UserEntry,
+)
 from h2a_agent.providers.base import Failed, FailureKind, Request
 
 __all__ = ["Omission", "next_omissions", "settings_without", "without"]
@@ -167,6 +175,8 @@ def _entry_without(entry: Entry, gone: frozenset[str]) -> Entry:
                 return UserEntry("", Kind.PROMPT, (TextBlock(_RESULT), *blocks), entry.time)
             text = "\n\n".join(block.text for block in blocks if isinstance(block, TextBlock))
             return replace(entry, text=text, images=tuple(b for b in blocks if isinstance(b, ImageBlock)))
+        case ShellEntry() if _O.LONG_TEXTS in gone:
+            return replace(entry, text=_shortened(entry.text, _OTHER_TEXT))
         case _:
             return entry
 

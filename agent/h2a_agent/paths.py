@@ -40,6 +40,11 @@ class Paths:
         return self.config_dir / "themes"
 
     @property
+    def prompts_file(self) -> Path:
+        """What was written in the editor before, in any folder. Among the sessions, so that it is guarded as they are."""
+        return self.sessions_dir / "prompts.history"
+
+    @property
     def keys_dir(self) -> Path:
         """Where API keys are kept that are not in a keyring."""
         return self.config_dir / "keys"

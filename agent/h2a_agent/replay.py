@@ -12,6 +12,7 @@ from h2a_agent.events import (
     CompactionSwitched,
     Done,
     InputRestored,
+    ShellStarted,
     Thinking,
     TokenStream,
     ToolCall,
@@ -24,13 +25,14 @@ from h2a_agent.history import (
     CompactionSwitchEntry,
     Entry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
 from h2a_agent.safe_text import one_line, safe_text, safe_value
 from h2a_agent.todos import todo_changed
 
-__all__ = ["TitleOf", "compaction_ended", "events_of", "tool_result", "user_input"]
+__all__ = ["TitleOf", "compaction_ended", "events_of", "shell_result", "tool_result", "user_input"]
 
 TitleOf = Callable[[str, Mapping[str, Any]], str]
 
@@ -65,6 +67,12 @@ def compaction_ended(entry: CompactionEntry) -> CompactionEnded:
         counts=entry.counts,
         time=entry.time,
     )
+
+
+def shell_result(entry: ShellEntry) -> ToolResult:
+    """The event of what came of a command of the user's."""
+    text, brief = safe_text(entry.text), one_line(entry.brief)
+    return ToolResult(entry.id, entry.outcome, text, brief, entry.elapsed_s, time=entry.time)
 
 
 def _answer_events(entry: AssistantEntry, title_of: TitleOf) -> Iterator[AnyEvent]:
@@ -103,6 +111,9 @@ def events_of(entries: Iterable[Entry], title_of: TitleOf) -> list[AnyEvent]:
                 events.append(tool_result(entry))
                 if (changed := todo_changed(calls.get(entry.call_id), entry)) is not None:
                     events.append(changed)
+            case ShellEntry():
+                events.append(ShellStarted(entry.id, one_line(entry.command, 200), time=entry.time))
+                events.append(shell_result(entry))
             case RetractEntry():
                 # The words went back to the editor then; a replay only shows that they no longer count.
                 events.append(InputRestored((), entry.item_ids, time=entry.time))

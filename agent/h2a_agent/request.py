@@ -33,6 +33,7 @@ from h2a_agent.content import (
     ToolUseBlock,
     UserBlock,
 )
+from h2a_agent.events import Outcome
 from h2a_agent.history import (
     AssistantEntry,
     CompactionEntry,
@@ -41,6 +42,7 @@ from h2a_agent.history import (
     Entry,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -172,7 +174,7 @@ class _Kept:
         match entry:
             case UserEntry(item_id):
                 return item_id not in self.retracted
-            case AssistantEntry():
+            case AssistantEntry() | ShellEntry():
                 return True
             case ToolEntry(call_id):
                 return call_id not in self.used
@@ -241,6 +243,8 @@ def _turns(entries: list[Entry], model: str, used: set[str], repairs: list[str])
             case ToolEntry(call_id):
                 if results.get(call_id) is not entry:
                     repairs.append(f"dropped a result that no call waits for ({call_id})")
+            case ShellEntry():
+                yield _Turn("user", [TextBlock(_shell_text(entry))], index, before)
             case CompactionEntry(summary=summary):
                 words = without_surrogates(f"{SUMMARY_MARKER}\n\n{summary}")
                 yield _Turn("user", [TextBlock(words)], index, before)
@@ -271,6 +275,14 @@ def _merged(turns: Iterable[_Turn]) -> list[_Turn]:
         else:
             merged.append(turn)
     return merged
+
+
+def _shell_text(entry: ShellEntry) -> str:
+    """A command of the user's and its output, said to be theirs: the model did not run it."""
+    stopped = "\n\n[Stopped by the user.]" if entry.outcome is Outcome.STOPPED else ""
+    return without_surrogates(
+        f"[The user ran this command themselves.]\n$ {entry.command}\n{entry.text}{stopped}"
+    )
 
 
 def _user_content(blocks: Iterable[UserBlock], repairs: list[str]) -> _Content:

@@ -20,6 +20,7 @@ from h2a_agent.history import (
     Node,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -34,7 +35,7 @@ _TEXT: Final = 100
 class TreeRow:
     """One entry. `on_path`: it belongs to the conversation as it stands, which ends at `is_head`.
 
-    `speaker` is `you`, `steer`, `agent`, `tool` or the name of another type of entry; `time` is seconds since the
+    `speaker` is `you`, `steer`, `agent`, `tool`, `!` or the name of another type of entry; `time` is seconds since the
     epoch.
     """
 
@@ -91,6 +92,8 @@ def _said(entry: Entry) -> tuple[str, str]:
             return "agent", one_line(text + (f" [cut: {entry.cut}]" if entry.cut else ""), _TEXT)
         case ToolEntry():
             return "tool", one_line(f"{entry.outcome}: {entry.brief}", _TEXT)
+        case ShellEntry():
+            return "!", one_line(f"{entry.command}: {entry.brief}", _TEXT)
         case RetractEntry():
             return "retract", "taken back unanswered"
         case OmitEntry():

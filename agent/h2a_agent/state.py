@@ -33,6 +33,7 @@ from h2a_agent.events import (
     QueueItem,
     RetryScheduled,
     Settled,
+    ShellStarted,
     Status,
     Thinking,
     TodoChanged,
@@ -93,6 +94,7 @@ class State:
     todos: tuple[TodoItem, ...] = ()
     retry: RetryScheduled | None = None
     jobs: tuple[JobItem, ...] = ()
+    shells: tuple[str, ...] = ()
     usage: Usage | None = None
     error: Error | None = None
     settled: Settled | None = None
@@ -179,7 +181,11 @@ def reduce(state: State, event: AnyEvent) -> State:
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
+            if event.call_id in state.shells:
+                return replace(state, shells=tuple(one for one in state.shells if one != event.call_id))
             return replace(state, tools=_without_tool(state, event.call_id))
+        case ShellStarted():
+            return replace(state, shells=(*state.shells, event.shell_id))
         case TodoChanged():
             return replace(state, todos=event.items)
         case QueueChanged():

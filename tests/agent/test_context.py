@@ -25,6 +25,7 @@ from h2a_agent.history import (
     Entry,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -288,6 +289,7 @@ TALK: list[Entry] = [
         1.0,
     ),
     ToolEntry("c", Outcome.OK, "r" * 350, "", 0.0, 1.0),
+    ShellEntry("s", "l" * 34, Outcome.OK, "o" * 35, "", 0.0, 1.0),
 ]
 
 
@@ -303,6 +305,7 @@ def test_each_part_of_the_request_has_its_share() -> None:
         "/p/AGENTS.md": 20,
         "tools": 0,
         "user messages": 10,
+        "user commands": 20,
         "answers": 20,
         "thinking": 30,
         "tool calls": 2,

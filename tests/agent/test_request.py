@@ -26,6 +26,7 @@ from h2a_agent.history import (
     History,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -71,6 +72,16 @@ entries = st.one_of(
         st.sampled_from(CUTS),
     ),
     st.builds(ToolEntry, ids, st.sampled_from(Outcome), texts, st.just("brief"), st.just(0.0), st.just(1.0)),
+    st.builds(
+        ShellEntry,
+        st.just("shell-1"),
+        texts,
+        st.sampled_from(Outcome),
+        texts,
+        st.just("brief"),
+        st.just(0.0),
+        st.just(1.0),
+    ),
     st.builds(RetractEntry, st.lists(st.sampled_from("uvw"), max_size=2).map(tuple), st.just(2.0)),
     st.builds(
         OmitEntry,

@@ -22,7 +22,10 @@ from h2a_agent.events import (
     InputRestored,
     Kind,
     ModelChanged,
+    Outcome,
     QueueChanged,
+    ShellStarted,
+    ToolResult,
 )
 from h2a_agent.inbox import Inbox
 from h2a_agent.providers.base import Provider
@@ -178,6 +181,17 @@ class ScriptedAgent:
 
     def redo(self) -> None:
         self._record("redo")
+
+    def shell(self, command: str, *, private: bool = False) -> str:
+        shell_id = f"shell-{len(self.calls)}"
+        self.say(ShellStarted(shell_id, command, private))
+        self._record("shell", command, private)
+        return shell_id
+
+    def stop_shell(self) -> None:
+        for shell_id in self._state.shells:
+            self.say(ToolResult(shell_id, Outcome.STOPPED, "", "stopped after 0.1 s"))
+        self._record("stop_shell")
 
     async def stop_job(self, number: int) -> bool:
         self._record("stop_job", number)

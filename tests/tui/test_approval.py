@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Phase, Status
 from h2a_tui.widgets import approval
 from support.chat_pilot import Chat, running_chat
 
 ASKING = Status(Phase.APPROVAL, 1)
-NEVER_S = 3600.0
+NEVER_S = 1e9  # longer than any machine has been up, for which it is silent
 
 
 def question(call_id: str = "c1", detail: str = "npm test", **more: str) -> ApprovalRequested:
@@ -120,6 +121,34 @@ async def test_command_can_be_changed_before_it_is_allowed() -> None:
         await until_called(chat)
         assert chat.calls == [("answer", "c1", Decision.ALLOW_CHANGED, "", "npm test -q")]
         assert chat.screen.focused is chat.screen.composer
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_is_allowed_is_what_is_seen_however_long_a_paste_in_it_is() -> None:
+    async with running_chat() as chat:
+        await ask(chat, question(editable="[paste #1 · 40 lines] "))
+        await chat.press("f2", "e")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.change)
+        chat.screen.approval.change.post_message(events.Paste("\n".join(["true"] * 40)))
+        await chat.drawn()
+        await chat.press("enter")
+        await until_called(chat)
+        changed = "[paste #1 · 40 lines] " + "\n".join(["true"] * 40)
+        assert chat.calls == [("answer", "c1", Decision.ALLOW_CHANGED, "", changed)]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_long_paste_in_a_reason_is_said_whole() -> None:
+    async with running_chat() as chat:
+        await ask(chat)
+        await chat.press("f2", "r")
+        await chat.until(lambda: chat.screen.focused is chat.screen.approval.reason)
+        why = "\n".join(["because"] * 40)
+        chat.screen.approval.reason.post_message(events.Paste(why))
+        await chat.drawn()
+        await chat.press("enter")
+        await until_called(chat)
+        assert chat.calls == [("answer", "c1", Decision.REJECT_AND_STEER, why)]
 
 
 @pytest.mark.usefixtures("quick")

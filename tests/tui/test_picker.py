@@ -104,3 +104,10 @@ async def test_nothing_is_sent_from_a_session_that_is_looked_at_and_the_text_sta
         assert chat.calls == []
         assert chat.draft == "more"
         assert "/fork goes on in a copy" in chat.rows()[-1]
+        await chat.press("ctrl+u")
+        await chat.type("!ls")
+        await chat.press("enter")
+        assert chat.calls == []
+        assert chat.draft == "!ls", "what came of it could not be kept"
+        await chat.press("home", "!", "enter")
+        assert chat.calls == [("shell", "ls", True)]

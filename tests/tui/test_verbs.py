@@ -114,10 +114,14 @@ def test_setting_swaps_what_enter_and_its_twin_do(action: Action, enter: str, ki
 
 @pytest.mark.parametrize("selection", [False, True])
 @pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("shell", [False, True])
 @pytest.mark.parametrize("context", list(Context))
-def test_escape_closes_then_unselects_then_aborts(context: Context, selection: bool, busy: bool) -> None:
-    """The whole table: what is open wins over a selection, that over the run; idle it does nothing."""
+def test_escape_closes_then_unselects_then_stops_a_command_then_aborts(
+    context: Context, selection: bool, busy: bool, shell: bool
+) -> None:
+    """The whole table: what is open wins over a selection, that over one's own command, that over the run."""
     closes = {
+        Context.POPUP: Escape.CLOSE_POPUP,
         Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
         Context.REASON: Escape.CANCEL_REASON,
         Context.CHANGE: Escape.CANCEL_REASON,
@@ -126,8 +130,9 @@ def test_escape_closes_then_unselects_then_aborts(context: Context, selection: b
         Context.READING: Escape.LEAVE_READING,
         Context.APPROVAL: Escape.LEAVE_APPROVAL,
     }
-    rest = Escape.CANCEL_SELECTION if selection else Escape.ABORT if busy else Escape.NOTHING
-    assert escape_means(context, selection=selection, busy=busy) is closes.get(context, rest)
+    rest = Escape.ABORT if busy else Escape.NOTHING
+    rest = Escape.CANCEL_SELECTION if selection else Escape.STOP_SHELL if shell else rest
+    assert escape_means(context, selection=selection, busy=busy, shell=shell) is closes.get(context, rest)
 
 
 def test_every_phase_has_a_label() -> None:

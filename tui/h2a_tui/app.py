@@ -25,7 +25,7 @@ from h2a_themes import Theme
 from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
-from h2a_tui.keys import KeyDriver
+from h2a_tui.keys import KeyDriver, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
@@ -57,7 +57,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         `notice` stands on the first page, until something is said; what `offers` finds after the first frame
         joins it. `models` is what `/model` chooses from.
         """
-        super().__init__(themes or ThemeChoice("dark"))
+        super().__init__(
+            themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
+        )
         self._client = client
         self._settings = settings
         self._offers = offers

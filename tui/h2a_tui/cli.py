@@ -287,7 +287,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    screen = screen_settings(settings, paths)
+    screen = screen_settings(settings, paths, kept=not args.no_session)
     from h2a_tui.theme_choice import ThemeChoice
 
     themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
@@ -306,6 +306,9 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
     ) -> tuple[int, Switch | None]:
         """One session in the app; the exit code, and which one is next."""
+        from dataclasses import replace
+        from functools import partial
+
         from h2a_agent.assemble import connect, make_provider, running_agent
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
@@ -331,7 +334,8 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
-            app = H2AApp(agent, screen, themes, notice=notice, models=models, offers=offers)
+            mine = replace(screen, draft_for=None if session.read_only else session.path)
+            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
@@ -443,7 +447,7 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     return session
 
 
-def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
+def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.attention import Signals
     from h2a_tui.keymap import Action
@@ -456,6 +460,7 @@ def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
     signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
+    prompts = paths.prompts_file if kept else None
     return ScreenSettings(
         paths.logs_dir,
         settings.enter,
@@ -465,6 +470,8 @@ def screen_settings(settings: Settings, paths: Paths) -> ScreenSettings:
         signals,
         list_settings(settings),
         settings.diffs,
+        settings.paste_burst,
+        prompts,
     )
 
 

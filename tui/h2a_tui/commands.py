@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
+from h2a_tui.completion import Entry
 from h2a_tui.cost_command import cost_command
-from h2a_tui.job_commands import jobs_command
+from h2a_tui.job_commands import complete_jobs, jobs_command
 from h2a_tui.keymap import Action
 from h2a_tui.mode_commands import mode_command
-from h2a_tui.model_commands import model_command, thinking_command
+from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
 from h2a_tui.screens.picker import Choice
 from h2a_tui.settings_command import settings_command
 from h2a_tui.theme_choice import ThemeChoice
@@ -98,12 +99,16 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped."""
+    """One command. `argument` names what follows it, "" for nothing; `run` gets that text, stripped.
+
+    `complete` offers what may follow it, from what is known at once; None: anything may.
+    """
 
     name: str
     argument: str
     help: str
     run: Callable[[Chat, str], bool]
+    complete: Callable[[Chat], Iterable[Entry]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +222,20 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("stop", "", "Stop the run", _stop),
     Command("pause", "", "Stop before the next step", _pause),
     Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
-    Command("model", "[PROVIDER/NAME] [--save]", "Let another model answer; alone: list them", model_command),
-    Command("thinking", "[LEVEL]", "How hard it thinks: off, low, medium, high, max", thinking_command),
+    Command(
+        "model",
+        "[PROVIDER/NAME] [--save]",
+        "Let another model answer; alone: list them",
+        model_command,
+        complete_models,
+    ),
+    Command(
+        "thinking",
+        "[LEVEL]",
+        "How hard it thinks: off, low, medium, high, max",
+        thinking_command,
+        complete_levels,
+    ),
     Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),
@@ -229,7 +246,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("find", "[TEXT]", "Find TEXT in the conversation", _find),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),
-    Command("jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command),
+    Command(
+        "jobs", "[stop NUMBER]", "Show what runs in the background, or end it", jobs_command, complete_jobs
+    ),
     Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("tree", "", "Show all branches of this session; choose where to go back to", session_slash.tree),
     Command("branch", "[ENTRY]", "Go back to an entry, by its id or label", session_slash.branch),

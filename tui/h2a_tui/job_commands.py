@@ -9,15 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from h2a_agent.events import JobItem
+from h2a_tui.completion import Entry
 from h2a_tui.format import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from h2a_tui.client import Client
     from h2a_tui.screens.page import PageScreen
 
-__all__ = ["jobs_command"]
+__all__ = ["complete_jobs", "jobs_command"]
 
 
 class Chat(Protocol):
@@ -45,6 +46,12 @@ def jobs_command(chat: Chat, argument: str) -> bool:
     else:
         _ = chat.show_page("Background commands", _table(jobs))
     return True
+
+
+def complete_jobs(chat: Chat) -> Iterable[Entry]:
+    """How to end what runs."""
+    running = (job for job in chat.client.state.jobs if job.running)
+    return (Entry(f"stop {job.number}", f"stop {job.number}", job.command) for job in running)
 
 
 async def _stop(chat: Chat, number: int) -> None:

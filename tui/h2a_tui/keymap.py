@@ -23,6 +23,7 @@ class Context(Enum):
 
     COMPOSER = "In the editor"
     GLOBAL = "Anywhere"
+    POPUP = "In the list over the editor"
     QUEUE = "In the queue"
     QUEUE_EDIT = "Editing a queued message"
     APPROVAL = "Answering a question"
@@ -45,7 +46,16 @@ class Action(StrEnum):
     NEWLINE = "newline"
     HISTORY_OLDER = "history-older"
     HISTORY_NEWER = "history-newer"
+    HISTORY_SEARCH = "history-search"
+    EXTERNAL_EDITOR = "external-editor"
+    EXPAND_PASTE = "expand-paste"
+    PASTE = "paste"
     END_INPUT = "end-input"
+
+    POPUP_TAKE = "popup-take"
+    POPUP_COMPLETE = "popup-complete"
+    POPUP_NEXT = "popup-next"
+    POPUP_PREVIOUS = "popup-previous"
 
     ESCAPE = "escape"
     COPY_CLEAR_QUIT = "copy-clear-quit"
@@ -169,7 +179,33 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "newer",
         "On the last line: a later message",
     ),
+    Row(
+        Action.HISTORY_SEARCH,
+        ("ctrl+r",),
+        Context.COMPOSER,
+        "search",
+        "Search earlier messages; type what you remember",
+    ),
+    Row(
+        Action.EXTERNAL_EDITOR,
+        ("ctrl+g",),
+        Context.COMPOSER,
+        "own editor",
+        "Write the message in $VISUAL or $EDITOR",
+    ),
+    Row(
+        Action.EXPAND_PASTE,
+        ("alt+e",),
+        Context.COMPOSER,
+        "expand",
+        "Show the paste whole whose tag is before the cursor",
+    ),
+    Row(Action.PASTE, ("ctrl+v",), Context.COMPOSER, "paste", "Paste; also a picture from the clipboard"),
     Row(Action.END_INPUT, ("ctrl+d",), Context.COMPOSER, "quit", "Quit, when the editor is empty"),
+    Row(Action.POPUP_TAKE, ("enter",), Context.POPUP, "take", "Take the chosen entry; none chosen: send"),
+    Row(Action.POPUP_COMPLETE, ("tab",), Context.POPUP, "complete", "Take the chosen entry, else the first"),
+    Row(Action.POPUP_NEXT, ("down", "ctrl+n", "ctrl+r"), Context.POPUP, "down", "Choose the entry below"),
+    Row(Action.POPUP_PREVIOUS, ("up", "ctrl+p"), Context.POPUP, "up", "Choose the entry above"),
     Row(Action.ESCAPE, ("escape",), Context.GLOBAL, "stop", "Close what is open, else stop the agent"),
     Row(
         Action.COPY_CLEAR_QUIT,
@@ -341,11 +377,12 @@ EDITING: Final[Mapping[str, str]] = {
         (("ctrl+w", "alt+backspace", "ctrl+backspace"), "delete_word_left"),
         (("alt+d", "ctrl+delete", "alt+delete"), "delete_word_right"),
         (("ctrl+u",), "delete_to_start_of_line"),
-        (("ctrl+k",), "delete_to_end_of_line_or_delete_line"),
+        (("ctrl+k",), "delete_to_end_of_line"),
         (("ctrl+x",), "cut"),
         (("ctrl+v",), "paste"),
         (("ctrl+underscore", "ctrl+minus", "ctrl+slash"), "undo"),
-        (("ctrl+y",), "redo"),
+        (("alt+slash",), "redo"),
+        (("ctrl+y",), "yank"),
     )
     for key in keys
 }

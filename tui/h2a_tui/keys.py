@@ -30,7 +30,7 @@ import selectors
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
 from textual._xterm_parser import XTermParser
@@ -39,6 +39,7 @@ from textual.keys import Keys
 from textual.message import Message
 
 from h2a_agent.tools.supervisor import guardian
+from h2a_tui.bursts import Bursts
 from h2a_tui.terminal_colours import QUESTION, ColourAnswers, TerminalColours
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from textual._parser import Peek1, Read1
 
-__all__ = ["KeyDriver", "KeyParser", "plain_sequence"]
+__all__ = ["KeyDriver", "KeyParser", "LiteralKeyDriver", "plain_sequence"]
 
 _ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
 # What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
@@ -190,6 +191,7 @@ class KeyDriver(LinuxDriver):
     written = 0  # bytes since the start
     greeting = ""  # sent whenever the terminal is taken over,
     farewell = ""  # and whenever it is given back
+    finds_pastes: ClassVar[bool] = True  # also where the terminal does not mark them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -231,6 +233,7 @@ class KeyDriver(LinuxDriver):
         """Read keys until the driver stops."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         parser = KeyParser(self._debug)
+        bursts = Bursts()
 
         def process(messages: Iterable[Any]) -> None:
             for message in messages:
@@ -245,7 +248,11 @@ class KeyDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         break
-                    if text := decode(data):
+                    text = decode(data)
+                    pasted = bursts.is_paste(text, monotonic())  # looks at every piece
+                    if pasted and self.finds_pastes and parser.deadline is None:
+                        process([events.Paste(text)])
+                    elif text:
                         self._feed(text, parser, process)
                 self._feed("", parser, process)
                 process(parser.tick())
@@ -258,3 +265,9 @@ class KeyDriver(LinuxDriver):
             process([TerminalColours(palette)])
         if typed:
             process(parser.feed(typed))
+
+
+class LiteralKeyDriver(KeyDriver):
+    """Takes whatever is not marked as a paste for keys."""
+
+    finds_pastes: ClassVar[bool] = False

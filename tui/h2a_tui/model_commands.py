@@ -10,6 +10,7 @@ from rich.text import Text
 
 from h2a_agent.config_error import ConfigError
 from h2a_agent.model_choice import LEVELS, ModelChoice, ProviderView
+from h2a_tui.completion import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from h2a_tui.client import Client
     from h2a_tui.screens.page import PageScreen
 
-__all__ = ["model_command", "models_table", "suggest_models", "thinking_command"]
+__all__ = [
+    "complete_levels",
+    "complete_models",
+    "model_command",
+    "models_table",
+    "suggest_models",
+    "thinking_command",
+]
 
 _MOST: Final = 15  # models of one provider in the list of all
 _SAVE: Final = "--save"
@@ -68,6 +76,17 @@ def thinking_command(chat: Chat, argument: str) -> bool:
         chat.notice(str(error))
         return False
     return True
+
+
+def complete_models(chat: Chat) -> Iterable[Entry]:
+    """Every model that is known without asking anybody."""
+    return (Entry(name, name) for name in (chat.models.names if chat.models is not None else ()))
+
+
+def complete_levels(chat: Chat) -> Iterable[Entry]:
+    """The levels, the present one marked."""
+    now = chat.models.thinking if chat.models is not None else ""
+    return (Entry(level, level, "now" if level == now else "") for level in LEVELS)
 
 
 async def suggest_models(chat: Chat) -> None:

@@ -29,6 +29,7 @@ from h2a_agent.events import (
     Phase,
     RetryScheduled,
     Settled,
+    ShellStarted,
     Status,
     TokenStream,
     ToolCall,
@@ -90,6 +91,8 @@ class Lines:
                     self._something_above = True
             case ToolCall(stage="complete", call_id=call_id, name=name, title=title):
                 self._titles[call_id] = f"{name}: {title}" if title else name
+            case ShellStarted(shell_id=shell_id, command=command):
+                self._titles[shell_id] = f"! {command}"
             case ToolResult():
                 await self.note(self._tool_line(event))
             case ApprovalRequested(call_id=call_id, reason=reason):

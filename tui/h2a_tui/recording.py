@@ -185,6 +185,14 @@ class Recording:
         """Say that it has one end."""
         self._say_what_this_is()
 
+    def shell(self, command: str, *, private: bool = False) -> str:
+        """Nothing is run beside a recording."""
+        self._say_what_this_is()
+        return ""
+
+    def stop_shell(self) -> None:
+        """Nothing runs."""
+
     def configure(self, **_changes: Any) -> None:
         """Say that it stays as it was."""
         self._say_what_this_is()

@@ -29,6 +29,8 @@ class ScreenSettings:
     keys of actions. `signals` is what the terminal is told besides, `listed` all settings for
     who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
+    `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
+    messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
     """
 
     log_dir: Path
@@ -39,6 +41,9 @@ class ScreenSettings:
     signals: Signals = field(default_factory=Signals)
     listed: tuple[ListedSetting, ...] = ()
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
+    paste_burst: bool = True
+    prompts_file: Path | None = None
+    draft_for: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

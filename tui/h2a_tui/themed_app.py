@@ -38,9 +38,9 @@ class ThemedApp(App[Result], inherit_bindings=False):
     OptionList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     """
 
-    def __init__(self, themes: ThemeChoice) -> None:
+    def __init__(self, themes: ThemeChoice, driver_class: type[KeyDriver] = KeyDriver) -> None:
         # Colours that are the terminal's own stay so; and without colour there is none, not even grey.
-        super().__init__(driver_class=KeyDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(driver_class=driver_class, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.themes = themes
         self._followed: Path | None = None
         self.dressed = self._put_on(themes.theme)

@@ -32,6 +32,7 @@ def kind_for(action: Action, enter: Enter) -> Kind:
 class Escape(Enum):
     """What Escape does now; there is one answer, wherever the keyboard is."""
 
+    CLOSE_POPUP = "close the list"
     CANCEL_EDIT = "cancel the edit"
     CANCEL_REASON = "back to the question"
     LEAVE_QUEUE = "back to the editor"
@@ -39,11 +40,13 @@ class Escape(Enum):
     LEAVE_READING = "back to the editor, conversation at its place"
     LEAVE_APPROVAL = "back to the editor, question open"
     CANCEL_SELECTION = "drop the selection"
+    STOP_SHELL = "stop the command"
     ABORT = "stop"
     NOTHING = ""
 
 
 _CLOSES: Final[Mapping[Context, Escape]] = {
+    Context.POPUP: Escape.CLOSE_POPUP,
     Context.QUEUE_EDIT: Escape.CANCEL_EDIT,
     Context.REASON: Escape.CANCEL_REASON,
     Context.CHANGE: Escape.CANCEL_REASON,
@@ -54,12 +57,14 @@ _CLOSES: Final[Mapping[Context, Escape]] = {
 }
 
 
-def escape_means(context: Context, *, selection: bool, busy: bool) -> Escape:
-    """Close what is open, else drop the selection, else stop the run (steering contract: Escape)."""
+def escape_means(context: Context, *, selection: bool, busy: bool, shell: bool = False) -> Escape:
+    """Close what is open, else drop the selection, else stop one's own command, else the run (steering contract: Escape)."""
     if (closes := _CLOSES.get(context)) is not None:
         return closes
     if selection:
         return Escape.CANCEL_SELECTION
+    if shell:
+        return Escape.STOP_SHELL
     return Escape.ABORT if busy else Escape.NOTHING
 
 
@@ -107,8 +112,8 @@ def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint
         yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
     if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
         yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
-    if state.busy:
-        yield Hint(keymap.label(Action.ESCAPE), "stop")
+    if state.busy or state.shells:
+        yield Hint(keymap.label(Action.ESCAPE), "stop command" if state.shells else "stop", "stop")
     if state.queue:
         yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")
     if state.busy:
@@ -136,6 +141,7 @@ _ANSWERS: Final = (
     Action.REJECT_WITH_REASON,
 )
 _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
+    Context.POPUP: (Action.POPUP_TAKE, Action.POPUP_COMPLETE, Action.POPUP_NEXT),
     Context.QUEUE: _QUEUE_KEYS,
     Context.FIND: (Action.FIND_NEXT, Action.FIND_PREVIOUS),
     Context.READING: (

@@ -18,9 +18,10 @@ from h2a_agent.context.tokens import (
     about_tokens,
     blocks_tokens,
     counted_tokens,
+    entry_tokens,
     tools_tokens,
 )
-from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, ShellEntry, ToolEntry, UserEntry
 from h2a_agent.projection import told
 from h2a_agent.providers.base import ToolSpec
 
@@ -88,7 +89,17 @@ def context_breakdown(
 
 def _conversation(entries: Sequence[Entry], estimate: Estimate) -> dict[str, int]:
     tokens = dict.fromkeys(
-        ("summary", "user messages", "answers", "thinking", "tool calls", "tool results", "images"), 0
+        (
+            "summary",
+            "user messages",
+            "user commands",
+            "answers",
+            "thinking",
+            "tool calls",
+            "tool results",
+            "images",
+        ),
+        0,
     )
     for entry in entries:
         match entry:
@@ -100,6 +111,8 @@ def _conversation(entries: Sequence[Entry], estimate: Estimate) -> dict[str, int
                 tokens["user messages"] += blocks_tokens(
                     (block for block in content if isinstance(block, TextBlock)), estimate
                 )
+            case ShellEntry():
+                tokens["user commands"] += entry_tokens(entry, estimate)
             case AssistantEntry(content=content):
                 for block in content:
                     match block:

@@ -27,6 +27,7 @@ from h2a_agent.history import (
     Entry,
     OmitEntry,
     RetractEntry,
+    ShellEntry,
     ToolEntry,
     UserEntry,
 )
@@ -88,6 +89,8 @@ def entry_tokens(entry: Entry, estimate: Estimate = about_tokens) -> int:
             return blocks_tokens(content, estimate)
         case ToolEntry(text=text, images=images):
             return estimate(text) + len(images) * IMAGE_TOKENS
+        case ShellEntry(command=command, text=text):
+            return estimate(f"{command}\n{text}")
         case CompactionEntry(summary=summary):
             return estimate(summary)
         case RetractEntry() | OmitEntry() | CompactionSwitchEntry():

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from h2a_agent.content import ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock, plain_text
 from h2a_agent.events import Kind, Outcome
-from h2a_agent.history import AssistantEntry, Entry, History, RetractEntry, ToolEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Entry, History, RetractEntry, ShellEntry, ToolEntry, UserEntry
 from h2a_agent.safe_text import one_line, safe_text, safe_value
 from h2a_agent.session_loading import load_records
 from h2a_agent.tool_runner import title_of
@@ -47,7 +47,7 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call and what came of it; `outcome` is None when that is not known."""
+    """A tool call, or a command of the user's own, and what came of it; `outcome` is None when that is not known."""
 
     name: str
     title: str
@@ -70,7 +70,8 @@ class Answer:
     label: str
 
 
-Turn: TypeAlias = Prompt | Answer
+# A call outside an answer is a command the user ran themselves.
+Turn: TypeAlias = Prompt | Answer | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,8 @@ class _Turns:
                 self._cut = entry.cut
                 parts = tuple(part for block in entry.content if (part := self._part(block)) is not None)
                 self.done.append(Answer(entry.model, parts, entry.cut, label))
+            case ShellEntry():
+                self.done.append(_own_command(entry))
             case _:
                 pass  # results stand with their calls
 
@@ -182,3 +185,15 @@ class _Turns:
             result.elapsed_s,
             result.images,
         )
+
+
+def _own_command(entry: ShellEntry) -> Call:
+    return Call(
+        "You ran",
+        one_line(entry.command, 300),
+        {"command": safe_text(entry.command)},
+        entry.outcome,
+        one_line(entry.brief, 200),
+        safe_text(entry.text),
+        elapsed_s=entry.elapsed_s,
+    )

@@ -56,7 +56,7 @@ def to_html(conversation: Conversation) -> str:
             f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n",
             *_contents(conversation),
             f'<main>\n<header>\n<h1>{title}</h1>\n<p class="facts">{_facts(conversation)}</p>\n</header>\n',
-            *(_prompt(turn) if isinstance(turn, Prompt) else _answer(turn) for turn in conversation.turns),
+            *map(_turn, conversation.turns),
             f"<footer>{_footer(conversation)}</footer>\n</main>\n</body>\n</html>\n",
         ]
     )
@@ -95,6 +95,16 @@ def _contents(conversation: Conversation) -> Iterator[str]:
     if len(rows) > 1:
         yield f'<nav class="side" aria-label="Prompts"><h2>Prompts</h2>\n<ol>\n{"".join(rows)}</ol></nav>\n'
         yield f'<details class="top"><summary>{len(rows)} prompts</summary>\n<ol>\n{"".join(rows)}</ol></details>\n'
+
+
+def _turn(turn: Prompt | Answer | Call) -> str:
+    match turn:
+        case Prompt():
+            return _prompt(turn)
+        case Answer():
+            return _answer(turn)
+        case Call():
+            return f'<section class="own">\n{_call(turn)}</section>\n'
 
 
 def _prompt(prompt: Prompt) -> str:

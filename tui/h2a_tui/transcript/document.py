@@ -29,6 +29,7 @@ from h2a_agent.events import (
     QueueChanged,
     RetryScheduled,
     Settled,
+    ShellStarted,
     Status,
     Thinking,
     TodoChanged,
@@ -44,7 +45,7 @@ from h2a_tui.transcript.answer import Prose
 from h2a_tui.transcript.checklist import Checklist
 from h2a_tui.transcript.items import Foldable, Item, Notice, Summary, Thought, Tone, UserMessage
 from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
-from h2a_tui.transcript.tool_item import Stage, ToolItem
+from h2a_tui.transcript.tool_item import ShellItem, Stage, ToolItem
 
 __all__ = ["Document"]
 
@@ -131,6 +132,9 @@ class Document:
                     self.dirty.add(index)
             case ToolResult():
                 self._tool_result(event)
+            case ShellStarted():
+                if event.shell_id not in self._tools:
+                    self._tools[event.shell_id] = self._append(ShellItem(event.command, event.private))
             case ApprovalRequested():
                 self._ask(event)
             case ApprovalAnswered():

@@ -195,3 +195,14 @@ class ToolItem(Foldable):
         """The outcome in a word where the glyph alone would not say it."""
         silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief
         return "" if silent else self.outcome.value
+
+
+class ShellItem(ToolItem):
+    """A command of the user's own; `!!`: the model never hears of it."""
+
+    LIVE_ROWS: ClassVar[int] = 10
+
+    def __init__(self, command: str, private: bool) -> None:
+        super().__init__("!!" if private else "!")
+        self.start(command, {"command": command})
+        self.note = "private" if private else ""

@@ -77,4 +77,6 @@ _VIEWS: Final[Mapping[str, Callable[[Arguments, str, str], View[Any] | None]]] =
     "grep": _hits,
     "bash": _command,
     "job_output": _command,
+    "!": _command,
+    "!!": _command,
 }

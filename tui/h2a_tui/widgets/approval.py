@@ -66,6 +66,10 @@ class ChangeEditor(Editor):
     ChangeEditor { display: none; max-height: 8; }
     """
 
+    def _insert_paste(self, text: str) -> None:
+        # What is allowed is what is seen, and a tag the model wrote is not a paste.
+        self.replace(text, *self.selection, maintain_selection_offset=False)
+
 
 class ApprovalPanel(Vertical, can_focus=True):
     """Shows the first open question: tool, place, reason, and everything that would run or change."""
@@ -310,7 +314,7 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     def send_reason(self) -> None:
         """Reject with what the reason says, and steer with it; without one, just reject."""
-        reason = self.reason.text.strip()
+        reason = self.reason.message.strip()
         if self._question is not None:
             decision = Decision.REJECT_AND_STEER if reason else Decision.REJECT
             self.post_message(self.Answered(self._question, decision, reason))

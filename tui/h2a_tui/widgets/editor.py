@@ -3,23 +3,38 @@
 Textual lets a key bubble up to the app before it runs an editor's binding, so in a burst (a slow line, a
 fast typist) an arrow could take effect after the letters typed behind it. Here a key has been dealt with
 before the next one is looked at.
+
+Textual's cursor goes by code points. Here it goes by *units* (`_unit`): characters as people see them, and
+whatever else an editor wants to be passed over, deleted and undone as one.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import actions, events
+from textual.document._document import Location
+from textual.document._edit import Edit
+from textual.document._history import EditHistory
+from textual.geometry import Offset
 from textual.widgets import TextArea
 
+from h2a_tui.attachments import Attachments
+from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
 
 __all__ = ["Editor", "Perform", "hand_on"]
 
 Perform = Callable[[Action], bool]
 """Does what a key asks for, in the same tick; False: nothing to do, the key keeps its plain meaning."""
+
+# Invisible, so not printable to Python, but parts of characters people type: ZWNJ and ZWJ.
+_JOINERS: Final = frozenset({"\u200c", "\u200d"})
+_UNDO_STEPS: Final = 200
+_STEP_S: Final = 2.0  # a pause this long begins a new step of undo
+_STEP_CHARACTERS: Final = 100
 
 
 def hand_on(event: events.Key, receiver: Any) -> bool:
@@ -52,6 +67,7 @@ class Editor(TextArea, inherit_bindings=False):
     context: ClassVar[Context] = Context.COMPOSER
 
     def __init__(self, keymap: Keymap, perform: Perform, *, placeholder: str = "", id: str | None = None):
+        self._attachments = Attachments()
         super().__init__(
             soft_wrap=True,
             show_line_numbers=False,
@@ -62,23 +78,59 @@ class Editor(TextArea, inherit_bindings=False):
             id=id,
         )
         self.cursor_blink = False
+        self.match_cursor_bracket = False  # it searches the whole text with every key
+        self.history: EditHistory = _Undo(self._joins)
         self._keymap = keymap
         self._perform = perform
+        self._killed = ""
+        self._killing = False  # was the last key one that kills, so that the next adds to it?
+
+    @property
+    def message(self) -> str:
+        """The words in it, pastes whole."""
+        return self._attachments.expand(self.text)
+
+    def show(self, text: str) -> None:
+        """Hold `text` and nothing else, the cursor at its end; nothing is to be undone."""
+        self.load_text(self._attachments.shown(text))
+        self.move_cursor(self.document.end)
+
+    # ------------------------------------------------------------------ keys
 
     async def on_key(self, event: events.Key) -> None:
-        """Do what the key means here, or leave it to be typed."""
+        """Do what the key means here, or type it."""
         if hand_on(event, self):
             return
-        action = self._keymap.action(event.key, self.context, Context.GLOBAL)
+        event.stop()
+        event.prevent_default()
+        action = self._keymap.action(event.key, *self._contexts)
         editing = EDITING.get(event.key)
+        self._killing = self._killing and editing in _KILLS
         if action is not None and self._act(action):
             pass
         elif editing is not None:
             await self._edit(editing)
-        elif event.is_printable:
-            return
+        elif event.character is not None and (event.is_printable or event.character in _JOINERS):
+            self.replace(event.character, *self.selection, maintain_selection_offset=False)
+        self._after_key()
+
+    @property
+    def _contexts(self) -> tuple[Context, ...]:
+        """Where a key is looked up, one after the other."""
+        return self.context, Context.GLOBAL
+
+    def _after_key(self) -> None:
+        """A key, or a paste, has been dealt with."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Insert a paste, a long one as its tag."""
         event.stop()
         event.prevent_default()
+        self._insert_paste(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        self._after_key()
+
+    def _insert_paste(self, text: str) -> None:
+        self.replace(self._attachments.pasted(text), *self.selection, maintain_selection_offset=False)
 
     def _act(self, action: Action) -> bool:
         if action is Action.NEWLINE or (action in (Action.SUBMIT, Action.EDIT_SAVE) and self._continues()):
@@ -99,3 +151,119 @@ class Editor(TextArea, inherit_bindings=False):
         result = getattr(self, f"action_{name}")(*arguments)
         if inspect.isawaitable(result):
             await result
+
+    # ------------------------------------------------------------ by characters
+
+    def _unit(self, line: str, column: int) -> tuple[int, int]:
+        """First and last column of what `column` lies inside of; twice `column` where a cursor may stand."""
+        return self._attachments.tag_around(line, column) or cluster(line, column)
+
+    def clamp_visitable(self, location: Location) -> Location:
+        """The nearest place a cursor may stand: behind the character that `location` lies inside of."""
+        row, column = super().clamp_visitable(location)
+        return row, self._unit(self.document.get_line(row), column)[1]
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """As Textual's, which asks for it in the middle of an undo, too, when the cursor's line is gone."""
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset(0, 0)
+        return super().scroll_cursor_visible(center, animate)
+
+    def get_cursor_left_location(self) -> Location:
+        """One character to the left, from the first of a line to the end of the one above."""
+        row, column = self.cursor_location
+        if not column:
+            return super().get_cursor_left_location()
+        return row, self._unit(self.document.get_line(row), column - 1)[0]
+
+    def get_cursor_right_location(self) -> Location:
+        """One character to the right, from the last of a line to the start of the one below."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if column == len(line):
+            return super().get_cursor_right_location()
+        return row, self._unit(line, column + 1)[1]
+
+    def get_cursor_word_left_location(self) -> Location:
+        """The beginning of a word."""
+        row, column = self.cursor_location
+        if not column:
+            return super().get_cursor_left_location()
+        line = self.document.get_line(row)
+        return row, self._unit(line, word_left(line, column))[0]
+
+    def get_cursor_word_right_location(self) -> Location:
+        """The end of a word."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if column == len(line):
+            return super().get_cursor_right_location()
+        return row, self._unit(line, word_right(line, column))[1]
+
+    def _joins(self, edit: Edit) -> bool:
+        """Was a code point put inside a character, or at its end, that was there already?"""
+        row, column = edit.top
+        return edit.top == edit.bottom and cluster(self.document.get_line(row), column) != (column, column)
+
+    def _expand_paste(self) -> bool:
+        """Put the paste in the place of its tag before the cursor; False when there is none."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        begin, _ = self._unit(line, column - 1) if column else (column, column)
+        text = self._attachments.expandable(line[begin:column])
+        if text:
+            self.replace(text, (row, begin), (row, column), maintain_selection_offset=False)
+        return bool(text)
+
+    # --------------------------------------------------------- kill and yank
+
+    def action_delete_word_left(self) -> None:
+        """Kill the word before the cursor."""
+        self._kill(self.get_cursor_word_left_location())
+
+    def action_delete_word_right(self) -> None:
+        """Kill the word behind the cursor."""
+        self._kill(self.get_cursor_word_right_location())
+
+    def action_delete_to_start_of_line(self) -> None:
+        """Kill what is before the cursor on its line; there is nothing: the line's beginning."""
+        start = self.get_cursor_line_start_location()
+        self._kill(start if start != self.cursor_location else self.get_cursor_left_location())
+
+    def action_delete_to_end_of_line(self) -> None:
+        """Kill what is behind the cursor on its line; there is nothing: the line's end."""
+        end = self.get_cursor_line_end_location()
+        self._kill(end if end != self.cursor_location else self.get_cursor_right_location())
+
+    def action_yank(self) -> None:
+        """Put back what was killed last."""
+        self.replace(self._killed, *self.selection, maintain_selection_offset=False)
+
+    def _kill(self, to: Location) -> None:
+        """Delete the selection, or from the cursor to `to`, and keep it; kills in a row are kept as one."""
+        start, end = self.selection if not self.selection.is_empty else (self.cursor_location, to)
+        text = self.get_text_range(min(start, end), max(start, end))
+        if self._killing:
+            text = self._killed + text if to >= self.cursor_location else text + self._killed
+        self._killed, self._killing = text, True
+        self.delete(start, end, maintain_selection_offset=False)
+
+
+_KILLS: Final = frozenset(
+    {"delete_word_left", "delete_word_right", "delete_to_start_of_line", "delete_to_end_of_line"}
+)
+
+
+class _Undo(EditHistory):
+    """Textual's steps of undo, which may end in the middle of a character, without those that do."""
+
+    def __init__(self, joins: Callable[[Edit], bool]) -> None:
+        super().__init__(_UNDO_STEPS, _STEP_S, _STEP_CHARACTERS)
+        self._joins = joins
+
+    def record(self, edit: Edit) -> None:
+        """Remember `edit`: as part of the last step when it goes on with that one's last character."""
+        if self._undo_stack and not self._redo_stack and self._joins(edit):
+            self._undo_stack[-1].append(edit)
+        else:
+            super().record(edit)

@@ -287,8 +287,7 @@ class QueuePanel(Vertical):
         if item is None:
             return False
         self._editing = item
-        self.editor.load_text(item.text)
-        self.editor.move_cursor(self.editor.document.end)
+        self.editor.show(item.text)
         self.add_class("-editing")
         self._set_filled()
         self.screen.set_focus(self.editor)
@@ -296,7 +295,7 @@ class QueuePanel(Vertical):
 
     def end_edit(self) -> str:
         """Close the editor and return what it held."""
-        text = self.editor.text
+        text = self.editor.message
         self._editing = None
         self.remove_class("-editing")
         self.editor.load_text("")

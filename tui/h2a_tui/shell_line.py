@@ -1,0 +1,24 @@
+"""`!cmd` and `!!cmd`: what is written is a command of the user's own, not a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ShellLine", "parse_shell"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """A command for the shell; the model never hears of a `private` one."""
+
+    command: str
+    private: bool
+
+
+def parse_shell(text: str) -> ShellLine | None:
+    """`text` as a command for the shell, None when it is a message: it has no `!` in front, or nothing behind it."""
+    if not text.startswith("!"):
+        return None
+    private = text.startswith("!!")
+    command = text[2 if private else 1 :].strip()
+    return ShellLine(command, private) if command else None
