@@ -143,6 +143,8 @@ def editor(folder: Path, script: str) -> str:
 
 def test_text_goes_to_the_editor_and_comes_back_while_the_agent_goes_on(tmp_path: Path) -> None:
     script = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # Python misses one on its way into input()
         "text = open(path).read()\n"
         "print('EDITING', oct(os.stat(path).st_mode & 0o777), text, flush=True)\n"
         "word = input()\n"
