@@ -151,7 +151,7 @@ async def test_the_question_comes_first_and_looking_obeys_nothing(tmp_path: Path
         # An Enter that comes too early is none, so press it until it counts.
         await asyncio.to_thread(press_until, terminal, "enter", "Say what to do")
         await asyncio.to_thread(terminal.wait_for, "Not trusted")
-        await asyncio.to_thread(terminal.wait_for, "ask · demo")
+        await asyncio.to_thread(terminal.wait_for, " ask ·")
         terminal.press("ctrl+d")
         assert await asyncio.to_thread(terminal.wait_exit) == 0
     assert opened.happened() == []

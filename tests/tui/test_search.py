@@ -207,13 +207,13 @@ def test_what_was_said_is_gone_through_in_order() -> None:
 
 
 def ground(chat: Chat, words: str) -> str | None:
+    """The colour behind `words`, which may be written as the colour of words reversed."""
     strips = chat.app.screen._compositor.render_strips(chat.app.size)
-    segments = [s for strip in strips for s in strip if s.text == words and s.style and s.style.bgcolor]
-    return (
-        segments[0].style.bgcolor.name
-        if segments and segments[0].style and segments[0].style.bgcolor
-        else None
-    )
+    for segment in (s for strip in strips for s in strip if s.text == words):
+        style = segment.style
+        if style is not None and style.bgcolor is not None and style.color is not None:
+            return style.color.name if style.reverse else style.bgcolor.name
+    return None
 
 
 async def test_f3_finds_while_one_types_and_escape_goes_back() -> None:

@@ -23,7 +23,17 @@ __all__ = ["list_settings", "settings_command", "settings_now"]
 
 _DEFAULT: Final = "default"
 _CHANGED: Final = "changed here"
-_OF_THE_SCREEN: Final = ("enter", "alt_enter", "mouse", "title", "progress", "notifications", "bell")
+_OF_THE_SCREEN: Final = (
+    "enter",
+    "alt_enter",
+    "mouse",
+    "title",
+    "progress",
+    "notifications",
+    "bell",
+    "diffs",
+    "paste_burst",
+)
 
 
 class Chat(Protocol):
