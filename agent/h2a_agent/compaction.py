@@ -40,6 +40,7 @@ from h2a_agent.projection import project
 from h2a_agent.providers.base import Request
 from h2a_agent.request import build_request
 from h2a_agent.run_settings import ThinkingLevel
+from h2a_agent.safe_text import each_string
 
 __all__ = ["Budget", "Order", "Plan", "Room", "budget", "compact_prompt", "plan", "summary_request"]
 
@@ -232,15 +233,7 @@ def _trimmed_block(block: UserBlock) -> UserBlock:
 
 
 def _shortened(value: Any) -> Any:
-    match value:
-        case str():
-            return _short(value, RESULT_CHARS)
-        case dict():
-            return {key: _shortened(inner) for key, inner in value.items()}
-        case list():
-            return [_shortened(inner) for inner in value]
-        case _:
-            return value
+    return each_string(value, lambda text: _short(text, RESULT_CHARS))
 
 
 def _short(text: str, limit: int) -> str:

@@ -36,6 +36,7 @@ from h2a_agent.history import (
     UserEntry,
 )
 from h2a_agent.providers.base import Failed, FailureKind, Request
+from h2a_agent.safe_text import each_string
 
 __all__ = ["Omission", "next_omissions", "settings_without", "without"]
 
@@ -204,15 +205,7 @@ def _assistant_block(block: AssistantBlock, gone: frozenset[str]) -> AssistantBl
 
 
 def _all_shortened(value: Any) -> Any:
-    match value:
-        case str():
-            return _shortened(value, _OTHER_TEXT)
-        case dict():
-            return {key: _all_shortened(inner) for key, inner in value.items()}
-        case list():
-            return [_all_shortened(inner) for inner in value]
-        case _:
-            return value
+    return each_string(value, lambda text: _shortened(text, _OTHER_TEXT))
 
 
 def _shortened(text: str, limit: int) -> str:

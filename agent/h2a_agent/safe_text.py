@@ -14,7 +14,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["AnsiStripper", "encodable", "one_line", "safe_text", "safe_value", "without_surrogates"]
+__all__ = [
+    "AnsiStripper",
+    "each_string",
+    "encodable",
+    "one_line",
+    "safe_text",
+    "safe_value",
+    "without_surrogates",
+]
 
 # Everything but the printable characters, newline and tab. Cf holds the bidirectional controls, zero-width
 # and tag characters; ZWJ, ZWNJ and variation selectors stay because emoji and several scripts need them.
@@ -63,26 +71,27 @@ def without_surrogates(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-def _each_string(value: Any, change: Callable[[str], str]) -> Any:
+def each_string(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with `change` made to every string in it, keys too."""
     match value:
         case str():
             return change(value)
         case dict():
-            return {change(str(key)): _each_string(item, change) for key, item in value.items()}
+            return {change(str(key)): each_string(item, change) for key, item in value.items()}
         case list():
-            return [_each_string(item, change) for item in value]
+            return [each_string(item, change) for item in value]
         case _:
             return value
 
 
 def safe_value(value: Any) -> Any:
     """A JSON value with every string in it, keys too, made safe."""
-    return _each_string(value, safe_text)
+    return each_string(value, safe_text)
 
 
 def encodable(value: Any) -> Any:
     """A JSON value without lone surrogates, so that it can be written and sent."""
-    return _each_string(value, without_surrogates)
+    return each_string(value, without_surrogates)
 
 
 class AnsiStripper:
