@@ -11,6 +11,7 @@ from pathlib import Path
 
 from h2a_tui import environment
 
+os.environ["COLORTERM"] = "truecolor"  # the picture has colours wherever it is taken
 environment.prepare(os.environ)
 
 from h2a_agent.agent import Agent  # noqa: E402  the environment has to be set before Textual is imported
