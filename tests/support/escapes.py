@@ -190,7 +190,9 @@ def _heard(name: str) -> Callable[[Scene], bool]:
 
 
 def _killed(scene: Scene) -> bool:
-    return scene.victim.poll() == -signal.SIGTERM
+    # Of two pending signals the one with the lower number is taken, so ours cannot overtake a SIGTERM on its way.
+    scene.victim.send_signal(signal.SIGPROF)
+    return scene.victim.wait() == -signal.SIGTERM
 
 
 OF_GIT: Final = (
