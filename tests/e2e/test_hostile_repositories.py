@@ -138,7 +138,7 @@ async def test_the_question_comes_first_and_looking_obeys_nothing(tmp_path: Path
         opened.argv("--demo", "--mode", "full"), env=opened.environ, cwd=opened.folder
     ) as terminal:
         await asyncio.to_thread(terminal.wait_for, "Do you trust this folder?", 20.0)
-        assert "AGENTS.md" in terminal.screen_text()
+        terminal.wait_for("AGENTS.md")
         assert opened.happened() == []
         terminal.press("ctrl+c")
         assert await asyncio.to_thread(terminal.wait_exit) == 0
