@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -268,6 +269,22 @@ def test_a_secret_is_in_no_export_and_is_counted(tmp_path: Path, secret: str, fo
     assert lines[len(lines) // 2][4:18] not in text
     assert REDACTED in text
     assert redacted >= 5
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+        lambda secret: json.dumps(secret),
+        lambda secret: quote(secret),
+    ],
+    ids=["base64 for addresses", "a JSON string", "a path of an address"],
+)
+def test_a_known_secret_is_found_in_every_form(form: Callable[[str], str]) -> None:
+    secret = 'pass>>>???~~~/word"\\'
+    redactor = Redactor([secret])
+    assert REDACTED in redactor.text(f"see {form(secret)}")
+    assert redactor.count == 1
 
 
 def test_ordinary_words_are_left_alone(tmp_path: Path) -> None:

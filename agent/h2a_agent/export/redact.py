@@ -1,17 +1,17 @@
 """Take secrets out of what leaves the machine: values we know, and what has the shape of a key.
 
-A known value is found as it is, in base64 and percent-encoded. Shapes are those of well-known issuers, which
+A known value is found in every form `h2a_agent.redact` knows. Shapes are those of well-known issuers, which
 hardly anything else has; a password in prose is not found by any of them, so an export is still to be read
 before it is given away.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
+
+from h2a_agent.redact import forms_of, pattern_of
 
 __all__ = ["REDACTED", "Redactor", "secrets_of"]
 
@@ -43,10 +43,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self.count = 0
-        forms = {form for secret in secrets for form in _forms(secret.strip())}
-        # The longest first, so that no rest of a longer form stays.
-        known = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-        self._known = re.compile(known) if known else None
+        known = [value for secret in secrets if len(value := secret.strip()) >= _SHORTEST]
+        self._known = pattern_of(form for value in known for form in forms_of(value))
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
@@ -81,14 +79,3 @@ class Redactor:
     def _taken(self, _match: re.Match[str]) -> str:
         self.count += 1
         return REDACTED
-
-
-def _forms(secret: str) -> Iterator[str]:
-    if len(secret) < _SHORTEST:
-        return
-    yield secret
-    yield quote(secret, safe="")
-    raw = secret.encode("utf-8", "surrogatepass")
-    for before in range(3):  # where it begins in a longer text decides how base64 spells it
-        whole = base64.b64encode(bytes(before) + raw).decode()
-        yield whole[(before * 4 + 2) // 3 : len(whole) - (4 if (before + len(raw)) % 3 else 0)]
