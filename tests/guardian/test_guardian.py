@@ -62,9 +62,11 @@ class Shell:
     ) -> None:
         command = shlex.join([sys.executable, "-c", start or _START, PROGRAM, how])
         environ["COMMANDS"] = json.dumps(commands)
-        script = f"{before} {command} {after}; echo CODE $?.; read line"
+        script = f"read begin; {before} {command} {after}; echo CODE $?.; read line"
         self.terminal = Terminal.spawn(["/bin/sh", "-c", script], env=environ, size=(200, 40))
+        # Looked at while the shell still waits: the program changes them.
         self.modes = termios.tcgetattr(self.terminal._master)
+        self.terminal.write(b"\n")
 
     def ready(self) -> Shell:
         self.terminal.wait_output(b"READY")
