@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["REDACTED", "forms_of", "pattern_of", "redact", "remember"]
+__all__ = ["REDACTED", "pattern_with", "redact", "remember"]
 
 REDACTED: Final = "[API key]"
 _SHORTEST: Final = 6  # characters; a shorter value is in half of all words
@@ -27,8 +27,8 @@ def remember(secret: str) -> None:
     """Take `secret` out of all text from now on."""
     global _pattern  # noqa: PLW0603  the compiled form of `_forms`, made where that changes
     if len(secret) >= _SHORTEST:
-        _forms.update(forms_of(secret))
-        _pattern = pattern_of(_forms)
+        _forms.update(_forms_of(secret))
+        _pattern = _pattern_of(_forms)
 
 
 def redact(text: str) -> str:
@@ -36,14 +36,17 @@ def redact(text: str) -> str:
     return text if _pattern is None else _pattern.sub(REDACTED, text)
 
 
-def pattern_of(forms: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds any of `forms`, the longest first, since one may be part of another; None when there are none."""
-    pattern = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    return re.compile(pattern) if pattern else None
+def pattern_with(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds every known secret and also `secrets`, which are not remembered; None when there is nothing to find."""
+    return _pattern_of(_forms.union(*map(_forms_of, secrets)))
 
 
-def forms_of(secret: str) -> set[str]:
-    """`secret` and what becomes of it on its way: escaped, URL-encoded, inside base64 at any offset."""
+def _pattern_of(forms: set[str]) -> re.Pattern[str] | None:
+    # The longest first: a form may be part of another.
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+
+def _forms_of(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     forms = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(raw)[2:-1]}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -310,10 +310,13 @@ def test_secrets_are_known_by_the_names_of_variables() -> None:
         "ANTHROPIC_API_KEY": "k1",
         "GITHUB_TOKEN": "k2",
         "DB_PASSWORD": "k3",
+        "SIGNING_PASSPHRASE": "k4",
+        "MYAPIKEY": "k5",
+        "HOST_KEY": "k6",
         "KEYBOARD": "us",
         "HOME": "/",
     }
-    assert secrets_of(environ) == ["k1", "k2", "k3"]
+    assert secrets_of(environ) == ["k1", "k2", "k3", "k4", "k5", "k6"]
 
 
 @given(st.text(max_size=80), st.text(min_size=8, max_size=30).filter(lambda s: s.strip() == s))

@@ -258,6 +258,14 @@ def test_a_session_is_exported_without_its_secrets_and_imported_elsewhere(shell:
     assert "End it with" in shell.refuses("export", session.stem, "answer.pdf")
 
 
+def test_a_key_that_is_kept_is_in_no_export(shell: Shell) -> None:
+    shell.run("key", "set", "deepseek", stdin="kept-by-name-77\n")
+    shell.run("--demo", "-p", "is kept-by-name-77 safe?")
+    done = shell.run("export")
+    assert "secret" in done.stderr
+    assert "kept-by-name" not in next(shell.folder.glob("h2a-*.html")).read_text("utf-8")
+
+
 def test_a_session_whose_folder_is_gone_goes_on_here_or_in_a_copy(shell: Shell, tmp_path: Path) -> None:
     shell.run("--demo", "-p", "who are you")
     (session,) = shell.sessions()

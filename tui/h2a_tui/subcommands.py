@@ -125,12 +125,16 @@ def _export_parser() -> argparse.ArgumentParser:
 
 
 def _export(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+    from h2a_agent.config import load_providers
     from h2a_agent.export import FORMATS, export_session, render_session
     from h2a_agent.export.redact import secrets_of
     from h2a_agent.session_files import find_session, latest_session
 
     root = paths.sessions_dir
     source = find_session(root, args.session) if args.session else latest_session(root, Path.cwd())
+    catalogue, keys = load_providers(paths, environ)
+    for name in catalogue.names:
+        keys.find(catalogue.get(name))  # each one that is found is taken out
     secrets = secrets_of(environ)
     suffix = Path(args.file or "").suffix.removeprefix(".").lower()
     how = args.to or (suffix if suffix in FORMATS else "html")

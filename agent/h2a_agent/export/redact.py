@@ -1,8 +1,8 @@
 """Take secrets out of what leaves the machine: values we know, and what has the shape of a key.
 
-A known value is found in every form `h2a_agent.redact` knows. Shapes are those of well-known issuers, which
-hardly anything else has; a password in prose is not found by any of them, so an export is still to be read
-before it is given away.
+Known are what was given and every key the program has loaded, each in all forms of `h2a_agent.redact`. Shapes are
+those of well-known issuers, which hardly anything else has; a password in prose is not found by any of them, so an
+export is still to be read before it is given away.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from h2a_agent.redact import forms_of, pattern_of
+from h2a_agent.redact import pattern_with
+from h2a_guardian.vault import is_secret
 
 __all__ = ["REDACTED", "Redactor", "secrets_of"]
 
@@ -29,13 +30,14 @@ _SHAPES: Final = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON web tokens
     r"|-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----[\s\S]*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|\Z)"
 )
-_SECRET_NAME: Final = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+# More than `is_secret`, which decides what commands have to do without.
+_SECRET_NAME: Final = re.compile(r"(?:^|_)(?:KEY|CREDENTIALS?)$", re.IGNORECASE)
 _OPAQUE: Final = frozenset({"data", "signature"})  # base64 of pictures and of a provider's own
 
 
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
     """The values in an environment whose names say that they are secret."""
-    return [value for name, value in environ.items() if _SECRET_NAME.search(name)]
+    return [value for name, value in environ.items() if is_secret(name) or _SECRET_NAME.search(name)]
 
 
 class Redactor:
@@ -43,8 +45,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self.count = 0
-        known = [value for secret in secrets if len(value := secret.strip()) >= _SHORTEST]
-        self._known = pattern_of(form for value in known for form in forms_of(value))
+        self._known = pattern_with(value for secret in secrets if len(value := secret.strip()) >= _SHORTEST)
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
