@@ -29,9 +29,10 @@ from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
-from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.shell_line import parse_shell
