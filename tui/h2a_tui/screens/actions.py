@@ -6,11 +6,13 @@ in the keymap. A method that finds nothing to do returns False, and the key keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from textual.app import SuspendNotSupported
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
@@ -191,11 +193,19 @@ class ChatActions:
         composer = self._chat.composer
         before = composer.text
         try:
-            after = await edit_text(self._chat.app, before)
+            after = await edit_text(self._step_aside, before)
         except EditorFailed as failure:
             self.notice(str(failure))
         else:
             composer.take_back(before, after)
+
+    @contextmanager
+    def _step_aside(self) -> Iterator[None]:
+        try:
+            with self._chat.app.suspend():
+                yield
+        except SuspendNotSupported:
+            raise EditorFailed("An editor cannot be opened in this terminal") from None
 
     # ------------------------------------------------------- what commands use
 
