@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from h2a_agent.content import UserBlock
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
@@ -42,7 +43,7 @@ class Chat(Protocol):
     @property
     def settings(self) -> ScreenSettings: ...
 
-    def send(self, content: str, action: Action) -> None:
+    def send(self, content: str | Sequence[UserBlock], action: Action) -> None:
         """Send `content` as if it had been sent with the key of `action`."""
         ...
 
