@@ -1,0 +1,171 @@
+"""The conversation as rows that are written once: what of it is final, and what is still being written.
+
+Order is that of the conversation. A call is final when its result is there, and what follows waits for it; only a
+command of the person's own (`!make`) lets others pass, because the agent goes on beside it, and is written when it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter, time
+
+from h2a_agent.events import AnyEvent, InputRestored, PathChanged, UserInput
+from h2a_tui.transcript.document import Document
+from h2a_tui.transcript.items import Foldable, Item, Notice, Tone, UserMessage
+from h2a_tui.transcript.lines import Line, Page
+from h2a_tui.transcript.tool_item import ShellItem
+
+__all__ = ["Printer"]
+
+
+class Printer:
+    """Folds events in and hands rows out, each once."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.document = Document()
+        self._next = 0  # the first item that is not written yet
+        self._passed: list[int] = []  # commands that run on while others are written
+        self._notes: list[Item] = []  # what no event brought
+        self._said: dict[str, int] = {}
+        self._unfolded_to: int | None = None
+
+    # --------------------------------------------------------------- content
+
+    def apply(self, event: AnyEvent) -> None:
+        """Show what happened."""
+        match event:
+            case PathChanged(past=past):
+                self._begin_anew(past)
+                return
+            case InputRestored(retracted=retracted) if any(
+                self._said.get(i, self._next) < self._next for i in retracted
+            ):
+                self._notes.append(Notice("▤", "taken back: it is in the editor again"))
+            case UserInput(item_id=item_id):
+                self._said.setdefault(item_id, len(self.document.items))
+            case _:
+                pass
+        self.document.apply(event)
+
+    def begin(self, past: Sequence[AnyEvent], rows: int) -> None:
+        """Show the end of a session's past, some `rows` of it; what was before that is in its file."""
+        for event in past:
+            self.document.apply(event)
+        while self.document.settle():
+            pass
+        items, first, room = self.document.items, len(self.document.items), rows
+        while first and room > 0:
+            first -= 1
+            room -= items[first].estimate(self.page)
+        # Whole exchanges, and at least the last one.
+        prompts = self.document.prompts
+        first = next((p for p in prompts if p >= first), prompts[-1] if prompts else first)
+        if first > 0:
+            self._notes.append(Notice("⋯", "what was said before is in the session"))
+        self._next = first
+
+    def _begin_anew(self, past: Sequence[AnyEvent]) -> None:
+        """The conversation goes on from somewhere else: say so, and from what."""
+        self._passed, self._said, self._unfolded_to = [], {}, None
+        self.document = Document()
+        self._next = 0
+        self.begin(past, 1)
+        self._notes[:] = [Notice("⎇", "the conversation goes on from here", Tone.WARNING)]
+
+    def tell(self, text: str) -> None:
+        """Say something that no event brought, behind what is written."""
+        self._notes.append(Notice("▤", text))
+
+    def settle(self) -> bool:
+        """Cut some of what has come into blocks; True when there is more."""
+        return self.document.settle()
+
+    @property
+    def clock_runs(self) -> bool:
+        """Does something in the live rows show how long it has been going on?"""
+        return self.document.clock_runs
+
+    def tick(self) -> None:
+        """A second has gone by."""
+        self.document.tell_time(time())
+
+    # ---------------------------------------------------------------- drawing
+
+    def finished(self, until: float) -> list[Line]:
+        """Rows of what has become final, as far as they can be drawn before `until` (as of `perf_counter`)."""
+        rows: list[Line] = []
+        items = self.document.items
+        for note in self._notes:
+            rows += note.render(self.page)
+        self._notes.clear()
+        for index in [i for i in self._passed if self.document.is_final(i)]:
+            self._passed.remove(index)
+            rows += self._written(items[index])
+        while self._next < len(items) and perf_counter() < until:
+            item = items[self._next]
+            if self.document.is_final(self._next):
+                rows += self._written(item)
+            elif isinstance(item, ShellItem):
+                self._passed.append(self._next)
+            else:
+                break
+            self._next += 1
+        return rows
+
+    @property
+    def more_finished(self) -> bool:
+        """Is there something left to write?"""
+        items = self.document.items
+        return self._next < len(items) and self.document.is_final(self._next)
+
+    def live(self, most: int) -> list[Line]:
+        """The last rows of what is not final, at most so many."""
+        rows: list[Line] = []
+        dirty, items = self.document.dirty, self.document.items
+        for index in [*range(len(items) - 1, self._next - 1, -1), *reversed(self._passed)]:
+            item = items[index]
+            if item.lines is None or index in dirty:
+                item.lines = item.render(self.page)
+            rows[:0] = item.lines
+            if len(rows) >= most:
+                break
+        dirty.clear()
+        return rows[-most:] if most > 0 else []
+
+    def set_page(self, page: Page) -> None:
+        """Draw on another page from now on; what is written stays as it is."""
+        self.page = page
+        for index in [*self._passed, *range(self._next, len(self.document.items))]:
+            self.document.items[index].forget()
+
+    def unfold(self) -> list[Line]:
+        """The newest result that was folded, whole; the next time the one before it. Nothing when there is none."""
+        items = self.document.items
+        last = self._next if self._unfolded_to is None else self._unfolded_to
+        for index in range(min(last, len(items)) - 1, -1, -1):
+            item = items[index]
+            if (
+                isinstance(item, Foldable)
+                and not isinstance(item, UserMessage)
+                and item.folded
+                and item.foldable
+            ):
+                self._unfolded_to = index
+                return _whole(item, lambda item: item.render(self.page))
+        return []
+
+    def _written(self, item: Item) -> list[Line]:
+        rows = item.render(self.page)
+        item.forget()
+        self._unfolded_to = None
+        return rows
+
+
+def _whole(item: Foldable, render: Callable[[Item], list[Line]]) -> list[Line]:
+    item.folded = False
+    try:
+        return render(item)
+    finally:
+        item.folded = True
+        item.forget()
