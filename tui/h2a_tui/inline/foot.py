@@ -44,6 +44,10 @@ class Painter:
         """One row."""
         return self.ink.text(text, self.width)
 
+    def wrapped(self, words: str) -> list[str]:
+        """Words that must not be cut, in as many rows as they need."""
+        return self.ink.rendered(Text(words), self.width, self.styles.page)
+
     # ------------------------------------------------------------------ the state
 
     def status(self, state: State, facts: Facts, notice: str, now: float, frame: int) -> str:

@@ -7,6 +7,7 @@ stop keys and timers. While it has not taken everything, `backlog` says so, and 
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import queue
 import signal
@@ -121,9 +122,18 @@ class InlineTerminal:
         """Has it not yet taken everything that was written?"""
         return self._writer.backlog > 0
 
+    @property
+    def taken(self) -> bool:
+        """Is it ours?"""
+        return self._raw is not None
+
     def write(self, text: str) -> None:
         """Send `text` as soon as the terminal takes it."""
         self._writer.write(text)
+
+    def copy(self, text: str) -> None:
+        """Put `text` into the clipboard of the terminal's machine (OSC 52), if it lets us."""
+        self.write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
 
     def when_drained(self, call: Callable[[], None]) -> None:
         """Call `call` in this event loop whenever everything has been taken."""

@@ -1,0 +1,90 @@
+"""Which rows stand below the conversation, in what order, and which of them give way on a screen of few rows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from rich.style import Style
+
+from h2a_agent.events import TodoStatus
+from h2a_tui.inline.asking import ANSWERING
+from h2a_tui.inline.foot import Painter
+from h2a_tui.keymap import Action, Context
+from h2a_tui.verbs import hints
+
+if TYPE_CHECKING:
+    from h2a_tui.inline.chat import InlineChat
+
+__all__ = ["foot_rows"]
+
+_MOST_PROMPT_ROWS: Final = 8
+_CHOOSING: Final = frozenset({Context.QUEUE, Context.QUEUE_EDIT})
+# Screens with fewer rows than this do without:
+_AIR, _ANSWERS, _PANELS, _HINTS, _STATUS = 11, 9, 7, 6, 3
+
+
+def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
+    """All of them; the prompt is always there."""
+    state, now, share = chat.state, time.time(), max(1, screen_rows // 4)
+    rows = [""] if screen_rows >= _AIR else []
+    if screen_rows >= _PANELS and _has_todos(chat):
+        rows += painter.todos(state.todos, unfolded=chat.todos_unfolded, most=share)
+    choosing = chat.focus in _CHOOSING
+    if screen_rows >= _PANELS or choosing:
+        rows += painter.queue(
+            chat.queue,
+            paused=state.queue_paused,
+            choosing=choosing,
+            most=share,
+            now=now,
+            key=chat.keymap.label(Action.PAUSE_RESUME),
+        )
+    rows += _question_rows(chat, painter, screen_rows)
+    rows += _list_rows(chat, painter, screen_rows)
+    rows += painter.prompt(chat.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
+    if screen_rows >= _HINTS:
+        rows.append(painter.hints(hints(chat.context, state, chat.keymap, chat.settings.enter)))
+    if screen_rows >= _STATUS:
+        rows.append(painter.status(state, chat.facts, chat.said, now, chat.ticks))
+    return rows[-screen_rows:]
+
+
+def _has_todos(chat: InlineChat) -> bool:
+    left = any(item.status is not TodoStatus.DONE for item in chat.state.todos)
+    return bool(chat.state.todos) and (left or chat.state.busy)
+
+
+def _question_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
+    asked, answers = chat.asking.words()
+    if not asked:
+        return []
+    rows = [painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True)))]
+    if screen_rows >= _ANSWERS or chat.focus in ANSWERING:
+        rows += painter.wrapped(answers)
+    return rows
+
+
+def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
+    """A line that says what is written where that is no message, and what can be taken."""
+    title = _title(chat)
+    rows = [painter.row((title, painter.styles.accent))] if title else []
+    offered = chat.picking.offered if chat.picking is not None else chat.composer.offered
+    offered.limit_to(screen_rows)
+    if chat.picking is not None or chat.focus is Context.COMPOSER:
+        rows += painter.offered(offered, max(1, screen_rows // 4))
+    return rows
+
+
+def _title(chat: InlineChat) -> str:
+    if chat.picking is not None:
+        return chat.picking.title
+    match chat.focus:
+        case Context.QUEUE_EDIT:
+            return "edit the waiting message"
+        case Context.REASON:
+            return "why not?"
+        case Context.CHANGE:
+            return "change it, then allow it"
+        case _:
+            return chat.composer.mode.value
