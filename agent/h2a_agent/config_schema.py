@@ -115,6 +115,7 @@ class ConfigFile(BaseModel):
     reserve_tokens: Annotated[int, Field(ge=0)] | None = None
     keep_tokens: Annotated[int, Field(ge=0)] | None = None
     theme: _Word | None = None
+    screen: Literal["app", "inline"] | None = None
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
     mouse: bool | None = None

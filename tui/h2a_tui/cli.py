@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _Result = TypeVar("_Result")
-_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
+_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "screen", "sandbox_level")
 
 _EXAMPLES: Final = """\
 examples:
@@ -46,6 +46,7 @@ examples:
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p "review this"      what is piped in goes along; with -p - it is the prompt
   h2a-chat --input stream-json              a program steers it; h2a-chat schema has the protocol
+  h2a-chat --inline                         in the terminal's own scrollback
   h2a-chat --plain                          lines instead of a screen, also for screen readers
   h2a-chat replay FILE                      play what --trace FILE has written
   h2a-chat --demo                           try every key without a model
@@ -73,10 +74,6 @@ exit codes:
 {exit_codes}"""
 
 
-class UnsuitableTerminal(Exception):
-    """The terminal cannot show the app; the message says what to use instead."""
-
-
 def parser(config_file: Path) -> argparse.ArgumentParser:
     """The command line's grammar."""
     result = Parser(
@@ -95,6 +92,13 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         const="",
         metavar="PROMPT",
         help="answer this on stdout and exit; - (or nothing) reads it from stdin",
+    )
+    result.add_argument(
+        "--inline",
+        dest="screen",
+        action="store_const",
+        const="inline",
+        help="stay in the terminal's own scrollback instead of a screen of its own",
     )
     result.add_argument(
         "--plain",
@@ -195,7 +199,6 @@ def _exit_code(error: Exception) -> int | None:
         (ConfigError, USAGE),
         (SessionError, USAGE),
         (ThemeError, USAGE),
-        (UnsuitableTerminal, FAILED),
         (JournalLocked, FAILED),
         (OSError, FAILED),
     )
@@ -270,20 +273,19 @@ def _main(argv: Sequence[str] | None) -> int:
         return _talk_plainly(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _play_demo(args, paths)
-    return _chat(args, settings, paths)
+    from h2a_tui.screen_choice import screen_for
+
+    shown = screen_for(settings.screen, os.environ, os.get_terminal_size(sys.stdout.fileno()))
+    if shown == "plain":
+        return _talk_plainly(args, settings, paths)
+    return _chat(args, settings, paths, inline=shown == "inline")
 
 
 # ------------------------------------------------------------- the front ends
 
 
-def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
-    """The app in the terminal."""
-    term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
-        raise UnsuitableTerminal(
-            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat --plain, or -p PROMPT, or set "
-            "TERM to what your terminal is, such as xterm-256color."
-        )
+def _chat(args: argparse.Namespace, settings: Settings, paths: Paths, *, inline: bool) -> int:
+    """The app in the terminal, or the inline mode."""
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -313,11 +315,16 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
-        from h2a_tui.app import H2AApp
-        from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
+        from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
-        if trusted is None:
+        if trusted is None and inline:
+            answer = await ask_inline(session.workspace, screen.keymap(), themes)
+            trusted = keep_answer(paths, session.workspace, answer)
+            if trusted is None:
+                session.close()
+                return OK, None
+        elif trusted is None:
             question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
             trusted = keep_answer(paths, session.workspace, question.return_value)
@@ -335,25 +342,37 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
-            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
+            errors = [Error("session", note) for note in agent.session_notes]
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
-                ours.watch(partial(app.exit, None, UNGUARDED))
-            if prompt:
-                app.call_after_refresh(agent.prompt, prompt)
-            if draft:
-                app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
-            for note in agent.session_notes:
-                app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
-            switch = await _run_app(app, mouse=settings.mouse)
-        if app.return_code == UNGUARDED:
-            print(_UNGUARDED, file=sys.stderr)
-        if switch is None:
-            _say_where_it_is(agent)
-        return app.return_code or OK, switch
+            if inline:
+                from h2a_tui.inline.chat import InlineChat
+                from h2a_tui.inline.start import show_inline
+
+                escape_s = environment.escape_s(os.environ)
+                chat = InlineChat(
+                    agent, mine, themes, escape_s=escape_s, notice=notice, models=models, offers=offers
+                )
+                left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
+                code, switch = left.code, left.switch
+            else:
+                from h2a_tui.app import H2AApp
+
+                app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
+                if ours is not None:
+                    ours.watch(partial(app.exit, None, UNGUARDED))
+                if prompt:
+                    app.call_after_refresh(agent.prompt, prompt)
+                if draft:
+                    app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
+                for error in errors:
+                    app.call_after_refresh(app.chat.transcript.apply, error)
+                switch = await _run_app(app, mouse=settings.mouse)
+                code = app.return_code or OK
+        return _ended(agent, code, switch)
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
@@ -419,6 +438,15 @@ async def _run_app(app: App[_Result], *, mouse: bool) -> _Result | None:
         # The app leaves by its own door, so that the terminal is as it was.
         asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
     return await app.run_async(mouse=mouse)
+
+
+def _ended(agent: Agent, code: int, switch: Switch | None) -> tuple[int, Switch | None]:
+    """Say what is to be said when a chat has been left."""
+    if code == UNGUARDED:
+        print(_UNGUARDED, file=sys.stderr)
+    if switch is None:
+        _say_where_it_is(agent)
+    return code, switch
 
 
 # --------------------------------------------------------------------- helpers

@@ -24,6 +24,7 @@ __all__ = ["list_settings", "settings_command", "settings_now"]
 _DEFAULT: Final = "default"
 _CHANGED: Final = "changed here"
 _OF_THE_SCREEN: Final = (
+    "screen",
     "enter",
     "alt_enter",
     "mouse",
