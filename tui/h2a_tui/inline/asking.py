@@ -80,27 +80,30 @@ class Asking:
         detail = question_detail(self._question, named.__getitem__)
         return ["", *ink.rendered(head, width, styles.page), *ink.rendered(detail, width, styles.page)]
 
-    def words(self) -> tuple[str, str]:
-        """What is asked, in short, and how it is answered."""
-        question, keymap = self._question, self._chat.keymap
+    @property
+    def asked(self) -> str:
+        """What is asked, in short; "" for nothing."""
+        question = self._question
         if question is None:
-            return "", ""
-        asked = f"? May {one_line(question.tool, 40)} run?  {one_line(question.title)}"
+            return ""
+        key = self._chat.keymap.label(Action.FOCUS_APPROVAL)
+        how = "" if self._chat.focus in ANSWERING else f" · {key} to answer"
+        return f"? May {one_line(question.tool, 40)} run?{how}  {one_line(question.title)}"
+
+    @property
+    def answers(self) -> str:
+        """How it is answered, all of it; "" while something else has the keyboard."""
+        keymap = self._chat.keymap
+        back = f" · {keymap.label(Action.ESCAPE)} back"
         match self._chat.focus:
             case Context.APPROVAL:
-                return asked, self._answering.words()
+                return self._answering.words() + back
             case Context.REASON:
-                return (
-                    asked,
-                    f"{keymap.label(Action.SEND_REASON)} reject · {keymap.label(Action.ESCAPE)} back",
-                )
+                return f"{keymap.label(Action.SEND_REASON)} reject{back}"
             case Context.CHANGE:
-                return (
-                    asked,
-                    f"{keymap.label(Action.SEND_CHANGE)} allow this · {keymap.label(Action.ESCAPE)} back",
-                )
+                return f"{keymap.label(Action.SEND_CHANGE)} allow this{back}"
             case _:
-                return asked, f"{keymap.label(Action.FOCUS_APPROVAL)} to answer"
+                return ""
 
     # ------------------------------------------------------------------ keys
 

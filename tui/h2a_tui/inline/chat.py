@@ -46,7 +46,7 @@ from h2a_tui.inline.asking import Asking
 from h2a_tui.inline.composer import InlineComposer
 from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.foot import Painter
-from h2a_tui.inline.frame import foot_rows
+from h2a_tui.inline.frame import brief_rows, foot_rows
 from h2a_tui.inline.key_reader import Focus, Input, Key, Paste
 from h2a_tui.inline.live_area import LiveArea
 from h2a_tui.inline.picking import Picking
@@ -70,6 +70,8 @@ _ANSWER_S: Final = 0.15  # for the terminal's colours, before the first row is w
 _NOTICE_S: Final = 4.0
 _TICK_S: Final = 0.25  # each is a row on the line; the app's are two cells
 _PRINT_S: Final = 0.008  # of a frame, for rows that are written
+_LIVE_SHARE: Final = 3  # of the rows; see live_area.py
+_RESIZED_S: Final = 0.3  # after the last step of a window that is dragged
 _PAST_PAGES: Final = 3
 _MEASURE: Final = 108  # cells; longer lines are hard to read
 _QUIET: Final = frozenset({Phase.IDLE, Phase.SETTLING, Phase.PAUSED})
@@ -145,6 +147,7 @@ class InlineChat:
         self._pending: deque[AnyEvent] = deque()
         self._pacer: Pacer
         self._redraw: asyncio.Handle | None = None
+        self._resizing: asyncio.TimerHandle | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self.ticks = 0
         self._owes_frame = False
@@ -195,7 +198,7 @@ class InlineChat:
 
     def _stop(self) -> None:
         self._pacer.stop()
-        for handle in (self._redraw, self._ticker, self._end_of_notice):
+        for handle in (self._redraw, self._resizing, self._ticker, self._end_of_notice):
             if handle is not None:
                 handle.cancel()
         for task in self._tasks:
@@ -508,9 +511,20 @@ class InlineChat:
             self._redraw = asyncio.get_running_loop().call_soon(self._paint)
 
     def resized(self) -> None:
-        """The terminal has another size."""
+        """The terminal has another size, and may have yet another one in a moment."""
         self._live.moved()
+        if self._resizing is not None:
+            self._resizing.cancel()
+        self._resizing = asyncio.get_running_loop().call_later(_RESIZED_S, self._has_size)
         self.redraw()
+
+    def _has_size(self) -> None:
+        self._resizing = None
+        self._live.moved()
+        if (size := self.terminal.size) != self._size:
+            self._size = size
+            self.printer.set_page(self._page())
+        self._paint()
 
     def _drained(self) -> None:
         if self._owes_frame:
@@ -537,16 +551,18 @@ class InlineChat:
         self._owes_frame = self.terminal.backlog
         if self._owes_frame or not self.terminal.taken:
             return
-        if (size := self.terminal.size) != self._size:
-            self._size = size
-            self._live.moved()
-            self.printer.set_page(self._page())
+        size = self.terminal.size
+        if self._resizing is not None or size != self._size:
+            if self._resizing is None:
+                self.resized()
+            self._live.draw(brief_rows(self, self._painter(), size))
+            return
         painter = self._painter()
         written, self._to_write = self._to_write, []
         written += self.asking.rows_to_write(self._ink, self._styles, painter.width)
         written += [self._ink.line(row) for row in self.printer.finished(perf_counter() + _PRINT_S)]
         foot = foot_rows(self, painter, size.rows)
-        room = max(0, min(size.rows - 1 - len(foot), max(3, (size.rows - len(foot)) * 2 // 3)))
+        room = max(0, min(size.rows - 1 - len(foot), max(3, size.rows // _LIVE_SHARE)))
         live = [self._ink.line(row) for row in self.printer.live(room)]
         self._live.draw([*live, *foot][-size.rows :], written)
         if self.printer.more_finished:

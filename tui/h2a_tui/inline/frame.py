@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rich.style import Style
 
 from h2a_agent.events import TodoStatus
-from h2a_tui.inline.asking import ANSWERING
 from h2a_tui.inline.foot import Painter
+from h2a_tui.inline.terminal import Size
 from h2a_tui.keymap import Action, Context
 from h2a_tui.verbs import hints
 
 if TYPE_CHECKING:
     from h2a_tui.inline.chat import InlineChat
 
-__all__ = ["foot_rows"]
+__all__ = ["brief_rows", "foot_rows"]
 
 _MOST_PROMPT_ROWS: Final = 8
+_BRIEF: Final = 19  # cells
 _CHOOSING: Final = frozenset({Context.QUEUE, Context.QUEUE_EDIT})
 # Screens with fewer rows than this do without:
-_AIR, _ANSWERS, _PANELS, _HINTS, _STATUS = 11, 9, 7, 6, 3
+_AIR, _PANELS, _HINTS, _STATUS = 11, 7, 6, 3
 
 
 def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
@@ -40,29 +42,31 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
             now=now,
             key=chat.keymap.label(Action.PAUSE_RESUME),
         )
-    rows += _question_rows(chat, painter, screen_rows)
+    if asked := chat.asking.asked:
+        rows.append(painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True))))
     rows += _list_rows(chat, painter, screen_rows)
     rows += painter.prompt(chat.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
-    if screen_rows >= _HINTS:
+    if answers := chat.asking.answers:
+        rows += painter.wrapped(answers)  # none of them may be cut off
+    elif screen_rows >= _HINTS:
         rows.append(painter.hints(hints(chat.context, state, chat.keymap, chat.settings.enter)))
     if screen_rows >= _STATUS:
         rows.append(painter.status(state, chat.facts, chat.said, now, chat.ticks))
     return rows[-screen_rows:]
 
 
+def brief_rows(chat: InlineChat, painter: Painter, screen: Size) -> list[str]:
+    """What is shown while the window is being resized: so little that no terminal has to wrap it anew."""
+    brief = replace(painter, width=max(1, min(_BRIEF, screen.columns - 1)))
+    rows = brief.prompt(chat.editor, 1)
+    if screen.rows >= _STATUS:
+        rows.append(brief.status(chat.state, chat.facts, "", time.time(), chat.ticks))
+    return rows
+
+
 def _has_todos(chat: InlineChat) -> bool:
     left = any(item.status is not TodoStatus.DONE for item in chat.state.todos)
     return bool(chat.state.todos) and (left or chat.state.busy)
-
-
-def _question_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
-    asked, answers = chat.asking.words()
-    if not asked:
-        return []
-    rows = [painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True)))]
-    if screen_rows >= _ANSWERS or chat.focus in ANSWERING:
-        rows += painter.wrapped(answers)
-    return rows
 
 
 def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:

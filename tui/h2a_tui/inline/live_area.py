@@ -12,8 +12,13 @@ them (xterm, the Linux console). So whatever the live rows have become by then, 
 nothing else is: erasing to the end of the screen takes them away, and never a line of what is finished. Nobody has to
 know how a terminal wraps, or to ask it where its cursor is.
 
-While live rows are drawn the terminal does not wrap, so that a frame that arrives in a window narrowed meanwhile
-has as many rows as we think.
+A terminal may have another size already when a frame arrives that was made for the last one (tmux tells a quarter of a
+second late). So live rows are never written with a line feed at their end, which in a window of too few rows would push
+them into the scrollback, and never wrapped: room is made for them with empty lines first, the place of the first one is
+noted (DECSC), and they are drawn with moves that stop at the last row.
+
+What no program can take back is what a terminal itself moves off its screen: live rows that, wrapped anew, are more than
+its new height. They are few, therefore, and fewer and short while the window is being resized (`frame.brief_rows`).
 """
 
 from __future__ import annotations
@@ -28,6 +33,9 @@ _END: Final = "\x1b[?2026l"
 _HIDE: Final = "\x1b[?25l"
 _WRAP: Final = "\x1b[?7h"
 _NO_WRAP: Final = "\x1b[?7l"
+_NOTE: Final = "\x1b7"
+_BACK: Final = "\x1b8"
+_DOWN: Final = "\x1b[B"
 _TO_LINE_END: Final = "\x1b[K"
 _TO_SCREEN_END: Final = "\x1b[J"
 
@@ -61,23 +69,18 @@ class LiveArea:
         parts = [_BEGIN, _HIDE, "\r"]
         if self._moved:
             parts.append(_TO_SCREEN_END)  # wrapped anew, the old rows may reach further than ours will
-        if finished:
-            # Erased before it is written: behind a full row it would take that row's last character.
-            parts += [_WRAP, *(f"{_TO_LINE_END}{line}\r\n" for line in finished)]
-        parts += [_NO_WRAP, "\r\n".join(f"{_TO_LINE_END}{row}" for row in rows), _TO_SCREEN_END, "\r"]
-        if len(rows) > 1:
-            parts.append(f"\x1b[{len(rows) - 1}A")
-        return "".join([*parts, _WRAP, _END])
+        # Erased before it is written: behind a full row it would take that row's last character.
+        parts += [f"{_TO_LINE_END}{line}\r\n" for line in finished]
+        if (below := len(rows) - 1) > 0:
+            parts.append("\n" * below + f"\x1b[{below}A")
+        parts += [_NOTE, _NO_WRAP, f"{_DOWN}\r".join(f"{_TO_LINE_END}{row}" for row in rows), _TO_SCREEN_END]
+        return "".join([*parts, _BACK, _WRAP, _END])
 
     def _changes(self, rows: Sequence[str]) -> str:
         parts = []
         at = 0
         for place, (before, now) in enumerate(zip(self._shown, rows, strict=True)):
             if before != now:
-                down = f"\x1b[{place - at}B" if place > at else ""
-                parts.append(f"{down}\r{_TO_LINE_END}{now}")
+                parts.append(f"{_DOWN * (place - at)}\r{_TO_LINE_END}{now}")
                 at = place
-        if not parts:
-            return ""
-        up = f"\x1b[{at}A" if at else ""
-        return "".join([_BEGIN, _NO_WRAP, *parts, "\r", up, _WRAP, _END])
+        return "".join([_BEGIN, _NOTE, _NO_WRAP, *parts, _BACK, _WRAP, _END]) if parts else ""

@@ -13,7 +13,7 @@ from h2a_agent.events import AnyEvent, InputRestored, PathChanged, UserInput
 from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.items import Foldable, Item, Notice, Tone, UserMessage
 from h2a_tui.transcript.lines import Line, Page
-from h2a_tui.transcript.tool_item import ShellItem
+from h2a_tui.transcript.tool_item import ShellItem, Stage, ToolItem
 
 __all__ = ["Printer"]
 
@@ -125,6 +125,8 @@ class Printer:
         dirty, items = self.document.dirty, self.document.items
         for index in [*range(len(items) - 1, self._next - 1, -1), *reversed(self._passed)]:
             item = items[index]
+            if isinstance(item, ToolItem) and item.stage is Stage.WAITING:
+                continue  # its question is shown
             if item.lines is None or index in dirty:
                 item.lines = item.render(self.page)
             rows[:0] = item.lines
