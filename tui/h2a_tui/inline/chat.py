@@ -205,6 +205,10 @@ class InlineChat:
             task.cancel()
         self._events.close()
         self.composer.end()
+        while self._pending:
+            self.printer.apply(self._pending.popleft())
+        rest = [*self._to_write, *(self._ink.line(row) for row in self.printer.rest())]
+        self._live.draw([""], rest)
         self._live.clear()
         self.terminal.give_back()
         self.themes.show = lambda theme: theme

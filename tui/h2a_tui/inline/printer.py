@@ -2,14 +2,17 @@
 
 Order is that of the conversation. A call is final when its result is there, and what follows waits for it; only a
 command of the person's own (`!make`) lets others pass, because the agent goes on beside it, and is written when it ends.
+Of code that is being written each line is final with its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from math import inf
 from time import perf_counter, time
 
 from h2a_agent.events import AnyEvent, InputRestored, PathChanged, UserInput
+from h2a_tui.transcript.answer import Code
 from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.items import Foldable, Item, Notice, Tone, UserMessage
 from h2a_tui.transcript.lines import Line, Page
@@ -25,6 +28,7 @@ class Printer:
         self.page = page
         self.document = Document()
         self._next = 0  # the first item that is not written yet
+        self._begun = 0  # lines of that one that are, if it is code
         self._passed: list[int] = []  # commands that run on while others are written
         self._notes: list[Item] = []  # what no event brought
         self._said: dict[str, int] = {}
@@ -69,7 +73,7 @@ class Printer:
         """The conversation goes on from somewhere else: say so, and from what."""
         self._passed, self._said, self._unfolded_to = [], {}, None
         self.document = Document()
-        self._next = 0
+        self._next = self._begun = 0
         self.begin(past, 1)
         self._notes[:] = [Notice("⎇", "the conversation goes on from here", Tone.WARNING)]
 
@@ -105,12 +109,13 @@ class Printer:
         while self._next < len(items) and perf_counter() < until:
             item = items[self._next]
             if self.document.is_final(self._next):
-                rows += self._written(item)
+                rows += self._written(item, self._begun)
             elif isinstance(item, ShellItem):
                 self._passed.append(self._next)
             else:
+                rows += self._whole_lines(item)
                 break
-            self._next += 1
+            self._next, self._begun = self._next + 1, 0
         return rows
 
     @property
@@ -128,12 +133,23 @@ class Printer:
             if isinstance(item, ToolItem) and item.stage is Stage.WAITING:
                 continue  # its question is shown
             if item.lines is None or index in dirty:
-                item.lines = item.render(self.page)
+                item.lines = self._rest(item, self._begun if index == self._next else 0)
             rows[:0] = item.lines
             if len(rows) >= most:
                 break
         dirty.clear()
         return rows[-most:] if most > 0 else []
+
+    def rest(self) -> list[Line]:
+        """Everything that is not written yet, as it is now: nothing more will come."""
+        while self.document.settle():
+            pass
+        rows = self.finished(inf)
+        items = self.document.items
+        for index in [*self._passed, *range(self._next, len(items))]:
+            rows += self._written(items[index], self._begun if index == self._next else 0)
+        self._next, self._passed = len(items), []
+        return rows
 
     def set_page(self, page: Page) -> None:
         """Draw on another page from now on; what is written stays as it is."""
@@ -154,20 +170,30 @@ class Printer:
                 and item.foldable
             ):
                 self._unfolded_to = index
-                return _whole(item, lambda item: item.render(self.page))
+                item.folded = False
+                rows = item.render(self.page)
+                item.folded = True
+                item.forget()
+                return rows
         return []
 
-    def _written(self, item: Item) -> list[Line]:
-        rows = item.render(self.page)
+    def _whole_lines(self, item: Item) -> list[Line]:
+        """Of code that is being written, the lines that are whole."""
+        if not isinstance(item, Code) or len(item.source) == self._begun:
+            return []
+        gap = [Line([])] if item.gap and not self._begun else []
+        rows = item.whole_rows(self.page, self._begun)
+        self._begun, item.lines = len(item.source), None
+        return gap + rows
+
+    def _rest(self, item: Item, begun: int) -> list[Line]:
+        """The rows of `item` but those of the lines that are written."""
+        if not begun or not isinstance(item, Code):
+            return item.render(self.page)
+        return item.rows(self.page, begun)
+
+    def _written(self, item: Item, begun: int = 0) -> list[Line]:
+        rows = self._rest(item, begun)
         item.forget()
         self._unfolded_to = None
         return rows
-
-
-def _whole(item: Foldable, render: Callable[[Item], list[Line]]) -> list[Line]:
-    item.folded = False
-    try:
-        return render(item)
-    finally:
-        item.folded = True
-        item.forget()
