@@ -100,11 +100,11 @@ def test_what_is_finished_goes_above_once_and_in_order(app: ScriptedApp) -> None
         "ToolResult('b', Outcome.OK, 'no complaints', 'exit 0')",
     )
     app.terminal.wait_for("no complaints")
-    app.say("ToolResult('a', Outcome.OK, 'it is built', 'exit 0')", "UserInput('i9', 'and now?', Kind.STEER)")
+    app.say("ToolResult('a', Outcome.OK, 'it is built', 'exit 0')", "UserInput('i9', Kind.STEER, 'and now?')")
     app.terminal.wait_for("and now?")
     text = app.terminal.whole_text()
     words = ["Once upon a time, there was.", "Second.", "it is built", "no complaints", "↯ steer", "and now?"]
-    assert [text.count(word) for word in words] == [1] * len(words)
+    assert [text.count(word) for word in words] == [1] * len(words), text
     assert sorted(words, key=text.index) == words
 
 
@@ -213,10 +213,12 @@ def test_resizing_while_it_streams_duplicates_and_loses_nothing(
     app.say(
         "TokenStream(1, 0, '\\n\\n')", "Done(1, 'end_turn')", "Settled('completed')", "Status(Phase.IDLE, 1)"
     )
+    app.terminal.wait_for(lambda: f"mark{len(sizes) - 1}b" in app.terminal.whole_text())
     app.terminal.wait_for("F1 help")
+    app.terminal.wait_for("● ready")
     text = app.terminal.whole_text()
     for number in range(len(sizes)):
-        assert [text.count(f"mark{number}{part}") for part in "ab"] == [1, 1]
+        assert [text.count(f"mark{number}{part}") for part in "ab"] == [1, 1], text
     assert text.count("› a draft") == 1
     assert text.count("● ready") == 1
     assert text.count("F1 help") == 1

@@ -205,13 +205,18 @@ class InlineChat:
             task.cancel()
         self._events.close()
         self.composer.end()
+        if self.left.done() and not self.left.cancelled() and self.left.result().fault is None:
+            self._write_rest()
+        self._live.clear()
+        self.terminal.give_back()
+        self.themes.show = lambda theme: theme
+
+    def _write_rest(self) -> None:
+        """What was live stays to be read."""
         while self._pending:
             self.printer.apply(self._pending.popleft())
         rest = [*self._to_write, *(self._ink.line(row) for row in self.printer.rest())]
         self._live.draw([""], rest)
-        self._live.clear()
-        self.terminal.give_back()
-        self.themes.show = lambda theme: theme
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
         """Let `job` go on in the background, until the chat is left. A fault of it ends the chat."""
@@ -555,6 +560,8 @@ class InlineChat:
         self._owes_frame = self.terminal.backlog
         if self._owes_frame or not self.terminal.taken:
             return
+        if self._pending and self._work():  # the state is no further than the words
+            self._pacer.request()
         size = self.terminal.size
         if self._resizing is not None or size != self._size:
             if self._resizing is None:

@@ -125,7 +125,9 @@ class Printer:
         return self._next < len(items) and self.document.is_final(self._next)
 
     def live(self, most: int) -> list[Line]:
-        """The last rows of what is not final, at most so many."""
+        """The last rows of what is not final, at most so many; none while there is final text that should be above them."""
+        if self.more_finished:
+            return []
         rows: list[Line] = []
         dirty, items = self.document.dirty, self.document.items
         for index in [*range(len(items) - 1, self._next - 1, -1), *reversed(self._passed)]:
