@@ -75,6 +75,8 @@ def main() -> None:
     line.remember(
         resume="h2a-chat -r THIS", session=os.environ.get("SESSION", ""), log=os.environ.get("LOG", "")
     )
+    if folder := os.environ.get("FOLDER"):
+        line.remove_at_end(Path(folder))
     if how == "deaf":
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
