@@ -43,6 +43,9 @@ class Desk:
         }
         self.terminals: list[Terminal] = []
 
+    def drafts(self) -> list[Path]:
+        return list(Path(self.env["H2A_HOME"]).glob("sessions/*/*.draft"))
+
     async def start(self, *flags: str, size: tuple[int, int] = (100, 30), **env: str) -> Terminal:
         program = f"{sys.executable} -m h2a_tui --model test-model --mode full {' '.join(flags)}"
         terminal = Terminal.spawn(
@@ -114,7 +117,7 @@ async def test_killed_it_leaves_the_words_no_live_rows_and_a_way_back(
     terminal.type_text("a draft")
     await shows(terminal, "› a draft")
     async with asyncio.timeout(START_S):
-        while not list(Path(desk.env["H2A_HOME"]).glob("sessions/*/*.draft")):
+        while not desk.drafts():
             await asyncio.sleep(0.01)
     (guardian,) = children(terminal.process.pid)
     os.kill(program_of(guardian), signal.SIGKILL)
