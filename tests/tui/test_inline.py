@@ -108,6 +108,85 @@ def test_what_is_finished_goes_above_once_and_in_order(app: ScriptedApp) -> None
     assert sorted(words, key=text.index) == words
 
 
+def test_a_command_of_ones_own_is_written_when_it_ends_and_holds_nothing_up(app: ScriptedApp) -> None:
+    app.say(
+        "ShellStarted('s1', 'make slow')",
+        "ToolOutput('s1', 'compiling')",
+        "TokenStream(1, 1, 'Meanwhile.\\n\\nAnd on.\\n\\n')",
+        "Done(1, 'end_turn')",
+    )
+    app.terminal.wait_for("And on.")
+    text = app.terminal.screen_text()
+    assert text.index("And on.") < text.index("make slow"), "it still runs, so it is live"
+    app.say("ToolResult('s1', Outcome.OK, 'built', 'exit 0')")
+    app.terminal.wait_for("│ built")
+    text = app.terminal.whole_text()
+    assert [text.count(words) for words in ("Meanwhile.", "And on.", "make slow", "compiling")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+
+
+def test_code_is_written_line_by_line_and_once(app: ScriptedApp) -> None:
+    app.say("TokenStream(1, 0, '\\n\\n```python\\n')")
+    for n in range(150):
+        app.say(f"TokenStream(1, 0, 'line_{n} = {n}\\n')")
+    app.terminal.wait_for(lambda: "line_0 = 0" in app.terminal.whole_text())
+    app.say("TokenStream(1, 0, 'last = 1')")
+    app.terminal.wait_for("last = 1")
+    app.say("TokenStream(1, 0, '\\n```\\n\\nAfter.\\n\\n')", "Done(1, 'end_turn')")
+    app.terminal.wait_for("After.")
+    lines = [line.strip("│ ") for line in app.terminal.whole_text().split("\n")]
+    assert [line for line in lines if line.startswith("line_")] == [f"line_{n} = {n}" for n in range(150)]
+    assert lines.count("last = 1") == 1
+
+
+def test_a_folded_result_is_written_whole_on_demand(app: ScriptedApp) -> None:
+    app.say(
+        "ToolCall(1, 1, 'a', 'bash', 'complete', '', {'command': 'seq 90'}, 'seq 90')",
+        "Done(1, 'tool_use')",
+        "ToolResult('a', Outcome.OK, '\\n'.join(f'row {n}' for n in range(90)), 'exit 0')",
+    )
+    app.terminal.wait_for("▸")
+    assert "row 40" not in app.terminal.whole_text()
+    app.terminal.press("ctrl+o")
+    app.terminal.wait_for(lambda: "row 40" in app.terminal.whole_text())
+
+
+def test_a_prompt_that_comes_back_is_in_the_editor_and_its_end_is_told(app: ScriptedApp) -> None:
+    app.say("UserInput('i1', Kind.PROMPT, 'never mind')", "InputRestored(('never mind',), ('i1',))")
+    app.terminal.wait_for("› never mind")
+    app.terminal.wait_for("taken back")
+
+
+def test_another_branch_is_told_and_its_last_words_are_shown(app: ScriptedApp) -> None:
+    past = "(UserInput('p1', Kind.PROMPT, 'the first question', seq=1), TokenStream(1, 0, 'Its answer.', seq=2), Done(1, 'end_turn', seq=3))"
+    app.say(f"PathChanged('e1', {past})")
+    app.terminal.wait_for("the conversation goes on from here")
+    app.terminal.wait_for("Its answer.")
+    assert "the first question" in app.terminal.screen_text()
+
+
+def test_another_theme_is_worn_from_now_on(app: ScriptedApp) -> None:
+    app.terminal.type_text("/theme dracula\r")
+    app.terminal.wait_for("Theme dracula")
+    app.say("TokenStream(1, 0, '\\n\\n## Heading\\n\\nmore\\n\\n')")
+    app.terminal.wait_for("Heading")
+    from h2a_themes import load
+    from h2a_themes.colours import rgb
+
+    app.terminal.wait_output("38;2;{};{};{}".format(*rgb(load("dracula").heading)).encode())
+
+
+def test_help_is_written_and_pages_do_not_stop_anything(app: ScriptedApp) -> None:
+    app.terminal.press("f1")
+    app.terminal.wait_for(lambda: "Deliver at the next step" in app.terminal.whole_text())
+    app.terminal.type_text("go on\r")
+    assert app.next_call() == ["steer", "go on"]
+
+
 def test_a_question_is_written_whole_and_answered_by_a_letter_that_stands_alone(app: ScriptedApp) -> None:
     app.say(*QUESTION)
     app.terminal.wait_for("y allow")

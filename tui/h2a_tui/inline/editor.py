@@ -282,7 +282,10 @@ class InlineEditor:
                 at = len(lines)
             style = look.cursor if here else look.selection if begin <= position < end else look.text
             if here or character not in ("\n", ""):
-                row.append(Segment(shown if cells <= width else fitted(shown, max(1, width)), style))
+                shown = shown if cells <= width else fitted(shown, max(1, width))
+                if row and row[-1].style is style:
+                    shown = row.pop().text + shown
+                row.append(Segment(shown, style))
                 used += cells
             if character == "\n":
                 lines.append(Line(row))

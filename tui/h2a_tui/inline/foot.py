@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
@@ -18,7 +20,7 @@ from h2a_tui.widgets.hint_text import hint_text
 from h2a_tui.widgets.offered import Offered
 from h2a_tui.widgets.queue_choice import QueueChoice
 from h2a_tui.widgets.queue_row import queue_row, queue_title
-from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_glyph, state_line
+from h2a_tui.widgets.status_facts import SEPARATOR, Fact, Facts, facts_shown, state_glyph, state_line
 from h2a_tui.widgets.todo_rows import current_todo, todo_window, todo_words
 
 __all__ = ["Painter"]
@@ -52,38 +54,14 @@ class Painter:
 
     def status(self, state: State, facts: Facts, notice: str, now: float, frame: int) -> str:
         """The state at the left; facts, or a short notice, at the right."""
-        left = Text(f"{state_glyph(state, frame)} {state_line(state, now)}", no_wrap=True, end="")
-        left.truncate(self.width)
-        left.stylize(self.styles.rich(f"status_{state.word}"))
-        room = self.width - left.cell_len - 2
-        right = (
-            Text(notice, self.styles.page, no_wrap=True, end="")
-            if notice
-            else self._facts(state, facts, room)
-        )
-        right.truncate(max(0, room), overflow="ellipsis")
-        # Not pushed to the right edge: a row of blanks would be wrapped when the window is made narrower.
-        return self.text(Text.assemble(left, "  ", right))
+        left = f"{state_glyph(state, frame)} {state_line(state, now)}"
+        room = max(0, self.width - cell_len(left) - 2)
+        shown = () if notice else tuple(facts_shown(state, facts, room))
+        return _status_row(self, left, state.word, shown, notice)
 
-    def _facts(self, state: State, facts: Facts, room: int) -> Text:
-        line = Text(no_wrap=True, end="")
-        tones = {
-            "": self.styles.muted,
-            "warning": self.styles.warning,
-            "error": self.styles.error + Style(bold=True),
-        }
-        for index, fact in enumerate(facts_shown(state, facts, room)):
-            line.append(SEPARATOR if index else "", self.styles.muted)
-            line.append(fact.text, tones[fact.tone])
-        return line
-
-    def hints(self, hints: Sequence[Hint]) -> str:
+    def hints(self, hints: tuple[Hint, ...]) -> str:
         """What the keys do now."""
-        line = hint_text(hints, self.width, "key", "text")
-        styles = {"key": self.styles.page, "text": self.styles.dim}
-        for index, span in enumerate(line.spans):
-            line.spans[index] = span._replace(style=styles[str(span.style)])
-        return self.text(line)
+        return _hint_row(self, hints)
 
     # ------------------------------------------------------------------ the prompt
 
@@ -170,3 +148,29 @@ class Painter:
             self.row((f"{done}/{len(items)} to do", styles.muted)),
             *(row(place, "  ") for place in shown),
         ]
+
+
+# Drawn with every frame, and nearly always what they were in the last one.
+
+
+@lru_cache(maxsize=8)
+def _status_row(painter: Painter, left: str, word: str, facts: tuple[Fact, ...], notice: str) -> str:
+    styles = painter.styles
+    tones = {"": styles.muted, "warning": styles.warning, "error": styles.error + Style(bold=True)}
+    # Facts are not pushed to the right edge: a row of blanks would be wrapped when the window is made narrower.
+    row = Text.assemble((left, styles.rich(f"status_{word}")), ("  ", styles.muted), no_wrap=True)
+    for index, fact in enumerate(facts):
+        row.append(SEPARATOR if index else "", styles.muted)
+        row.append(fact.text, tones[fact.tone])
+    row.append(notice, styles.page)
+    row.truncate(painter.width, overflow="ellipsis")
+    return painter.text(row)
+
+
+@lru_cache(maxsize=8)
+def _hint_row(painter: Painter, hints: tuple[Hint, ...]) -> str:
+    line = hint_text(hints, painter.width, "key", "text")
+    styles = {"key": painter.styles.page, "text": painter.styles.dim}
+    for index, span in enumerate(line.spans):
+        line.spans[index] = span._replace(style=styles[str(span.style)])
+    return painter.text(line)
