@@ -272,10 +272,12 @@ def test_earlier_messages_come_back_and_are_found(app: ScriptedApp) -> None:
     app.terminal.wait_for("› the parser")
     app.terminal.press("down", "down", "ctrl+r")
     app.terminal.wait_for("search earlier messages")
-    app.terminal.type_text("lex")
+    app.terminal.type_text("the")
     app.terminal.wait_for("▸ the lexer")
+    app.terminal.press("down")
+    app.terminal.wait_for("▸ the parser")
     app.terminal.press("enter")
-    app.terminal.wait_for("› the lexer")
+    app.terminal.wait_for("› the parser")
 
 
 @pytest.mark.parametrize(

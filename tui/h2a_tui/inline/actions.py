@@ -56,6 +56,9 @@ _SCROLLING: Final = (
 )
 
 
+_NOT_HERE: Final = (Context.HELP, Context.LIST, Context.FIND, Context.READING, Context.TRUST)
+
+
 class _WrittenPage:
     """A page that is in the scrollback already: other content is written below it."""
 
@@ -210,7 +213,7 @@ class InlineActions:
 
     def show_help(self) -> None:
         """Write keys and commands."""
-        self.show_page("Keys", help_table(self._keymap))
+        self.show_page("Keys", help_table(self._keymap, _NOT_HERE))
 
     def pick(
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0

@@ -128,7 +128,7 @@ class Painter:
         if aside:
             row.append(f"  {aside}", quiet)
         if chosen:
-            row.stylize(styles.selection if not styles.theme.panel else Style(bold=True))
+            row.stylize(Style(bold=True))
         return self.text(row)
 
     def todos(self, items: Sequence[TodoItem], *, unfolded: bool, most: int) -> list[str]:
