@@ -64,11 +64,11 @@ class _WrittenPage:
 
     def __init__(self, chat: InlineChat, title: str, content: RenderableType) -> None:
         self._chat, self._title = chat, title
-        self._rows = chat.write_page(title, content)
+        self._rows = chat.screen.write_page(title, content)
 
     def show(self, content: RenderableType) -> None:
         """Write `content`, if it is another."""
-        self._rows = self._chat.write_page(self._title, content, unless=self._rows)
+        self._rows = self._chat.screen.write_page(self._title, content, unless=self._rows)
 
 
 class InlineActions:
@@ -152,7 +152,7 @@ class InlineActions:
 
     @contextmanager
     def _stepped_aside(self) -> Iterator[None]:
-        self._chat.step_aside()
+        self._chat.screen.step_aside()
         try:
             yield
         finally:
@@ -204,7 +204,7 @@ class InlineActions:
         self.work(self._tell_context())
 
     async def _tell_context(self) -> None:
-        self._chat.printer.tell(breakdown_text(await self.client.context()))
+        self._chat.screen.printer.tell(breakdown_text(await self.client.context()))
         self._chat.redraw()
 
     def show_page(self, title: str, content: RenderableType) -> _WrittenPage:
@@ -228,8 +228,7 @@ class InlineActions:
                 except SessionError as error:
                     self.notice(str(error))
 
-        self._chat.picking = Picking(title, choices, take, chosen=chosen)
-        self._chat.redraw()
+        self._chat.keyboard.pick(Picking(title, choices, take, chosen=chosen))
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from; the live rows wear the one that is looked at."""
@@ -246,11 +245,10 @@ class InlineActions:
 
         choices = [Choice(name, name, "●" if name == themes.name else "") for name in names]
         current = names.index(themes.name) if themes.name in names else 0
-        self._chat.picking = Picking("Theme", choices, take, chosen=current, looked=look)
-        self._chat.redraw()
+        self._chat.keyboard.pick(Picking("Theme", choices, take, chosen=current, looked=look))
 
     async def _preview(self, themes: ThemeChoice, name: str) -> None:
-        if self._chat.picking is None:
+        if self._chat.keyboard.picking is None:
             return  # closed by a key that came right behind
         try:
             await themes.preview(name)
@@ -258,8 +256,7 @@ class InlineActions:
             self.notice(error.short)
 
     def _close_list(self) -> None:
-        self._chat.picking = None
-        self._chat.redraw()
+        self._chat.keyboard.pick(None)
 
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
@@ -288,19 +285,21 @@ class InlineActions:
 
     def _escape(self) -> None:
         chat, state = self._chat, self._chat.state
-        selection = bool(chat.editor.selected)
-        match escape_means(chat.context, selection=selection, busy=state.busy, shell=bool(state.shells)):
-            case Escape.CLOSE_POPUP if chat.picking is not None:
-                chat.picking.taken(None)
+        selection = bool(chat.keyboard.editor.selected)
+        match escape_means(
+            chat.keyboard.context, selection=selection, busy=state.busy, shell=bool(state.shells)
+        ):
+            case Escape.CLOSE_POPUP if chat.keyboard.picking is not None:
+                chat.keyboard.picking.taken(None)
             case Escape.CLOSE_POPUP:
                 chat.composer.close_popup()
             case Escape.CANCEL_EDIT:
                 self._focus_queue()
             case Escape.CANCEL_REASON:
                 chat.asking.reason.reset()
-                chat.set_focus(Context.APPROVAL)
+                chat.keyboard.give(Context.APPROVAL)
             case Escape.CANCEL_SELECTION:
-                chat.editor.unselect()
+                chat.keyboard.editor.unselect()
             case Escape.STOP_SHELL:
                 self.client.stop_shell()
             case Escape.ABORT:
@@ -308,7 +307,7 @@ class InlineActions:
             case Escape.NOTHING:
                 self._escape_twice()
             case _:
-                chat.set_focus(Context.COMPOSER)
+                chat.keyboard.give(Context.COMPOSER)
 
     def _escape_twice(self) -> None:
         """Idle and nothing written: the second Escape in a row shows where one could go back to."""
@@ -318,20 +317,18 @@ class InlineActions:
             session_slash.tree(self, "")
 
     def _toggle_diff_layout(self) -> None:
-        chat = self._chat
-        chat.side_by_side = not chat.side_by_side
-        chat.set_page()
-        how = f"side by side, from {TWO_COLUMNS} columns on" if chat.side_by_side else "below each other"
+        two = self._chat.screen.toggle_diff_layout()
+        how = f"side by side, from {TWO_COLUMNS} columns on" if two else "below each other"
         self.notice(f"Changes are drawn {how} from now on")
 
     def _unfold(self) -> None:
-        if not self._chat.write_unfolded():
+        if not self._chat.screen.write_unfolded():
             self.notice("No result was folded")
 
     # ------------------------------------------------------ selection, leaving
 
     def _copy_clear_quit(self) -> None:
-        chat, editor = self._chat, self._chat.editor
+        chat, editor = self._chat, self._chat.keyboard.editor
         again = monotonic() - self._interrupted_at < _AGAIN_S
         if text := editor.selected:
             self._copy(text)
@@ -340,7 +337,7 @@ class InlineActions:
         self._interrupted_at = monotonic()
         key = self._keymap.label(Action.COPY_CLEAR_QUIT)
         if editor.text:
-            chat.clear_editor()
+            chat.keyboard.clear()
             self.notice(f"Cleared; {key} again quits")
         elif again:
             self.quit()
@@ -372,12 +369,12 @@ class InlineActions:
 
     def _focus_queue(self) -> None:
         if not self._chat.state.queue:
-            self._chat.set_focus(Context.COMPOSER)
+            self._chat.keyboard.give(Context.COMPOSER)
             self.notice("Nothing is waiting")
             return
-        if self._chat.focus is not Context.QUEUE_EDIT:
+        if self._chat.keyboard.focus is not Context.QUEUE_EDIT:
             self._chat.queue.choose_newest()
-        self._chat.set_focus(Context.QUEUE)
+        self._chat.keyboard.give(Context.QUEUE)
 
     def _promote(self, kind: Kind) -> None:
         if (item := self._chat.queue.chosen) is not None and not self.client.promote(item.id, kind):
@@ -399,18 +396,18 @@ class InlineActions:
             key = self._keymap.label(Action.QUEUE_WITHDRAW)
             self.notice(f"It has pictures: {key} takes it back into the editor")
             return
-        self._chat.edited = item
-        self._chat.queue_editor.reset(item.text)
-        self._chat.set_focus(Context.QUEUE_EDIT)
+        self._chat.keyboard.edited = item
+        self._chat.keyboard.queue_editor.reset(item.text)
+        self._chat.keyboard.give(Context.QUEUE_EDIT)
 
     def _save_edit(self) -> None:
         chat = self._chat
-        item, text = chat.edited, chat.queue_editor.message
+        item, text = chat.keyboard.edited, chat.keyboard.queue_editor.message
         if item is not None and text.strip() and not self.client.edit(item.id, text):
-            chat.write(text)
+            chat.keyboard.write(text)
             self.notice("It was delivered meanwhile; your text is in the editor")
         else:
-            chat.set_focus(Context.QUEUE if chat.state.queue else Context.COMPOSER)
+            chat.keyboard.give(Context.QUEUE if chat.state.queue else Context.COMPOSER)
 
     def _too_late(self) -> None:
         self.notice("It was delivered already")
@@ -421,7 +418,7 @@ class InlineActions:
         if self._chat.asking.question is None:
             self.notice("Nothing is asked")
         else:
-            self._chat.set_focus(Context.APPROVAL)
+            self._chat.keyboard.give(Context.APPROVAL)
 
 
 _SENDING: Final = (Action.SUBMIT, Action.NUDGE, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB)

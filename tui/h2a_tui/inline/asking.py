@@ -15,11 +15,10 @@ from h2a_agent.events import ApprovalRequested, Decision
 from h2a_agent.safe_text import one_line
 from h2a_tui import answering
 from h2a_tui.answering import ANSWERS, Answering, Asked, Lone, Typed
-from h2a_tui.inline.ansi import Ink
 from h2a_tui.inline.editor import InlineEditor
+from h2a_tui.inline.foot import Painter
 from h2a_tui.inline.key_reader import Key
 from h2a_tui.keymap import Action, Context
-from h2a_tui.theme import Styles
 from h2a_tui.widgets.question_text import question_detail, question_head
 
 if TYPE_CHECKING:
@@ -59,16 +58,17 @@ class Asking:
         self._answering.ask(None)
         self._stop_timers()
         self.reason.reset()
-        if self._chat.focus in ANSWERING:
-            self._chat.set_focus(Context.COMPOSER)
+        if self._chat.keyboard.focus in ANSWERING:
+            self._chat.keyboard.give(Context.COMPOSER)
 
-    def rows_to_write(self, ink: Ink, styles: Styles, width: int) -> list[str]:
+    def rows_to_write(self, painter: Painter) -> list[str]:
         """The question whole, once."""
         if self._written or self._question is None:
             return []
         self._written = True
         self._answering.ask(self._question)
         self._offer_keyboard()
+        styles = painter.styles
         named = {
             "title": styles.rich("status_approval") + Style(bold=True),
             "aside": styles.muted,
@@ -78,7 +78,7 @@ class Asking:
         }
         head = question_head(self._question, self._count, self._chat.keymap, named.__getitem__)
         detail = question_detail(self._question, named.__getitem__)
-        return ["", *ink.rendered(head, width, styles.page), *ink.rendered(detail, width, styles.page)]
+        return ["", *painter.wrapped(head), *painter.wrapped(detail)]
 
     @property
     def asked(self) -> str:
@@ -87,7 +87,7 @@ class Asking:
         if question is None:
             return ""
         key = self._chat.keymap.label(Action.FOCUS_APPROVAL)
-        how = "" if self._chat.focus in ANSWERING else f" · {key} to answer"
+        how = "" if self._chat.keyboard.focus in ANSWERING else f" · {key} to answer"
         return f"? May {one_line(question.tool, 40)} run?{how}  {one_line(question.title)}"
 
     @property
@@ -95,7 +95,7 @@ class Asking:
         """How it is answered, all of it; "" while something else has the keyboard."""
         keymap = self._chat.keymap
         back = f" · {keymap.label(Action.ESCAPE)} back"
-        match self._chat.focus:
+        match self._chat.keyboard.focus:
             case Context.APPROVAL:
                 return self._answering.words() + back
             case Context.REASON:
@@ -115,9 +115,9 @@ class Asking:
                 loop = asyncio.get_running_loop()
                 self._alone = loop.call_later(answering.LONE_KEY_S, self._answer, action)
             case Typed(words, key_too):
-                self._chat.write(words)
+                self._chat.keyboard.write(words)
                 if key_too:
-                    self._chat.press(key)
+                    self._chat.keyboard.press(key)
             case Asked(action):
                 self._chat.perform(action)
             case None:
@@ -129,11 +129,11 @@ class Asking:
         if self._question is None:
             return
         if action is Action.REJECT_WITH_REASON:
-            self._chat.set_focus(Context.REASON)
+            self._chat.keyboard.give(Context.REASON)
         elif action is Action.CHANGE_CALL:
             self.change.reset(self._question.editable)
             self.change.load(self._question.editable)
-            self._chat.set_focus(Context.CHANGE)
+            self._chat.keyboard.give(Context.CHANGE)
         else:
             self._send(ANSWERS[action])
 
@@ -160,7 +160,7 @@ class Asking:
         except ValueError as error:
             chat.notice(f"It cannot run like this: {error}")
             return
-        chat.set_focus(Context.COMPOSER)
+        chat.keyboard.give(Context.COMPOSER)
         if not taken:
             chat.notice("That question is no longer open")
 
@@ -169,10 +169,10 @@ class Asking:
     def _offer_keyboard(self) -> None:
         """Give the question the keyboard as soon as nobody is writing."""
         composer = self._chat.composer
-        blank = self._chat.focus is Context.COMPOSER and composer.is_blank
+        blank = self._chat.keyboard.focus is Context.COMPOSER and composer.is_blank
         if self._answering.takes_keyboard(blank=blank, last_key_at=composer.last_key_at):
             self._offer = None
-            self._chat.set_focus(Context.APPROVAL)
+            self._chat.keyboard.give(Context.APPROVAL)
         else:
             loop = asyncio.get_running_loop()
             self._offer = loop.call_later(answering.READABLE_S, self._offer_keyboard)

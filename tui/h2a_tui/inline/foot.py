@@ -46,9 +46,10 @@ class Painter:
         """One row."""
         return self.ink.text(text, self.width)
 
-    def wrapped(self, words: str) -> list[str]:
+    def wrapped(self, words: str | Text) -> list[str]:
         """Words that must not be cut, in as many rows as they need."""
-        return self.ink.rendered(Text(words), self.width, self.styles.page)
+        text = Text(words) if isinstance(words, str) else words
+        return self.ink.rendered(text, self.width, self.styles.page)
 
     # ------------------------------------------------------------------ the state
 

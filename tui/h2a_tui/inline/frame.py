@@ -32,7 +32,7 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
     rows = [""] if screen_rows >= _AIR else []
     if screen_rows >= _PANELS and _has_todos(chat):
         rows += painter.todos(state.todos, unfolded=chat.todos_unfolded, most=share)
-    choosing = chat.focus in _CHOOSING
+    choosing = chat.keyboard.focus in _CHOOSING
     if screen_rows >= _PANELS or choosing:
         rows += painter.queue(
             chat.queue,
@@ -45,11 +45,11 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
     if asked := chat.asking.asked:
         rows.append(painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True))))
     rows += _list_rows(chat, painter, screen_rows)
-    rows += painter.prompt(chat.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
+    rows += painter.prompt(chat.keyboard.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
     if answers := chat.asking.answers:
         rows += painter.wrapped(answers)  # none of them may be cut off
     elif screen_rows >= _HINTS:
-        rows.append(painter.hints(hints(chat.context, state, chat.keymap, chat.settings.enter)))
+        rows.append(painter.hints(hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter)))
     if screen_rows >= _STATUS:
         rows.append(painter.status(state, chat.facts, chat.said, now, chat.ticks))
     return rows[-screen_rows:]
@@ -58,7 +58,7 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
 def brief_rows(chat: InlineChat, painter: Painter, screen: Size) -> list[str]:
     """What is shown while the window is being resized: so little that no terminal has to wrap it anew."""
     brief = replace(painter, width=max(1, min(_BRIEF, screen.columns - 1)))
-    rows = brief.prompt(chat.editor, 1)
+    rows = brief.prompt(chat.keyboard.editor, 1)
     if screen.rows >= _STATUS:
         rows.append(brief.status(chat.state, chat.facts, "", time.time(), chat.ticks))
     return rows
@@ -73,17 +73,17 @@ def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str
     """A line that says what is written where that is no message, and what can be taken."""
     title = _title(chat)
     rows = [painter.row((title, painter.styles.accent))] if title else []
-    offered = chat.picking.offered if chat.picking is not None else chat.composer.offered
+    offered = chat.keyboard.picking.offered if chat.keyboard.picking is not None else chat.composer.offered
     offered.limit_to(screen_rows)
-    if chat.picking is not None or chat.focus is Context.COMPOSER:
+    if chat.keyboard.picking is not None or chat.keyboard.focus is Context.COMPOSER:
         rows += painter.offered(offered, max(1, screen_rows // 4))
     return rows
 
 
 def _title(chat: InlineChat) -> str:
-    if chat.picking is not None:
-        return chat.picking.title
-    match chat.focus:
+    if chat.keyboard.picking is not None:
+        return chat.keyboard.picking.title
+    match chat.keyboard.focus:
         case Context.QUEUE_EDIT:
             return "edit the waiting message"
         case Context.REASON:

@@ -32,7 +32,7 @@ async def show_inline(
     handlers: dict[signal.Signals, Callable[[], None]] = {
         signal.SIGTERM: partial(chat.leave, BY_SIGNAL + signal.SIGTERM),
         signal.SIGHUP: partial(chat.leave, BY_SIGNAL + signal.SIGHUP),
-        signal.SIGWINCH: chat.resized,
+        signal.SIGWINCH: chat.screen.resized,
         signal.SIGTSTP: chat.suspend,
     }
     for number, handler in handlers.items():
