@@ -39,8 +39,13 @@ class ScrollbackScreen(pyte.Screen):
                 del row[x]
         self.lines, self.columns = lines, columns
         self.cursor.x = min(self.cursor.x, columns - 1)
-        self.set_margins()
+        self.margins = None
         self.dirty.update(range(lines))
+
+    def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
+        """As terminals do it, which pyte forgets when the margins go: the cursor goes home."""
+        super().set_margins(top, bottom)
+        self.cursor_position()
 
     def _line(self, y: int) -> str:
         row = self.buffer[y]

@@ -67,8 +67,6 @@ class LiveArea:
 
     def _anew(self, rows: Sequence[str], finished: Sequence[str]) -> str:
         parts = [_BEGIN, _HIDE, "\r"]
-        if self._moved:
-            parts.append(_TO_SCREEN_END)  # wrapped anew, the old rows may reach further than ours will
         # Erased before it is written: behind a full row it would take that row's last character.
         parts += [f"{_TO_LINE_END}{line}\r\n" for line in finished]
         if (below := len(rows) - 1) > 0:
