@@ -79,3 +79,14 @@ def test_resized_it_is_drawn_where_it_was_and_nowhere_else(columns: int, rows: i
     desk.area.moved()
     desk.area.draw(["a row", "more"])
     assert desk.text() == [*(f"said {n}" for n in range(9)), "a row", "more"]
+
+
+@pytest.mark.parametrize("rows", [5, 12])
+def test_a_change_drawn_before_the_new_size_is_known_stays_where_the_rows_are(rows: int) -> None:
+    desk = Desk(30, 8)
+    desk.area.draw(["live", "more"], [f"said {n}" for n in range(9)])
+    desk.screen.resize(rows, 30)
+    desk.area.draw(["LIVE", "more"])
+    desk.area.moved()
+    desk.area.draw(["last", "more"])
+    assert desk.text() == [*(f"said {n}" for n in range(9)), "last", "more"]
