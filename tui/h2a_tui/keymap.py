@@ -12,10 +12,23 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["EDITING", "KEYMAP", "Action", "AltEnter", "Context", "Enter", "Keymap", "Row", "key_label"]
+__all__ = [
+    "EDITING",
+    "KEYMAP",
+    "VIM",
+    "Action",
+    "AltEnter",
+    "Context",
+    "Editing",
+    "Enter",
+    "Keymap",
+    "Row",
+    "key_label",
+]
 
 AltEnter: TypeAlias = Literal["follow-up", "newline"]
 Enter: TypeAlias = Literal["steer", "next-step"]
+Editing: TypeAlias = Literal["emacs", "vim"]
 
 
 class Context(Enum):
@@ -387,6 +400,20 @@ EDITING: Final[Mapping[str, str]] = {
     for key in keys
 }
 
+# Keys that are no characters but commands of vim's normal mode all the same: the command each is.
+VIM: Final[Mapping[str, str]] = {
+    "left": "h",
+    "right": "l",
+    "up": "k",
+    "down": "j",
+    "home": "0",
+    "end": "$",
+    "backspace": "h",
+    "delete": "x",
+    "space": "l",
+    "ctrl+r": "\x12",
+}
+
 _NAMES: Final[Mapping[str, str]] = {
     "escape": "Esc",
     "pageup": "PgUp",
@@ -415,12 +442,17 @@ class Keymap:
 
     `alt_enter="newline"` gives Alt+Enter to the new line (for terminals whose Shift+Enter sends the same
     bytes); the follow-up keeps its other keys. `overrides` replaces the keys of actions in all contexts of
-    theirs; an empty tuple unbinds.
+    theirs; an empty tuple unbinds. `editing` says what all editors understand; it may change at any time.
     """
 
     def __init__(
-        self, *, alt_enter: AltEnter = "follow-up", overrides: Mapping[Action, tuple[str, ...]] | None = None
+        self,
+        *,
+        alt_enter: AltEnter = "follow-up",
+        overrides: Mapping[Action, tuple[str, ...]] | None = None,
+        editing: Editing = "emacs",
     ) -> None:
+        self.editing = editing
         rows: Iterable[Row] = KEYMAP
         if alt_enter == "newline":
             rows = [_newline_on_alt_enter(row) for row in rows]
