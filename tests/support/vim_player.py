@@ -18,9 +18,10 @@ from h2a_tui.vim import Done, Mode, Page, State, leave_insert, press
 from h2a_tui.vim.grammar import Spoken
 from h2a_tui.vim.machine import Repeatable
 
-__all__ = ["Case", "Played", "play", "play_in_vim", "vim_is_here"]
+__all__ = ["BEGIN", "Case", "Played", "play", "play_in_vim", "vim_is_here"]
 
 ESCAPE = "\x1b"
+BEGIN = State(mode=Mode.NORMAL, last=Repeatable(Spoken("i"), written="x"))
 
 
 class Case(NamedTuple):
@@ -43,7 +44,7 @@ class _Editor:
 
     def __init__(self, text: str, at: int) -> None:
         self.text, self.at = text, at
-        self.state = State(mode=Mode.NORMAL, last=Repeatable(Spoken("i"), written="x"))
+        self.state = BEGIN
         self._undo: list[Played] = []
         self._redo: list[Played] = []
 

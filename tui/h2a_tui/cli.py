@@ -472,6 +472,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.diffs,
         settings.paste_burst,
         prompts,
+        editing=settings.editing,
     )
 
 

@@ -26,6 +26,7 @@ _CHANGED: Final = "changed here"
 _OF_THE_SCREEN: Final = (
     "enter",
     "alt_enter",
+    "editing",
     "mouse",
     "title",
     "progress",

@@ -35,7 +35,7 @@ class Escape(Enum):
     """What Escape does now; there is one answer, wherever the keyboard is."""
 
     CLOSE_POPUP = "close the list"
-    FORGET_KEYS = "forget the keys"
+    FORGET_KEYS = "drop keys"
     NORMAL_MODE = "normal mode"
     CANCEL_EDIT = "cancel the edit"
     CANCEL_REASON = "back to the question"

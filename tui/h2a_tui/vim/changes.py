@@ -129,7 +129,7 @@ def put_over(page: Page, what: Range, register: Register) -> Effect:
     cursor = what.start
     if register.linewise:
         cursor += (not what.linewise) + _indent(register.text.partition("\n")[0])
-    elif "\n" not in text:
+    elif "\n" not in text and not what.linewise:
         cursor += Page(text).previous(len(text))
     taken = Register(page.text[what.start : what.end], what.linewise)
     return Effect(cursor, Change(what.start, what.end, text), taken)

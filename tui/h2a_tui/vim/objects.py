@@ -110,11 +110,10 @@ def _unescaped(line: str, quote: str) -> list[int]:
 def _bracketed(page: Page, at: int, count: int, around: bool, *, pair: str) -> Span | None:
     opening, closing = pair[0], pair[1]
     start = at + 1 if page.text[at : at + 1] == opening else at
-    for level in range(count):
+    for _ in range(count):
         found = _enclosing(page.text, start, opening, closing)
-        if found is None and level == 0:
-            found = page.line(at).find(opening, at - page.line_start(at))  # else the next one of this line
-            found = None if found < 0 else page.line_start(at) + found
+        if found is None and count == 1:
+            found = _next(page.text, at, pair)
         if found is None:
             return None
         start = found
@@ -142,6 +141,12 @@ def _enclosing(text: str, before: int, opening: str, closing: str) -> int | None
                 return index
             depth -= 1
     return None
+
+
+def _next(text: str, at: int, pair: str) -> int | None:
+    """The first opening one that follows, where nothing closes before it."""
+    first = next((index for index in range(at, len(text)) if text[index] in pair), None)
+    return first if first is not None and text[first] == pair[0] else None
 
 
 def _closing(text: str, start: int, opening: str, closing: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
