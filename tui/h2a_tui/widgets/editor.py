@@ -61,7 +61,7 @@ class Editor(TextArea, inherit_bindings=False):
         scrollbar-size: 0 0;
         &:focus { border: none; background: transparent; }
         & .text-area--cursor-line { background: transparent; }
-        &.-vim-insert .text-area--cursor { text-style: underline; background: transparent; }
+        &.-vim-insert .text-area--cursor { text-style: underline; color: $h2a-text; background: transparent; }
     }
     """
 
