@@ -41,9 +41,14 @@ class ScriptedApp:
 
     @classmethod
     def start(
-        cls, *, size: tuple[int, int] = (80, 24), env: Mapping[str, str] | None = None, **settings: str
+        cls,
+        *,
+        size: tuple[int, int] = (80, 24),
+        env: Mapping[str, str] | None = None,
+        kitty: bool = False,
+        **settings: str,
     ) -> ScriptedApp:
-        """Start it, with these `ScreenSettings`, and wait for its first frame."""
+        """Start it, with these `ScreenSettings`, and wait for its first frame. `kitty` is for `Terminal.spawn`."""
         calls_read, calls_write = os.pipe()
         script_read, script_write = os.pipe()
         home = tempfile.TemporaryDirectory(prefix="h2a-app-")
@@ -60,6 +65,7 @@ class ScriptedApp:
                 ],
                 size=size,
                 env={"PYTHONPATH": os.pathsep.join([str(tests), *sys.path]), **(env or {})},
+                kitty=kitty,
                 pass_fds=(calls_write, script_read),
             )
         finally:
@@ -131,6 +137,8 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
         os.write(calls, json.dumps(plain).encode() + b"\n")
 
     agent = ScriptedAgent(workspace=home, on_call=report)
+    if "tips_file" in settings:
+        settings = {**settings, "tips_file": Path(settings["tips_file"])}
     agent.session_path = home / "session.jsonl"
     names = {**vars(events), "agent": agent, "say": agent.say}
     buffer = bytearray()

@@ -474,6 +474,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.paste_burst,
         prompts,
         editing=settings.editing,
+        tips_file=paths.tips_file if kept else None,
     )
 
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import termios
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
@@ -225,6 +226,14 @@ class KeyDriver(LinuxDriver):
         super().__init__(*args, **kwargs)
         self._answers = ColourAnswers()
         self._kitty: bool | None = None
+
+    @property
+    def flow_control(self) -> bool:
+        """Does the terminal line keep Ctrl+S and Ctrl+Q to itself, although it was asked not to?"""
+        try:
+            return bool(termios.tcgetattr(self.fileno)[0] & termios.IXON)
+        except (OSError, termios.error):
+            return False
 
     def ask_colours(self) -> None:
         """Ask for the terminal's colours; `TerminalColours` is the answer, if there is one."""

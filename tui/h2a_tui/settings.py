@@ -31,6 +31,7 @@ class ScreenSettings:
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
     `editing` is whose keys the editors understand, a shell's or vim's. `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
     messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
+    `tips_file` remembers what has been told of keys.
     """
 
     log_dir: Path
@@ -45,6 +46,7 @@ class ScreenSettings:
     prompts_file: Path | None = None
     draft_for: Path | None = None
     editing: Editing = "emacs"
+    tips_file: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

@@ -46,7 +46,7 @@ from h2a_tui.widgets.hud import Hud
 from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
-from h2a_tui.widgets.status_line import StatusLine
+from h2a_tui.widgets.status_line import NOTICE_S, StatusLine
 from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
 
@@ -238,9 +238,15 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             return Context.POPUP
         return getattr(self.focused, "context", Context.COMPOSER)
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, seconds: float = NOTICE_S) -> None:
         """Say something short, for a few seconds."""
-        self.status_line.notice(one_line(text))
+        self.status_line.notice(one_line(text), seconds)
+
+    def prefer_keys(self, arrives: Callable[[str], bool]) -> None:
+        """Show keys from now on that arrive from this terminal."""
+        self._keymap.prefer(arrives)
+        self.welcome.show_keys()
+        self.show_hints()
 
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""
