@@ -7,12 +7,13 @@ Key names are the program's: `enter`, `alt+enter`, `ctrl+s`, `f8`, `A`.
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Final, Literal, TypeAlias, get_args
 
 from textual.keys import _character_to_key
 
-__all__ = ["ENCODINGS", "Encoding", "encode"]
+__all__ = ["ENCODINGS", "Encoding", "encode", "kitty_forms"]
 
 Encoding: TypeAlias = Literal["legacy", "kitty", "modify-other-keys"]
 ENCODINGS: Final[tuple[Encoding, ...]] = get_args(Encoding)
@@ -64,6 +65,24 @@ def encode(key: str, encoding: Encoding = "legacy") -> bytes:
     if encoding == "modify-other-keys" and bits:
         return f"\x1b[27;{bits + 1};{code}~".encode()
     return _legacy(key, name, code, bits)
+
+
+def kitty_forms(key: str) -> list[bytes]:
+    """Other forms of `key` in kitty's protocol: with sub-fields for the event, other letters, locks, and with its text."""
+    plain = encode(key, "kitty")
+    match = re.fullmatch(rb"\x1b\[(\d*)(?:;(\d*))?(?:;(\d+))?([u~A-Z])", plain)
+    if match is None:
+        return []
+    code, held, text, end = match.groups(b"")
+    bits = int(held or 1) - 1
+    tail = (b";" + text if text else b"") + end
+    forms = [b"\x1b[%s;%d%s%s" % (code or b"1", bits + 1, event, tail) for event in (b":1", b":2")]
+    forms += [b"\x1b[%s;%d%s" % (code or b"1", bits + lock + 1, tail) for lock in (64, 128, 192)]
+    if end == b"u":
+        forms += [
+            b"\x1b[%s%s;%d%s" % (code, others, bits + 1, tail) for others in (b":65", b"::97", b":65:97")
+        ]
+    return forms
 
 
 def _kitty(name: str, code: int, bits: int) -> bytes:

@@ -19,9 +19,10 @@ from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from h2a_tui.key_names import needs_protocol
 from h2a_tui.keymap import EDITING, KEYMAP
 from h2a_tui.keys import KeyDriver, KeyParser
-from support.terminal_keys import ENCODINGS, Encoding, encode
+from support.terminal_keys import ENCODINGS, Encoding, encode, kitty_forms
 
 # What terminals send that no table of ours builds: keys.md's rows, by name of the terminal that sends them.
 ROWS: dict[str, tuple[str, list[str]]] = {
@@ -140,13 +141,47 @@ def bound_keys() -> Iterator[tuple[str, Encoding, str]]:
                 yield key, encoding, encode(key, encoding).decode()
 
 
+# In bytes some keys are one key: Ctrl+H is Backspace, Alt+B is Ctrl+Left. Both are bound to the same.
+SAME = {"ctrl+h": {"backspace"}, "alt+b": {"ctrl+left"}, "alt+f": {"ctrl+right"}}
+SAME |= {"alt+backspace": {"ctrl+w"}, "alt+d": {"ctrl+delete"}, "alt+delete": {"ctrl+delete"}}
+
+
 @pytest.mark.parametrize(("key", "encoding", "data"), list(bound_keys()))
 def test_every_bound_key_arrives_under_its_name(key: str, encoding: Encoding, data: str) -> None:
-    # In bytes some keys are one key: Ctrl+H is Backspace, Alt+B is Ctrl+Left. Both are bound to the same.
-    same = {"ctrl+h": {"backspace"}, "alt+b": {"ctrl+left"}, "alt+f": {"ctrl+right"}}
-    same |= {"alt+backspace": {"ctrl+w"}, "alt+d": {"ctrl+delete"}, "alt+delete": {"ctrl+delete"}}
-    (name,) = read(data)
-    assert name == key or name in same.get(key, ()), name
+    for pieces in splits(data):
+        (name,) = read(*pieces)
+        assert name == key or name in SAME.get(key, ()), (pieces, name)
+
+
+@pytest.mark.parametrize(("key", "encoding", "data"), list(bound_keys()))
+def test_every_bound_key_is_found_in_a_burst_of_text(key: str, encoding: Encoding, data: str) -> None:
+    if data == "\x1b":
+        return  # before a letter that is Alt
+    first, name, *rest = read(f"ö{data}ö")
+    assert (first, rest) == ("ö", ["ö"])
+    assert name == key or name in SAME.get(key, ()), name
+
+
+def test_every_bound_key_is_tried_in_every_encoding_that_has_it() -> None:
+    """A key that is new in the table is tried above, or this says for lack of which bytes it is not."""
+    tried = {(key, encoding) for key, encoding, _ in bound_keys()}
+    for key in {key for row in KEYMAP for key in row.keys} | set(EDITING):
+        assert (key, "kitty") in tried
+        assert (key, "modify-other-keys") in tried
+        assert ((key, "legacy") in tried) or needs_protocol(key), key
+
+
+@pytest.mark.parametrize("key", sorted({key for row in KEYMAP for key in row.keys} | set(EDITING)))
+def test_every_form_of_a_key_in_kittys_protocol_is_that_key(key: str) -> None:
+    forms = kitty_forms(key)
+    assert forms
+    for form in forms:
+        data = form.decode()
+        for pieces in splits(data):
+            assert read(*pieces) == [key], pieces
+        release = data.replace(":1", ":3", 1)
+        if ":1" in data.partition(";")[2]:
+            assert read(release) == []
 
 
 def test_alt_enter_is_reported_without_waiting_for_the_clock() -> None:
