@@ -88,7 +88,7 @@ def operate(page: Page, operator: str, what: Range, cursor: int) -> Effect:
     if start == end and not linewise:
         return Effect(start)
     if not linewise:
-        after = Page(page.text[:start] + page.text[end:])
+        after = page.changed(start, end, "")
         at = (
             start
             if start < after.line_end(start) or start == after.line_start(start)

@@ -134,7 +134,7 @@ def leave_insert(state: State, page: Page, cursor: int) -> tuple[State, Done]:
             normal = with_(normal, last=with_(normal.last, written=written))
         if written and writing.times > 1:
             change = Change(cursor, cursor, (writing.between + written) * (writing.times - 1))
-            page = Page(page.text[:cursor] + change.text + page.text[cursor:], page._unit)  # noqa: SLF001
+            page = page.changed(*change)
             cursor += len(change.text)
     return normal, Done(page.back_in_line(cursor, 1), change)
 
@@ -223,10 +223,9 @@ def _apply(
         written = change.written + (between + change.written) * (times - 1)
         place = effect.cursor - start
         whole = Change(start, end, text[:place] + written + text[place:])
-        after = Page(page.text[:start] + whole.text + page.text[end:], page._unit)  # noqa: SLF001
+        after = page.changed(*whole)
         return state, Done(after.back_in_line(effect.cursor + len(written), 1), whole)
-    after_text = page.text[:start] + text + page.text[end:]
-    writing = Writing(after_text, effect.cursor, times, between)
+    writing = Writing(page.changed(start, end, text).text, effect.cursor, times, between)
     return with_(state, mode=Mode.INSERT, writing=writing), Done(effect.cursor, effect.change)
 
 

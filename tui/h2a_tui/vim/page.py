@@ -28,6 +28,10 @@ class Page:
         self.end = len(text)
         self._unit = unit
 
+    def changed(self, start: int, end: int, text: str) -> Page:
+        """The page with `text` in the place of what is from `start` up to `end`."""
+        return Page(self.text[:start] + text + self.text[end:], self._unit)
+
     # ---------------------------------------------------------------- by units
 
     def next(self, at: int) -> int:
