@@ -273,6 +273,12 @@ class InlineActions:
         else:
             self.notice("There is no list of what is to be done")
 
+    def change_editing(self) -> None:
+        """Say that vim's keys are the app's."""
+        self.notice(
+            f"Vim's keys are in the app only; {self._keymap.label(Action.EXTERNAL_EDITOR)} opens your own editor"
+        )
+
     def find(self, text: str) -> None:
         """Leave that to the terminal."""
         self.notice(_SCROLLS)
