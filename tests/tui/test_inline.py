@@ -383,3 +383,34 @@ def test_colours_are_those_the_terminal_has(env: dict[str, str], has: bytes, has
         app.terminal.wait_for("Title")
         assert has in app.terminal.output
         assert has_not not in app.terminal.output
+
+
+def test_vims_keys_edit_and_reach_earlier_messages() -> None:
+    with ScriptedApp.start(inline=True, editing="vim", env={"ESCDELAY": "25"}) as app:
+        terminal = app.terminal
+        terminal.wait_for("INSERT")
+        terminal.type_text("one two three")
+        terminal.wait_for("one two three")
+        terminal.press("escape")
+        terminal.wait_for("NORMAL")
+        terminal.type_text("bcwfour")
+        terminal.wait_for("› one two four")
+        terminal.press("escape")
+        terminal.wait_for("NORMAL")
+        terminal.type_text("u")
+        terminal.wait_for("› one two three")
+        terminal.type_text("0dw")
+        terminal.wait_for("› two three")
+        terminal.press("enter")
+        assert app.next_call() == ["prompt", "two three"]
+        terminal.wait_for("INSERT")
+        terminal.press("escape")
+        terminal.wait_for("NORMAL")
+        terminal.type_text("k")
+        terminal.wait_for("› two three")
+        terminal.type_text("vex")
+        terminal.wait_gone("› two three")
+        terminal.type_text("i/vim")
+        terminal.press("ctrl+u")
+        terminal.type_text("/vim\r")
+        terminal.wait_gone("INSERT")

@@ -274,10 +274,12 @@ class InlineActions:
             self.notice("There is no list of what is to be done")
 
     def change_editing(self) -> None:
-        """Say that vim's keys are the app's."""
-        self.notice(
-            f"Vim's keys are in the app only; {self._keymap.label(Action.EXTERNAL_EDITOR)} opens your own editor"
-        )
+        """Vim's keys in all editors, or no more."""
+        self._chat.keyboard.change_editing()
+        if self._keymap.editing == "vim":
+            self.notice(f"Vim's keys: {self._keymap.label(Action.ESCAPE)} is normal mode · /vim ends it")
+        else:
+            self.notice("Vim's keys are off")
 
     def find(self, text: str) -> None:
         """Leave that to the terminal."""
@@ -291,10 +293,16 @@ class InlineActions:
 
     def _escape(self) -> None:
         chat, state = self._chat, self._chat.state
-        selection = bool(chat.keyboard.editor.selected)
+        selection, vim = bool(chat.keyboard.editor.selected), chat.keyboard.vim
         match escape_means(
-            chat.keyboard.context, selection=selection, busy=state.busy, shell=bool(state.shells)
+            chat.keyboard.context,
+            selection=selection,
+            busy=state.busy,
+            shell=bool(state.shells),
+            vim=vim.state if vim is not None else None,
         ):
+            case Escape.FORGET_KEYS | Escape.NORMAL_MODE | Escape.CANCEL_SELECTION if vim is not None:
+                vim.escape()
             case Escape.CLOSE_POPUP if chat.keyboard.picking is not None:
                 chat.keyboard.picking.taken(None)
             case Escape.CLOSE_POPUP:

@@ -65,6 +65,7 @@ class InlineComposer:
         self._drafts = DraftKeeper(drafts, lambda: self._unsent)
         self._reading: set[str] = set()  # tags and mentions of pictures
         self.editor.changed = self._drafts.changed
+        self.editor.beyond = self._leave_text
 
     def begin(self) -> None:
         """Fetch what was written here before."""
@@ -118,6 +119,7 @@ class InlineComposer:
         self._recall.add(shown)
         self._drafts.forget()
         self.editor.load("")
+        self.editor.vim.begin()
         self.look()
         return content
 
@@ -169,6 +171,8 @@ class InlineComposer:
         """Offer what fits what stands before the cursor now."""
         if self._search is not None:
             self._search.look(self.editor.text)
+        elif not self.editor.vim.writes:
+            self._suggestions.close()
         else:
             self._suggestions.look(*self.editor.before)
         self._changed()
@@ -233,6 +237,10 @@ class InlineComposer:
         if text is not None:
             self.editor.load(text)
         return text is not None
+
+    def _leave_text(self, direction: int) -> None:
+        if self._show(direction):
+            self.editor.vim.escape()  # so that the cursor stands on something
 
     def _begin_search(self) -> bool:
         self._suggestions.close()

@@ -18,7 +18,9 @@ from wcwidth import iter_graphemes
 from h2a_tui.attachments import Attachments
 from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.inline.ansi import fitted
+from h2a_tui.inline.vim_keys import InlineVim
 from h2a_tui.transcript.lines import Line
+from h2a_tui.vim.page import Unit
 
 __all__ = ["InlineEditor", "Look"]
 
@@ -48,6 +50,9 @@ class InlineEditor:
         self._anchor: int | None = None
         self._killed = ""
         self._last = ""  # the verb before, for kills that are one and letters that are undone together
+        self._one_step = self._step_begun = False
+        self.vim = InlineVim(self, self._leave)
+        self.beyond: Callable[[int], object] = lambda _direction: None  # where vim's j and k leave the text
 
     # ------------------------------------------------------------------ the text
 
@@ -101,6 +106,7 @@ class InlineEditor:
         """Begin anew with `text`; nothing is to be undone."""
         self._buffer.reset(Document(self.attachments.shown(text) if self._tags else text))
         self._anchor, self._last = None, ""
+        self.vim.begin()
         self.changed()
 
     def insert(self, text: str) -> None:
@@ -203,11 +209,41 @@ class InlineEditor:
         self._set(text[:begin] + new + text[end:], begin + len(new), verb)
 
     def _set(self, text: str, cursor: int, verb: str) -> None:
-        if verb != "insert" or self._last != "insert":
+        joins = self._step_begun if self._one_step else verb == self._last == "insert"
+        if not joins:
             self._buffer.save_to_undo_stack()
+        self._step_begun = self._one_step
         self._buffer.set_document(Document(text, cursor))
         self._anchor, self._last = None, verb
         self.changed()
+
+    # -------------------------------------------------------------- for vim's keys
+
+    @property
+    def unit(self) -> Unit:
+        """First and last column of what a column of a line lies inside of."""
+        return self._unit_of
+
+    def change(self, begin: int, end: int, new: str) -> None:
+        """Put `new` in the place of what is between `begin` and `end`."""
+        self._replace(begin, end, new, "change")
+
+    def step_back(self, steps: int) -> None:
+        """Undo so many steps, or make them again when negative."""
+        for _ in range(abs(steps)):
+            self.edit("undo" if steps > 0 else "redo")
+
+    def select(self, anchor: int | None, cursor: int) -> None:
+        """Go to `cursor`, with everything from `anchor` on selected."""
+        self._buffer.cursor_position = cursor
+        self._anchor = anchor
+
+    def _leave(self, direction: int) -> None:
+        self.beyond(direction)
+
+    def as_one_step(self, *, begins: bool) -> None:
+        """From here to its end what is written is one step of undo."""
+        self._one_step, self._step_begun, self._last = begins, False, ""
 
     # ------------------------------------------------------------- by characters
 
@@ -215,8 +251,11 @@ class InlineEditor:
         """First and last place of what `position` lies inside of; twice `position` where a cursor may stand."""
         row, column = self._buffer.document.translate_index_to_position(position)
         line = self._buffer.document.lines[row]
-        begin, end = self.attachments.tag_around(line, column) or cluster(line, column)
+        begin, end = self._unit_of(line, column)
         return position - column + begin, position - column + end
+
+    def _unit_of(self, line: str, column: int) -> tuple[int, int]:
+        return self.attachments.tag_around(line, column) or cluster(line, column)
 
     def _left(self) -> int:
         if not self.cursor or self.text[self.cursor - 1] == "\n":

@@ -60,9 +60,9 @@ class Painter:
         shown = () if notice else tuple(facts_shown(state, facts, room))
         return _status_row(self, left, state.word, shown, notice)
 
-    def hints(self, hints: tuple[Hint, ...]) -> str:
-        """What the keys do now."""
-        return _hint_row(self, hints)
+    def hints(self, hints: tuple[Hint, ...], mode: str = "") -> str:
+        """What the keys do now, behind the word for the mode of an editor that has modes."""
+        return _hint_row(self, hints, mode)
 
     # ------------------------------------------------------------------ the prompt
 
@@ -169,9 +169,10 @@ def _status_row(painter: Painter, left: str, word: str, facts: tuple[Fact, ...],
 
 
 @lru_cache(maxsize=8)
-def _hint_row(painter: Painter, hints: tuple[Hint, ...]) -> str:
-    line = hint_text(hints, painter.width, "key", "text")
+def _hint_row(painter: Painter, hints: tuple[Hint, ...], mode: str) -> str:
+    before = f"{mode}  " if mode else ""
+    line = hint_text(hints, painter.width - len(before), "key", "text")
     styles = {"key": painter.styles.page, "text": painter.styles.dim}
     for index, span in enumerate(line.spans):
         line.spans[index] = span._replace(style=styles[str(span.style)])
-    return painter.text(line)
+    return painter.text(Text.assemble((before, painter.styles.accent + Style(bold=True)), line))

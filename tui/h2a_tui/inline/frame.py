@@ -49,7 +49,9 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
     if answers := chat.asking.answers:
         rows += painter.wrapped(answers)  # none of them may be cut off
     elif screen_rows >= _HINTS:
-        rows.append(painter.hints(hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter)))
+        vim = chat.keyboard.vim.state if chat.keyboard.vim is not None else None
+        shown = hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter, vim)
+        rows.append(painter.hints(shown, f"{vim.mode.value} {vim.keys}".rstrip() if vim is not None else ""))
     if screen_rows >= _STATUS:
         rows.append(painter.status(state, chat.facts, chat.said, now, chat.ticks))
     return rows[-screen_rows:]

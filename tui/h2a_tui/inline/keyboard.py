@@ -9,6 +9,7 @@ from h2a_agent.safe_text import one_line
 from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.key_reader import Key
 from h2a_tui.inline.picking import Picking
+from h2a_tui.inline.vim_keys import InlineVim
 from h2a_tui.keymap import EDITING, Action, Context
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ class Keyboard:
                 return self._chat.asking.change
             case _:
                 return self._chat.composer.editor
+
+    @property
+    def vim(self) -> InlineVim | None:
+        """Vim's keys at that editor; None where they are not wanted, or there is no editor."""
+        wanted = self._chat.keymap.editing == "vim" and self.picking is None and self.focus in _EDITS
+        return self.editor.vim if wanted else None
+
+    def change_editing(self) -> None:
+        """Vim's keys in all editors, or no more."""
+        keymap, asking = self._chat.keymap, self._chat.asking
+        keymap.editing = "emacs" if keymap.editing == "vim" else "vim"
+        for editor in (self._chat.composer.editor, self.queue_editor, asking.reason, asking.change):
+            editor.vim.begin()
 
     @property
     def context(self) -> Context:
@@ -102,17 +116,26 @@ class Keyboard:
             self._chat.perform(action)
 
     def _edit(self, key: Key, *contexts: Context) -> None:
-        action = self._chat.keymap.action(key.name, *contexts)
-        if action is not None and self._act(action):
-            pass
-        elif key.name in EDITING:
-            self.editor.edit(EDITING[key.name])
-        elif key.text is not None:
-            self.editor.insert(key.text)
+        vim = self.vim
+        if vim is None or not vim.takes(key):
+            self._do_or_type(key, *contexts)
+            if vim is not None:
+                vim.forget_keys()
         if self.picking is not None:
             self.picking.look()
         elif self.focus is Context.COMPOSER:
             self._chat.composer.look()
+
+    def _do_or_type(self, key: Key, *contexts: Context) -> None:
+        action = self._chat.keymap.action(key.name, *contexts)
+        if action is not None and self._act(action):
+            return
+        if self.vim is not None and not self.vim.writes:
+            return
+        if key.name in EDITING:
+            self.editor.edit(EDITING[key.name])
+        elif key.text is not None:
+            self.editor.insert(key.text)
 
     def _act(self, action: Action) -> bool:
         if self.picking is not None and self.picking.act(action):
