@@ -203,6 +203,12 @@ class KeyDriver(LinuxDriver):
         self.write(QUESTION)
         self.flush()
 
+    @property
+    def waiting(self) -> int | None:
+        """How many writes the terminal has not taken yet; None while it is not ours."""
+        writer = self._writer_thread
+        return writer._queue.qsize() if writer is not None and writer.is_alive() else None  # noqa: SLF001 (as below)
+
     def write(self, data: str) -> None:
         """Send `data`, counted."""
         self.written += len(data) if data.isascii() else len(data.encode("utf-8", "replace"))
