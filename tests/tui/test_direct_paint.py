@@ -271,7 +271,7 @@ class Story:
 @pytest.mark.parametrize("seed", range(6))
 async def test_the_terminal_shows_what_textual_would_paint_whatever_happens(seed: int) -> None:
     page = Page()
-    async with page.run_test(headless=False, size=(70, 20)) as pilot:
+    async with page.run_test(headless=False, size=(70, 20), notifications=True) as pilot:
         story = Story(page, pilot, seed)
         for _ in range(60):
             for _ in range(story.random.randrange(1, 5)):
@@ -353,6 +353,56 @@ async def test_frames_are_left_out_while_the_terminal_does_not_read() -> None:
         page.terminal.waiting = 0
         await until(lambda: shows(page, "word19"))
         assert len(page.terminal.frames) == 1
+
+
+async def test_what_lies_above_stays_above() -> None:
+    page = Page()
+    async with page.run_test(headless=False, size=(70, 20), notifications=True) as pilot:
+        page.notify("a toast", timeout=60)
+        await until(lambda: shows(page, "a toast"))
+        page.transcript.apply(TokenStream(1, 0, "".join(f"{n} {'word ' * 20}\n\n" for n in range(60))))
+        await until(lambda: shows(page, "59 word"))
+        await still(page, pilot)
+        assert shows(page, "a toast")
+        await until(lambda: same_cells(page))
+
+
+async def test_below_a_question_nothing_is_written_directly() -> None:
+    page = Page()
+    async with page.run_test(headless=False, size=(70, 20)) as pilot:
+        page.transcript.apply(TokenStream(1, 0, "Hello"))
+        await until(lambda: shows(page, "Hello"))
+        await page.push_screen(Over())
+        await until(lambda: shows(page, "a question"))
+        await still(page, pilot)
+        page.terminal.frames.clear()
+        page.transcript.scroll_end_now()
+        page.transcript.apply(TokenStream(1, 0, " there. " + "word " * 200))
+        await until(lambda: not page.transcript.busy)
+        assert page.terminal.frames == []
+        assert shows(page, "a question")
+        await page.pop_screen()
+        await until(lambda: shows(page, "Hello there") and same_cells(page))
+
+
+async def test_what_textual_has_yet_to_paint_is_not_scrolled_away_unpainted() -> None:
+    page = Page()
+    async with page.run_test(headless=False, size=(70, 20)) as pilot:
+        page.transcript.apply(TokenStream(1, 0, "".join(f"Paragraph {n}.\n\n" for n in range(60))))
+        page.transcript.apply(ToolCall(1, 0, "c", "bash", "complete", title="make"))
+        page.transcript.apply(TokenStream(1, 1, "".join(f"Line {n}.\n\n" for n in range(3))))
+        await until(lambda: shows(page, "Line 2."))
+        await still(page, pilot)
+        with page.batch_update():
+            page.transcript.apply(ToolResult("c", Outcome.OK, "", "it is done"))
+            page.terminal.frames.clear()
+            page.transcript.scroll_end_now()
+            await until(lambda: not page.transcript.busy)
+            assert page.terminal.frames == []
+        page.transcript.scroll_lines(-3)
+        await still(page, pilot)
+        await until(lambda: same_cells(page))
+        assert shows(page, "it is done")
 
 
 async def test_switched_off_all_painting_is_textuals() -> None:
