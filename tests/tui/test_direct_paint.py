@@ -380,7 +380,7 @@ async def test_below_a_question_nothing_is_written_directly() -> None:
         await page.push_screen(Over())
         await until(lambda: shows(page, "a question"))
         await still(page, pilot)
-        page.transcript.apply(TokenStream(1, 0, " there. " + "word " * 400))
+        page.transcript.apply(TokenStream(1, 0, " there. " + "word " * 190))
         await still(page, pilot)
         assert shows(page, "a question")
         await page.pop_screen()
