@@ -124,6 +124,7 @@ class ConfigFile(BaseModel):
     bell: bool | None = None
     diffs: Literal["side-by-side", "unified"] | None = None
     paste_burst: bool | None = None
+    direct: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

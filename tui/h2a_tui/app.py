@@ -66,7 +66,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self.chat = ChatScreen(
             client,
             settings,
-            Transcript(theme=self.dressed, side_by_side=settings.diffs == "side-by-side"),
+            Transcript(
+                theme=self.dressed, side_by_side=settings.diffs == "side-by-side", direct=settings.direct
+            ),
             notice,
             models,
             self.themes,

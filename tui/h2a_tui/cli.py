@@ -471,6 +471,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         list_settings(settings),
         settings.diffs,
         settings.paste_burst,
+        settings.direct,
         prompts,
     )
 
