@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
+import re
 from collections.abc import Callable
 from typing import cast
 
@@ -42,6 +43,7 @@ from h2a_tui.keys import KeyDriver
 from h2a_tui.row_changes import update
 from h2a_tui.transcript.widget import Transcript
 from support.screen_copy import CopyDriver, cells_of_compositor, draw
+from support.scripted_app import ScriptedApp
 
 # ------------------------------------------------------------------ rows alone
 
@@ -449,3 +451,29 @@ def test_private_names_of_textual_are_where_direct_painting_uses_them() -> None:
     refresh = inspect.getsource(textual_screen.Screen._on_timer_update)
     assert refresh.index("update_widgets(self._dirty_widgets)") < refresh.index("_compositor_refresh()")
     assert all(hasattr(KeyDriver, name) for name in ("waiting", "write"))
+
+
+def test_in_a_terminal_both_ways_of_painting_end_with_the_same_cells() -> None:
+    """The whole program: what is written directly, and what Textual paints."""
+    ends: list[list[list[Char]]] = []
+    written: list[int] = []
+    for direct in (True, False):
+        with ScriptedApp.start(size=(90, 26), direct=direct) as app:  # type: ignore[arg-type]
+            app.say("UserInput('1', Kind.PROMPT, 'Tell me')", "Status(Phase.STREAMING, 1)")
+            app.terminal.wait_for("Tell me")
+            for n in range(30):
+                text = f"Paragraph {n} of **many** 日本語 with `code`.\n\n```python\nx = {n}\n```\n\n"
+                app.say(
+                    *(f"TokenStream(1, 0, {piece!r})" for piece in [*re.findall(r"\s*\S+", text), "\n\n"])
+                )
+                app.terminal.wait_for(f"x = {n}")
+            app.terminal.press("pageup", "pageup", "pagedown")
+            app.say("TokenStream(1, 0, 'The end of it.')")
+            app.terminal.wait_for("new below")
+            app.terminal.press("ctrl+end")
+            app.terminal.wait_for("The end of it.")
+            with app.terminal.screen() as screen:
+                ends.append([[screen.buffer[y][x] for x in range(90)] for y in range(20)])
+            written.append(len(app.terminal.output))
+    assert ends[0] == ends[1]
+    assert written[0] < written[1] / 2
