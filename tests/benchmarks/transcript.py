@@ -87,7 +87,7 @@ def history(messages: int) -> list[AnyEvent]:
 class Nowhere(HeadlessDriver):
     """A terminal that takes everything at once: what is written is counted."""
 
-    waiting = 0
+    waiting: int | None = 0
     written = 0
 
     @property
@@ -111,18 +111,14 @@ class Painted(App[None]):
         return super().run_test(headless=False, size=SIZE)
 
     @property
-    def written(self) -> int:
+    def terminal(self) -> Nowhere:
         assert isinstance(self._driver, Nowhere)
-        return self._driver.written
+        return self._driver
 
 
 class Ours(Painted):
-    def __init__(self, *, direct: bool = True) -> None:
-        super().__init__()
-        self._direct = direct
-
     def compose(self) -> ComposeResult:
-        yield Transcript(direct=self._direct)
+        yield Transcript()
         yield TextArea()
 
 
@@ -145,13 +141,13 @@ async def pace(app: Painted, count: int, send: Callable[[int], Awaitable[None] |
     gc.collect()
     gc.freeze()  # as the program does after its first frame; also, nobody pays for another's garbage
     loop = asyncio.get_running_loop()
-    began, cpu, written = loop.time(), time.process_time(), app.written
+    began, cpu, written = loop.time(), time.process_time(), app.terminal.written
     for n in range(count):
         if (sent := send(n)) is not None:
             await sent
         await asyncio.sleep(max(0.0, began + (n + 1) / RATE - loop.time()))
     await asyncio.sleep(0.1)
-    return Cost((time.process_time() - cpu) / count * 1e6, (app.written - written) / count)
+    return Cost((time.process_time() - cpu) / count * 1e6, (app.terminal.written - written) / count)
 
 
 async def floor(count: int) -> Cost:
@@ -163,8 +159,9 @@ async def floor(count: int) -> Cost:
 
 
 async def ours(length: int, messages: int, count: int, *, direct: bool = True) -> Cost:
-    app = Ours(direct=direct)
+    app = Ours()
     async with app.run_test() as pilot:
+        app.terminal.waiting = 0 if direct else None
         transcript = app.query_one(Transcript)
         transcript.apply_many(history(messages))
         transcript.apply(TokenStream(1_000_000, 0, "".join(tokens(length))))

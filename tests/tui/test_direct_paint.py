@@ -19,13 +19,14 @@ from rich.style import Style
 from textual import screen as textual_screen
 from textual._compositor import Compositor
 from textual.app import App, ComposeResult
+from textual.events import Key
 from textual.geometry import Offset, Region
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from h2a_agent.events import (
     AnyEvent,
@@ -39,9 +40,11 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_themes import load
+from h2a_tui.keymap import Keymap
 from h2a_tui.keys import KeyDriver
 from h2a_tui.row_changes import update
 from h2a_tui.transcript.widget import Transcript
+from h2a_tui.widgets.editor import Editor
 from support.screen_copy import CopyDriver, cells_of_compositor, draw
 from support.scripted_app import ScriptedApp
 
@@ -123,9 +126,9 @@ class Page(App[None]):
     #box { layer: above; display: none; width: 12; height: 3; offset: 9 6; background: blue; }
     """
 
-    def __init__(self, *, direct: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__(driver_class=CopyDriver)
-        self.transcript = Transcript(direct=direct)
+        self.transcript = Transcript()
 
     def compose(self) -> ComposeResult:
         yield Static("top", id="top")
@@ -150,7 +153,7 @@ def shows(page: Page, words: str) -> bool:
     return any(words in "".join(cell.data for cell in cells) for cells in page.terminal.cells())
 
 
-def same_cells(page: Page) -> bool:
+def same_cells(page: Page | Desk) -> bool:
     return page.terminal.cells() == cells_of_compositor(page)
 
 
@@ -272,7 +275,7 @@ class Story:
                     page.transcript.apply(TokenStream(self.step, 0, "in a batch "))
                     await asyncio.sleep(0)
             case _:
-                page.terminal.waiting = r.choice([0, 0, 9])
+                page.terminal.waiting = r.choice([0, 9, None])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -410,8 +413,9 @@ async def test_what_textual_has_yet_to_paint_is_not_scrolled_away_unpainted() ->
 
 
 async def test_switched_off_all_painting_is_textuals() -> None:
-    page = Page(direct=False)
+    page = Page()
     async with page.run_test(headless=False, size=(70, 20)) as pilot:
+        page.terminal.waiting = None
         page.transcript.apply(TokenStream(1, 0, "Hello"))
         await until(lambda: shows(page, "Hello"))
         await still(page, pilot)
@@ -437,6 +441,84 @@ async def test_without_colours_there_are_none_in_what_is_written_directly(
         assert same_cells(page)
 
 
+# ------------------------------------------------------------------ the echo
+
+
+class Desk(App[None]):
+    """An editor that grows, below a line."""
+
+    CSS = "Editor { max-height: 3; margin: 1 3; width: 30; }"
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=CopyDriver)
+        self.editor = Editor(Keymap(), lambda _action: False, placeholder="Say what to do")
+
+    def compose(self) -> ComposeResult:
+        yield Static("above")
+        yield self.editor
+
+    @property
+    def terminal(self) -> CopyDriver:
+        return cast("CopyDriver", self._driver)
+
+
+async def test_a_key_is_shown_before_textual_paints() -> None:
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)) as pilot:
+        await pilot.press("h")
+        await until(lambda: same_cells(desk))
+        desk.terminal.frames.clear()
+        await desk.editor.on_key(Key("i", "i"))
+        [echo] = desk.terminal.frames
+        assert echo.startswith("\x1b[3;4H")  # the row of the text, and nothing but it
+        assert echo.endswith("\x1b[3;6H")
+        assert "".join(cell.data for cell in desk.terminal.cells()[2]).strip() == "hi"
+
+
+async def test_where_only_textual_writes_a_key_waits_for_it() -> None:
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)) as pilot:
+        await until(lambda: same_cells(desk))
+        desk.terminal.waiting = None
+        desk.terminal.frames.clear()
+        await desk.editor.on_key(Key("i", "i"))
+        assert desk.terminal.frames == []
+        await pilot.pause()
+        await until(lambda: same_cells(desk) and desk.terminal.frames)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_typed_the_terminal_shows_what_textual_would_paint(seed: int) -> None:
+    r = random.Random(seed)
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)) as pilot:
+        for _ in range(40):
+            for _ in range(r.randrange(1, 9)):
+                named = r.choice(["backspace", "left", "right", "up", "down", "home", "end", "ctrl+w"])
+                character = r.choice("abc defgh 日👍é")
+                key = Key(named, None) if r.random() < 0.2 else Key(character, character)
+                desk.terminal.send_message(key)
+                await asyncio.sleep(r.choice([0, 0.001]))
+            if r.random() < 0.1:
+                desk.editor.insert("\n")
+            await pilot.pause()
+            await until(lambda: same_cells(desk))
+
+
+async def test_another_theme_reaches_the_editor() -> None:
+    """It does not look its styles up for each row, so it has to hear of new ones."""
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)) as pilot:
+        await pilot.press("h")
+        await until(lambda: same_cells(desk))
+        before = desk.terminal.cells()[2][3]
+        desk.theme = "textual-light"
+        await until(lambda: desk.terminal.cells()[2][3].fg != before.fg)
+        await pilot.press("i")
+        await until(lambda: "hi" in "".join(cell.data for cell in desk.terminal.cells()[2]))
+        assert desk.terminal.cells()[2][3].fg == desk.terminal.cells()[2][4].fg
+
+
 def test_private_names_of_textual_are_where_direct_painting_uses_them() -> None:
     """Fails when Textual moves what `direct_paint.py` reaches into; read its docstring, then its source."""
     assert "self._driver.write(terminal_sequence)" in inspect.getsource(App._display)
@@ -448,6 +530,7 @@ def test_private_names_of_textual_are_where_direct_painting_uses_them() -> None:
     assert "self._dirty_regions.update(regions)" in inspect.getsource(Compositor.update_widgets)
     assert isinstance(inspect.getattr_static(Compositor, "visible_widgets"), property)
     assert "dict[Widget, tuple[Region, Region]]" in inspect.getsource(Compositor.visible_widgets.fget)
+    assert "theme.apply_css(self)" in inspect.getsource(TextArea.render_lines)
     refresh = inspect.getsource(textual_screen.Screen._on_timer_update)
     assert refresh.index("update_widgets(self._dirty_widgets)") < refresh.index("_compositor_refresh()")
     assert all(hasattr(KeyDriver, name) for name in ("waiting", "write"))

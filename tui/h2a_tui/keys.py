@@ -189,6 +189,7 @@ class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
     written = 0  # bytes since the start
+    direct = True  # may rows be written past Textual's compositor?
     greeting = ""  # sent whenever the terminal is taken over,
     farewell = ""  # and whenever it is given back
     finds_pastes: ClassVar[bool] = True  # also where the terminal does not mark them
@@ -205,9 +206,11 @@ class KeyDriver(LinuxDriver):
 
     @property
     def waiting(self) -> int | None:
-        """How many writes the terminal has not taken yet; None while it is not ours."""
+        """How many writes the terminal has not taken yet; None: it is not ours, or for Textual alone to write to."""
         writer = self._writer_thread
-        return writer._queue.qsize() if writer is not None and writer.is_alive() else None  # noqa: SLF001 (as below)
+        if not self.direct or writer is None or not writer.is_alive():
+            return None
+        return writer._queue.qsize()  # noqa: SLF001 (there is no other way in)
 
     def write(self, data: str) -> None:
         """Send `data`, counted."""

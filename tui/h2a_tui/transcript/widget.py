@@ -84,14 +84,13 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         theme: Theme | None = None,
         *,
         side_by_side: bool = True,
-        direct: bool = True,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._styles = styles_of(theme or load("dark"))
         self._view = Viewport(document or Document(), Page(0, self._styles, side_by_side))
         self._pending: deque[AnyEvent] = deque()
-        self._direct = DirectPaint(self, enabled=direct)
+        self._direct = DirectPaint(self)
         self._pacer = Pacer(self._work, self._paint, lambda: not self._direct.behind)
         self._live = False
         self._frame = Frame(self._view.page)
