@@ -447,7 +447,7 @@ async def test_without_colours_there_are_none_in_what_is_written_directly(
 class Desk(App[None]):
     """An editor that grows, below a line."""
 
-    CSS = "Editor { max-height: 3; margin: 1 3; width: 30; }"
+    CSS = "Editor { max-height: 3; margin: 1 3; width: 30; } Editor.loud { color: #ff0000; }"
 
     def __init__(self) -> None:
         super().__init__(driver_class=CopyDriver)
@@ -462,6 +462,10 @@ class Desk(App[None]):
         return cast("CopyDriver", self._driver)
 
 
+def row_of(desk: Desk, y: int) -> str:
+    return "".join(cell.data for cell in desk.terminal.cells()[y])
+
+
 async def test_a_key_is_shown_before_textual_paints() -> None:
     desk = Desk()
     async with desk.run_test(headless=False, size=(50, 12)) as pilot:
@@ -472,7 +476,7 @@ async def test_a_key_is_shown_before_textual_paints() -> None:
         [echo] = desk.terminal.frames
         assert echo.startswith("\x1b[3;4H")  # the row of the text, and nothing but it
         assert echo.endswith("\x1b[3;6H")
-        assert "".join(cell.data for cell in desk.terminal.cells()[2]).strip() == "hi"
+        assert row_of(desk, 2).strip() == "hi"
 
 
 async def test_where_only_textual_writes_a_key_waits_for_it() -> None:
@@ -505,18 +509,25 @@ async def test_whatever_is_typed_the_terminal_shows_what_textual_would_paint(see
             await until(lambda: same_cells(desk))
 
 
-async def test_another_theme_reaches_the_editor() -> None:
+async def test_a_key_that_makes_another_row_waits_for_the_layout() -> None:
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)):
+        desk.editor.insert("w" * 29)
+        await until(lambda: "w" * 29 in row_of(desk, 2) and same_cells(desk))
+        desk.terminal.frames.clear()
+        await desk.editor.on_key(Key("i", "i"))
+        assert desk.terminal.frames == []
+        await until(lambda: row_of(desk, 3).strip() == "i" and same_cells(desk))
+
+
+async def test_another_style_reaches_the_editor() -> None:
     """It does not look its styles up for each row, so it has to hear of new ones."""
     desk = Desk()
     async with desk.run_test(headless=False, size=(50, 12)) as pilot:
-        await pilot.press("h")
-        await until(lambda: same_cells(desk))
-        before = desk.terminal.cells()[2][3]
-        desk.theme = "textual-light"
-        await until(lambda: desk.terminal.cells()[2][3].fg != before.fg)
-        await pilot.press("i")
-        await until(lambda: "hi" in "".join(cell.data for cell in desk.terminal.cells()[2]))
-        assert desk.terminal.cells()[2][3].fg == desk.terminal.cells()[2][4].fg
+        await pilot.press("h", "i")
+        await until(lambda: "hi" in row_of(desk, 2))
+        desk.editor.add_class("loud")
+        await until(lambda: [cell.fg for cell in desk.terminal.cells()[2][3:5]] == ["ff0000", "ff0000"])
 
 
 def test_private_names_of_textual_are_where_direct_painting_uses_them() -> None:
