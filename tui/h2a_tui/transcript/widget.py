@@ -38,6 +38,7 @@ from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.transcript.marks import Mark, thumb_rows
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
 from h2a_tui.transcript.search import Search, spots_in
+from h2a_tui.transcript.unfolding import Unfolding
 from h2a_tui.transcript.viewport import Viewport
 
 __all__ = ["Transcript"]
@@ -89,6 +90,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._styles = styles_of(theme or load("dark"))
         self._view = Viewport(document or Document(), Page(0, self._styles, side_by_side))
+        self._unfolding = Unfolding(self.document)
         self._pending: deque[AnyEvent] = deque()
         self._direct = DirectPaint(self)
         self._pacer = Pacer(self._work, self._paint, lambda: not self._direct.behind)
@@ -143,6 +145,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Show `past` in the place of everything there is."""
         self._view = Viewport(Document(), self._view.page)
         self._view.height = self.size.height
+        self._unfolding = Unfolding(self.document)
         self._pending = deque(past)
         self._search = self.cursor = None
 
@@ -256,9 +259,11 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self._paint()
 
     def toggle_fold(self, index: int) -> None:
-        """Fold or unfold item `index` where it stands."""
-        if self.document.toggle_fold(index) and self._live:
+        """Fold or unfold item `index` where it stands: at once, or soon if there is much to draw."""
+        if self._unfolding.toggle(index, self._view.page, perf_counter() + SLICE_S) and self._live:
             self._paint()
+        else:
+            self._wake()
 
     # ------------------------------------------------- Textual: size and scroll
 
@@ -361,6 +366,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         while document.settle():
             if perf_counter() > deadline:
                 return True
+        if self._unfolding.advance(deadline):
+            return True
         return self._search is not None and self._search.advance(deadline)
 
     def _tick(self) -> None:
