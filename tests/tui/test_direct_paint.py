@@ -43,6 +43,7 @@ from h2a_themes import load
 from h2a_tui.keymap import Keymap
 from h2a_tui.keys import KeyDriver
 from h2a_tui.row_changes import update
+from h2a_tui.textual_theme import textual_theme
 from h2a_tui.transcript.widget import Transcript
 from h2a_tui.widgets.editor import Editor
 from support.screen_copy import CopyDriver, cells_of_compositor, draw
@@ -451,6 +452,9 @@ class Desk(App[None]):
 
     def __init__(self) -> None:
         super().__init__(driver_class=CopyDriver)
+        theme = textual_theme(load("dark"))  # the editor's style sheet has its colours
+        self.register_theme(theme)
+        self.theme = theme.name
         self.editor = Editor(Keymap(), lambda _action: False, placeholder="Say what to do")
 
     def compose(self) -> ComposeResult:
