@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol, get_args
 
 from h2a_agent.catalogue import DEMO, Catalogue, ProviderInfo
+from h2a_agent.config_edit import set_keys
 from h2a_agent.config_error import ConfigError
-from h2a_agent.config_file import read_file, set_keys
+from h2a_agent.config_file import read_file
 from h2a_agent.keys import Key, Keys
 from h2a_agent.local_servers import NoList, find_local_servers, list_models
 from h2a_agent.providers.base import Provider

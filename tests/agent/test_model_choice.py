@@ -321,7 +321,7 @@ async def test_a_choice_is_remembered_only_when_asked(world: World) -> None:
     assert world.config_file.read_text("utf-8") == '# mine\nmode = "edits"\n'
     await world.choice.choose("far/far-model", save=True)
     assert world.config_file.read_text("utf-8") == (
-        'model = "far-model"\nprovider = "far"\n# mine\nmode = "edits"\n'
+        '# mine\nmode = "edits"\nprovider = "far"\nmodel = "far-model"\n'
     )
 
 

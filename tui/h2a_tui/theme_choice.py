@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from h2a_agent.config_file import set_keys
+from h2a_agent.config_edit import set_keys
 from h2a_themes import Palette, Theme, find, from_terminal, load, names
 
 __all__ = ["DEFAULT", "TERMINAL", "ThemeChoice", "resolve"]
