@@ -110,9 +110,9 @@ class ConfigFile(BaseModel):
     model: Annotated[_Word | None, _says("the model that answers")] = None
     base_url: _Word | None = None
     mode: Annotated[Mode | None, _says("what runs without asking")] = None
-    max_tokens: Annotated[
-        Annotated[int, Field(ge=1)] | None, _says("the most tokens an answer may have")
-    ] = None
+    max_tokens: Annotated[Annotated[int, Field(ge=1)] | None, _says("the most tokens an answer may have")] = (
+        None
+    )
     thinking: Annotated[ThinkingLevel | None, _says("how hard the model thinks before it answers")] = None
     steering_mode: Annotated[Delivery | None, _says("steers that wait go together, or one a step")] = None
     follow_up_mode: Annotated[Delivery | None, _says("follow-ups go together, or one a run")] = None
@@ -126,9 +126,9 @@ class ConfigFile(BaseModel):
         Annotated[int, Field(ge=0)] | None, _says("the newest tokens that are never summarised")
     ] = None
     theme: Annotated[_Word | None, _says("the colours")] = None
-    enter: Annotated[
-        Literal["steer", "next-step"] | None, _says("what Enter does while the agent works")
-    ] = None
+    enter: Annotated[Literal["steer", "next-step"] | None, _says("what Enter does while the agent works")] = (
+        None
+    )
     alt_enter: Annotated[Literal["follow-up", "newline"] | None, _says("what Alt+Enter does")] = None
     mouse: Annotated[bool | None, _says("off leaves selection and the wheel to the terminal")] = None
     title: Annotated[bool | None, _says("the terminal's title says what goes on")] = None
@@ -138,9 +138,7 @@ class ConfigFile(BaseModel):
     diffs: Annotated[
         Literal["side-by-side", "unified"] | None, _says("how changes are drawn on wide screens")
     ] = None
-    paste_burst: Annotated[
-        bool | None, _says("text that comes faster than anybody types is a paste")
-    ] = None
+    paste_burst: Annotated[bool | None, _says("text that comes faster than anybody types is a paste")] = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

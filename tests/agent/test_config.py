@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -292,9 +292,9 @@ def test_single_keys_are_changed_and_everything_else_stays(paths: Paths) -> None
     write(paths, text)
     paths.config_file.chmod(0o640)
     set_keys(paths.config_file, {"provider": "x", "model": 'new "one"'})
-    assert paths.config_file.read_text("utf-8") == text.replace('"old"  # here', '"new \\"one\\""  # here').replace(
-        'mode = "edits"\n', 'mode = "edits"\nprovider = "x"\n'
-    )
+    assert paths.config_file.read_text("utf-8") == text.replace(
+        '"old"  # here', '"new \\"one\\""  # here'
+    ).replace('mode = "edits"\n', 'mode = "edits"\nprovider = "x"\n')
     assert paths.config_file.with_name("config.toml.bak").read_text("utf-8") == text
     assert stat.S_IMODE(paths.config_file.stat().st_mode) == 0o640
     assert chosen(load(paths, {}, {})) == ("x", 'new "one"')

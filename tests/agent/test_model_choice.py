@@ -294,24 +294,6 @@ async def test_the_list_has_what_servers_say_the_current_first_and_troubles_in_w
     assert {view.name for view in views} == {"near", "far", "locked", *presets()}
 
 
-async def test_who_has_chosen_nothing_is_offered_what_runs_here_and_what_has_a_key(
-    world: World, tmp_path: Path
-) -> None:
-    catalogue = Catalogue(
-        {"ollama": {"base_url": world.near.url}, "vllm": {"base_url": "http://127.0.0.1:1"}}
-    )
-    for name in ("llama.cpp", "lmstudio"):
-        catalogue.fix(presets()[name].at("http://127.0.0.1:1"))
-    keys = Keys(tmp_path, {"DEEPSEEK_API_KEY": "sk-deep", "OPENROUTER_API_KEY": "sk-router"})
-    choice = ModelChoice(world.agent, catalogue, keys, world.config_file, world.connect)
-    assert await choice.offers() == [
-        "ollama is running here with 1 model: /model ollama/NAME",
-        "There is a key for openrouter: /model openrouter/NAME",
-        "There is a key for deepseek: /model deepseek",
-    ]
-    assert choice.current == "near/near-model", "an offer is only an offer"
-
-
 # ---------------------------------------------------------------------- remembering
 
 

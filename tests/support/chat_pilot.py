@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,13 +125,15 @@ async def running_chat(
     size: tuple[int, int] = (80, 24),
     log_dir: Path = Path("/nonexistent"),
     models: ModelChoice | None = None,
-    offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+    first_run: bool = False,
     themes: ThemeChoice | None = None,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
     """Run the app with `agent` and these settings."""
     agent = agent or ScriptedAgent()
-    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings), themes, models=models, offers=offers)
+    app = H2AApp(
+        agent, ScreenSettings(log_dir=log_dir, **settings), themes, models=models, first_run=first_run
+    )
     async with app.run_test(size=size) as pilot:
         chat = Chat(app, agent, pilot)
         await chat.drawn()

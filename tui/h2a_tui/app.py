@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segments
@@ -50,19 +49,19 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         *,
         notice: str = "",
         models: ModelChoice | None = None,
-        offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+        first_run: bool = False,
     ) -> None:
         """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
-        `notice` stands on the first page, until something is said; what `offers` finds after the first frame
-        joins it. `models` is what `/model` chooses from.
+        `notice` stands on the first page, until something is said. `models` is what `/model` chooses from; at the
+        `first_run` it is asked at once who shall answer.
         """
         super().__init__(
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
         )
         self._client = client
         self._settings = settings
-        self._offers = offers
+        self._first_run = first_run
         self.chat = ChatScreen(
             client,
             settings,
@@ -93,6 +92,8 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self._take_terminal()
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
+        if self._first_run:
+            self.chat.set_up()
         self.call_after_refresh(self._after_first_frame)
 
     async def on_event(self, event: events.Event) -> None:
@@ -139,12 +140,6 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
         self.run_worker(self._warm_up(), name="warm-up")
-        if self._offers is not None:
-            self.run_worker(self._offer(self._offers), name="offers")
-
-    async def _offer(self, offers: Callable[[], Awaitable[Sequence[str]]]) -> None:
-        for line in await offers():
-            self.chat.welcome.say(line)
 
     async def _warm_up(self) -> None:
         await self._client.warm_up()

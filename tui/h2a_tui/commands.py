@@ -66,6 +66,14 @@ class Chat(Protocol):
         """Show the themes to choose from."""
         ...
 
+    def pick_model(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+        ...
+
+    def set_up(self) -> None:
+        """Ask who shall answer."""
+        ...
+
     def work(self, job: Coroutine[None, None, None]) -> None:
         """Let `job` go on in the background."""
         ...
@@ -78,6 +86,12 @@ class Chat(Protocol):
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
         """Show a list, beginning at row `chosen`, and call `chosen_is` with the id of the row that is chosen."""
+        ...
+
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
+    ) -> None:
+        """The same for a long list, beginning at the row with the id `chosen`."""
         ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -206,6 +220,11 @@ def _context(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _setup(chat: Chat, _argument: str) -> bool:
+    chat.set_up()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -225,7 +244,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "model",
         "[PROVIDER/NAME] [--save]",
-        "Let another model answer; alone: list them",
+        "Let another model answer; alone: choose one",
         model_command,
         complete_models,
     ),
@@ -236,6 +255,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         thinking_command,
         complete_levels,
     ),
+    Command("setup", "", "Choose a provider, give its key, or name a server", _setup),
     Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),

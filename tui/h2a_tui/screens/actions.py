@@ -28,15 +28,13 @@ from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import suggest_models
-from h2a_tui.screens.help import HelpScreen
+from h2a_tui.model_commands import model_command, suggest_models
+from h2a_tui.screens.over_chat import OverChat
 from h2a_tui.screens.page import PageScreen
-from h2a_tui.screens.picker import Choice, PickerScreen
-from h2a_tui.screens.theme_picker import ThemePicker
+from h2a_tui.screens.picker import Choice
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.shell_line import parse_shell
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means, kind_for
@@ -67,6 +65,7 @@ class ChatActions:
         self._keymap = keymap
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
+        self.over = OverChat(chat, self, keymap)
         self._table = self._make_table()
         self.clipboard = Clipboard()
 
@@ -111,6 +110,7 @@ class ChatActions:
             Action.COPY_BLOCK: partial(self._copy_from, BlockCursor.text),
             Action.COPY_CODE: partial(self._copy_from, BlockCursor.code),
             Action.COPY_MESSAGE: partial(self._copy_from, BlockCursor.answer),
+            Action.CHOOSE_MODEL: partial(model_command, self, ""),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.HUD: chat.hud.toggle,
@@ -223,15 +223,18 @@ class ChatActions:
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from, each as it looks."""
-        picker = ThemePicker(names, themes, self._keymap, self.notice)
+        self.over.themes(names, themes)
 
-        def take(name: str | None) -> None:
-            if name is None:
-                themes.end_preview()
-            else:
-                self.work(choose_theme(self, themes, name, save=picker.saves))
+    def pick_model(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+        self.over.models(models)
 
-        _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
+    def set_up(self, *, first: bool = False) -> None:
+        """Ask who shall answer."""
+        if self.models is None:
+            self.notice("The model cannot be changed here")
+        else:
+            self.over.setup(self.models, first=first)
 
     def work(self, job: Coroutine[None, None, None]) -> None:
         """Let `job` go on in the background, until the app ends."""
@@ -239,9 +242,7 @@ class ChatActions:
 
     def show_page(self, title: str, content: Table | Text) -> PageScreen:
         """Show something to read."""
-        page = PageScreen(title, content, self._keymap)
-        _ = self._chat.app.push_screen(page)  # it mounts by itself
-        return page
+        return self.over.page(title, content)
 
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
@@ -250,16 +251,14 @@ class ChatActions:
     def pick(
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
-        """Show a list; a `SessionError` of what is done with the choice is said."""
+        """Ask for one of a few; a `SessionError` of what is done with the choice is said."""
+        self.over.pick(title, choices, chosen_is, chosen)
 
-        def take(chosen_id: str | None) -> None:
-            if chosen_id is not None:
-                try:
-                    chosen_is(chosen_id)
-                except SessionError as error:
-                    self.notice(str(error))
-
-        _ = self._chat.app.push_screen(PickerScreen(title, choices, self._keymap, chosen=chosen), take)
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
+    ) -> None:
+        """The same for one of many."""
+        self.over.find(title, choices, chosen_is, chosen)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that takes a while."""
@@ -278,7 +277,7 @@ class ChatActions:
 
     def show_help(self) -> None:
         """Show keys and commands."""
-        _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+        self.over.help()
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

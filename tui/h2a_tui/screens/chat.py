@@ -164,6 +164,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             self.remove_class("-empty")
         self.transcript.apply_many(happened)
         for event in happened:
+            if isinstance(event, ModelChanged):
+                self.welcome.show_model(self.client.model)
             if isinstance(event, InputRestored):
                 self.composer.restore(event)
             elif isinstance(event, Error) and event.kind == FailureKind.NOT_FOUND:
@@ -227,6 +229,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def notice(self, text: str) -> None:
         """Say something short, for a few seconds."""
         self.status_line.notice(one_line(text))
+
+    def set_up(self) -> None:
+        """Ask somebody who is here for the first time who shall answer."""
+        self._actions.set_up(first=True)
 
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""

@@ -1,0 +1,114 @@
+"""Every screen that stands over the chat: which one is shown for what, and what becomes of the answer.
+
+Each closes with Escape and leaves the draft in the editor as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from h2a_agent.model_choice import ModelChoice
+from h2a_agent.session_loading import SessionError
+from h2a_tui.keymap import Keymap
+from h2a_tui.model_commands import use_model
+from h2a_tui.screens.filter_picker import FilterPicker
+from h2a_tui.screens.help import HelpScreen
+from h2a_tui.screens.model_picker import ModelPicker
+from h2a_tui.screens.page import PageScreen
+from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.theme_picker import ThemePicker
+from h2a_tui.theme_choice import ThemeChoice
+from h2a_tui.theme_command import choose_theme
+from h2a_tui.typing_guard import TypingGuard
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from h2a_tui.screens.actions import ChatActions
+    from h2a_tui.screens.chat import ChatScreen
+
+__all__ = ["OverChat"]
+
+
+class OverChat:
+    """Shows them for one chat. `actions` is what commands use of the chat."""
+
+    def __init__(self, chat: ChatScreen, actions: ChatActions, keymap: Keymap) -> None:
+        self._chat = chat
+        self._actions = actions
+        self._keymap = keymap
+
+    def help(self) -> None:
+        """Show keys and commands."""
+        _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+
+    def page(self, title: str, content: Table | Text) -> PageScreen:
+        """Show something to read."""
+        page = PageScreen(title, content, self._keymap)
+        _ = self._chat.app.push_screen(page)  # it mounts by itself
+        return page
+
+    def pick(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], chosen: int
+    ) -> None:
+        """Ask for one of a few."""
+        self._show(PickerScreen(title, choices, self._keymap, chosen=chosen), chosen_is)
+
+    def find(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], chosen: str
+    ) -> None:
+        """Ask for one of many."""
+        self._show(FilterPicker(title, choices, self._keymap, chosen=chosen), chosen_is)
+
+    def _show(self, picker: PickerScreen, chosen_is: Callable[[str], object]) -> None:
+        def take(chosen: str | None) -> None:
+            if chosen is not None:
+                try:
+                    chosen_is(chosen)
+                except SessionError as error:
+                    self._actions.notice(str(error))
+
+        _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
+
+    def themes(self, names: Sequence[str], themes: ThemeChoice) -> None:
+        """Show the themes to choose from, each as it looks."""
+        picker = ThemePicker(names, themes, self._keymap, self._actions.notice)
+
+        def take(name: str | None) -> None:
+            if name is None:
+                themes.end_preview()
+            else:
+                self._actions.work(choose_theme(self._actions, themes, name, save=picker.saves))
+
+        _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
+
+    def models(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+
+        async def show() -> None:
+            picker = ModelPicker(models, await models.overview(), self._keymap)
+
+            def take(chosen: str | None) -> None:
+                if chosen is not None:
+                    provider, _, model = chosen.partition("/")
+                    choice = models.take(provider, model, save=picker.saves)
+                    self._actions.work(use_model(self._actions, choice))
+
+            _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
+
+        self._actions.work(show())
+
+    def setup(self, models: ModelChoice, *, first: bool = False) -> None:
+        """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
+        from h2a_tui.setup_flow import SetupFlow
+
+        flow = SetupFlow(models, self._keymap, self._chat.app.push_screen_wait, self._actions.notice)
+
+        async def ask() -> None:
+            guard = TypingGuard() if first else None
+            if await flow.run(guard=guard, keep=self._chat.composer.write):
+                await self._chat.client.warm_up()
+
+        self._actions.work(ask())
