@@ -76,13 +76,23 @@ class Chat:
     async def type(self, text: str) -> None:
         await self.press(*text)
 
+    async def paste(self, text: str) -> None:
+        """Paste `text`, as a terminal marks it."""
+        driver = self.app._driver
+        assert driver is not None
+        event = events.Paste(text)
+        event.set_sender(self.app)
+        driver.send_message(event)
+        await self.drawn()
+
     async def drawn(self) -> None:
         """Until every widget has dealt with its messages and the screen has been laid out and painted."""
         await self.pilot._wait_for_screen()
         if self.app.is_running:
-            painted = asyncio.Event()
-            self.app.screen.call_after_refresh(painted.set)
-            while not painted.is_set() and self.app.is_running:  # an app on its way out paints no more
+            painted, screen = asyncio.Event(), self.app.screen
+            screen.call_after_refresh(painted.set)
+            # An app on its way out paints no more, nor does a screen that has been closed.
+            while not painted.is_set() and self.app.is_running and self.app.screen is screen:
                 await asyncio.sleep(0)
         await self.pilot._wait_for_screen()
 

@@ -127,6 +127,7 @@ class MessagesServer:
         self.expect_violations = False
         self.refusals: list[Callable[[dict[str, Any]], Status | None]] = []
         self.counts: int | None = None
+        self.key = ""  # the only one that is let in; "": any
         self.connections = 0
         self._answers: list[Answer] = []
         self._gates: dict[str, _GateState] = {}

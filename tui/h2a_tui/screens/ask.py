@@ -19,7 +19,7 @@ from textual.widgets import Static, TextArea
 
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.screens.picker import key_hints
-from h2a_tui.widgets.editor import Editor
+from h2a_tui.widgets.line_editor import LineEditor
 
 __all__ = ["AskScreen", "Check", "Trouble"]
 
@@ -41,13 +41,10 @@ async def no_check(_answer: str) -> Trouble | None:
     return None
 
 
-class _Line(Editor):
-    """One line."""
+class _Line(LineEditor):
+    """The answer."""
 
     context: ClassVar[Context] = Context.ASK
-
-    def _insert_paste(self, text: str) -> None:
-        self.replace(" ".join(text.split()), *self.selection, maintain_selection_offset=False)
 
 
 class _Secret(_Line):
@@ -79,7 +76,6 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
         }
         & Static { height: auto; color: $h2a-muted; }
         & #trouble { color: $h2a-warning; }
-        & Editor { height: 1; max-height: 1; }
         &.-tiny Vertical { border: none; width: 100%; }
         &.-tiny #about { display: none; }
     }
@@ -131,16 +127,13 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
     @on(TextArea.Changed)
     def _changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        if self._answer() != self._refused and not self._looking:
+        if self.editor.line != self._refused and not self._looking:
             self._trouble.update("")
-
-    def _answer(self) -> str:
-        return " ".join(self.editor.text.split())
 
     def _perform(self, action: Action) -> bool:
         match action:
             case Action.ASK_ANSWER:
-                self._take(self._answer())
+                self._take(self.editor.line)
             case Action.LIST_CLOSE | Action.COPY_CLEAR_QUIT:
                 self._leave(None)
             case _:
@@ -158,7 +151,7 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
     async def _look_at(self, answer: str) -> None:
         trouble = await self._check(answer)
         self._looking = False
-        if answer != self._answer():
+        if answer != self.editor.line:
             self._trouble.update("")  # it is being changed
         elif trouble is None:
             self._leave(answer)

@@ -16,15 +16,15 @@ from textual.widgets import OptionList, Static, TextArea
 from h2a_tui.completion import score
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.screens.picker import Choice, Note, PickerScreen, Row, key_hints, options_of
-from h2a_tui.widgets.editor import Editor
+from h2a_tui.widgets.line_editor import LineEditor
 
 __all__ = ["FilterPicker"]
 
 _MOST: Final = 200  # rows of a search; nobody scrolls further
 
 
-class _FilterEditor(Editor):
-    """One line."""
+class _FilterEditor(LineEditor):
+    """What is looked for."""
 
     context: ClassVar[Context] = Context.FILTER
 
@@ -34,7 +34,7 @@ class FilterPicker(PickerScreen):
 
     DEFAULT_CSS = """
     FilterPicker {
-        & Editor { height: 1; max-height: 1; padding: 0 1; }
+        & LineEditor { padding: 0 1; }
         & #about { height: 1; padding: 0 1; color: $h2a-muted; text-wrap: nowrap; text-overflow: ellipsis; }
         &.-tiny #about { display: none; }
     }
@@ -123,13 +123,14 @@ class FilterPicker(PickerScreen):
 
     def _fill(self, chosen: str) -> None:
         shown, options = self._shown(), self.list
-        before = None if options.highlighted is None else options.highlighted - options.scroll_offset.y
+        top, at = options.scroll_offset.y, options.highlighted
         options.set_options(options_of(shown))
         places = {row.id: place for place, row in enumerate(shown) if isinstance(row, Choice)}
         place = places.get(chosen, min(places.values(), default=None))
         options.highlighted = place
         if place is not None:
-            self.call_after_refresh(self._keep_in_sight, 0 if before is None else place - before)
+            at_top = not top and place < options.size.height
+            self.call_after_refresh(self._keep_in_sight, 0 if at is None or at_top else place - at + top)
         self.refresh_footer()
 
     def _keep_in_sight(self, first: int) -> None:
@@ -144,7 +145,7 @@ class FilterPicker(PickerScreen):
         return self.act(action)
 
     def _filter(self) -> None:
-        query = " ".join(self.editor.text.split())
+        query = self.editor.line
         if query != self._query:
             self._query = query
             self._fill("" if query else self.current or "")

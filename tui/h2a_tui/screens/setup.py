@@ -100,7 +100,10 @@ class SetupScreen(FilterPicker):
                 f"  looking … ({_LOOKED_FOR})" if self._searching else f"  nothing runs ({_LOOKED_FOR})"
             )
         yield Note("With a key", heading=True)
+        found = {server.provider for server in self.servers}
         for info in self._setup.keyed():
+            if info.name in found:
+                continue
             yield Choice(f"{PROVIDER}{info.name}", f"  {info.name}", self._about_key(info), full=info.name)
         yield Note("Otherwise", heading=True)
         yield Choice(ADDRESS, "  another server, by its address", full="another server, by its address")
