@@ -92,7 +92,7 @@ class Chat:
             painted, screen = asyncio.Event(), self.app.screen
             screen.call_after_refresh(painted.set)
             # An app on its way out paints no more, nor does a screen that has been closed.
-            while not painted.is_set() and self.app.is_running and self.app.screen is screen:
+            while not painted.is_set() and self.app.screen is screen and self.app.is_running:
                 await asyncio.sleep(0)
         await self.pilot._wait_for_screen()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from h2a_agent.session_search import Found
     from h2a_tui.screens.page import PageScreen
     from h2a_tui.settings import ScreenSettings
 
@@ -92,6 +93,10 @@ class Chat(Protocol):
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
     ) -> None:
         """The same for a long list, beginning at the row with the id `chosen`."""
+        ...
+
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with: those that say `wanted`, in this folder (`here`) or in all."""
         ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -5,17 +5,15 @@ They raise `SessionError` with what to do when they cannot; the line then stays 
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
-from h2a_tui.format import age, folder
+from h2a_tui.format import folder
 from h2a_tui.screens.picker import Choice
 
 if TYPE_CHECKING:
-    from h2a_agent.session_search import Found
     from h2a_agent.session_tree import TreeRow
     from h2a_tui.commands import Chat
 
@@ -29,8 +27,8 @@ def tree(chat: Chat, _argument: str) -> bool:
     rows = chat.client.sessions.tree()
     if not rows:
         raise SessionError("Nothing has been said yet.")
-    here = next((n for n, row in enumerate(rows) if row.is_head), 0)
-    chat.pick("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
+    here = next((row.id for row in rows if row.is_head), "")
+    chat.find_row("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
     return True
 
 
@@ -96,11 +94,14 @@ def sessions(chat: Chat, argument: str) -> bool:
     """Show the newest sessions, or those in which something was said, and go to the one that is chosen."""
 
     async def work() -> None:
-        found = await chat.client.sessions.find(argument)
+        verbs = chat.client.sessions
+        found = () if argument else await verbs.find(here=True)
+        here = any(one.info.id != verbs.id for one in found)
+        if not here:
+            found = await verbs.find(argument)
         if not found:
             raise SessionError(f"No session says {argument!r}." if argument else "There are no sessions yet.")
-        title = f"Sessions that say {argument}" if argument else "Sessions"
-        chat.pick(title, [_session_choice(one) for one in found], lambda chosen: resume(chat, chosen))
+        chat.pick_session(found, argument, here)
 
     chat.start(work())
     return True
@@ -130,12 +131,3 @@ def _entry_choice(row: TreeRow) -> Choice:
     mark = "●" if row.is_head else "│" if row.on_path else "·"
     shown = f"{mark} {'  ' * row.depth}{row.speaker}: {row.text}"
     return Choice(row.id, shown[:_ROW], row.label or row.id, strong=row.speaker in ("you", "steer"))
-
-
-def _session_choice(found: Found) -> Choice:
-    info = found.info
-    facts = [age(time.time() - info.modified), folder(info.workspace)]
-    if info.messages is not None:
-        facts.append(f"{info.messages} messages")
-    facts += [hit.snippet for hit in found.hits[:1]]
-    return Choice(info.id, info.title[:_ROW] or "(nothing said)", " · ".join(facts))

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from h2a_agent.session_search import Found
     from h2a_tui.screens.chat import ChatScreen
 
 __all__ = ["ChatActions"]
@@ -228,6 +229,10 @@ class ChatActions:
     def pick_model(self, models: ModelChoice) -> None:
         """Show the models to choose from."""
         self.over.models(models)
+
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with."""
+        self.over.sessions(found, wanted, here)
 
     def set_up(self, *, first: bool = False) -> None:
         """Ask who shall answer."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from textual import work
+
 from h2a_agent.config_error import ConfigError
 from h2a_agent.model_choice import LEVELS, ModelChoice, ProviderView
 from h2a_agent.models import ModelInfo
@@ -74,11 +76,13 @@ class ModelPicker(FilterPicker):
     def _show_level(self) -> None:
         now = self._models.thinking
         levels = " ".join(f"[{level}]" if level == now else level for level in LEVELS)
-        self.box.border_title = f"Model · thinking {levels}".replace("[", r"\[")
+        self.set_title(f"Model · thinking {levels}")
 
     def _answered(self) -> None:
-        self.run_worker(self._show, group="show", exclusive=True)
+        if self.is_attached:
+            self._show()
 
+    @work(group="show", exclusive=True)
     async def _show(self) -> None:
         views = await self._models.overview()
         self.show_rows(tuple(model_rows(views, self._models.current, self._models.facts)))

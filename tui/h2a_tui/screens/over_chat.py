@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
+from h2a_tui import session_slash
 from h2a_tui.keymap import Keymap
 from h2a_tui.model_commands import use_model
 from h2a_tui.screens.filter_picker import FilterPicker
@@ -17,6 +18,7 @@ from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.model_picker import ModelPicker
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from h2a_agent.session_search import Found
     from h2a_tui.screens.actions import ChatActions
     from h2a_tui.screens.chat import ChatScreen
 
@@ -99,6 +102,11 @@ class OverChat:
             _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
 
         self._actions.work(show())
+
+    def sessions(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with."""
+        picker = SessionPicker(self._actions.client.sessions, found, self._keymap, wanted=wanted, here=here)
+        self._show(picker, lambda chosen: session_slash.resume(self._actions, chosen))
 
     def setup(self, models: ModelChoice, *, first: bool = False) -> None:
         """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""

@@ -87,7 +87,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
         super().__init__()
         self.keymap = keymap
         self.box = Vertical()
-        self.box.border_title = Content(title)
+        self.set_title(title)
         self.list = OptionList(*options_of(rows), markup=False)
         self.list.can_focus = False
         self._begin = chosen
@@ -97,6 +97,10 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
         self.box.border_subtitle = self.keys_line()
         with self.box:
             yield self.list
+
+    def set_title(self, title: str) -> None:
+        """Call it `title`, which is no markup."""
+        self.box.border_title = Content(title)
 
     def keys_line(self) -> str:
         """What the keys do, for the border."""
