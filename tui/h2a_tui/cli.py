@@ -495,6 +495,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.diffs,
         settings.paste_burst,
         prompts,
+        config_file=paths.config_file,
     )
 
 

@@ -21,7 +21,7 @@ from h2a_tui.keymap import Action
 from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
 from h2a_tui.screens.picker import Choice
-from h2a_tui.settings_command import settings_command
+from h2a_tui.settings_command import complete_settings, settings_command
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import theme_command
 
@@ -69,6 +69,10 @@ class Chat(Protocol):
 
     def pick_model(self, models: ModelChoice) -> None:
         """Show the models to choose from."""
+        ...
+
+    def edit_settings(self, name: str) -> None:
+        """Show the settings, to be changed, beginning at `name`."""
         ...
 
     def set_up(self) -> None:
@@ -264,7 +268,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),
-    Command("settings", "", "Show every setting and where it comes from", settings_command),
+    Command("settings", "[NAME]", "See and change every setting", settings_command, complete_settings),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),

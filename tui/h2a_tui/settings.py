@@ -30,7 +30,8 @@ class ScreenSettings:
     who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
     `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
-    messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
+    messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept, `config_file` where
+    settings are; None: nowhere.
     """
 
     log_dir: Path
@@ -44,6 +45,7 @@ class ScreenSettings:
     paste_burst: bool = True
     prompts_file: Path | None = None
     draft_for: Path | None = None
+    config_file: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

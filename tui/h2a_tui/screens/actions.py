@@ -234,6 +234,10 @@ class ChatActions:
         """Show sessions to go on with."""
         self.over.sessions(found, wanted, here)
 
+    def edit_settings(self, name: str) -> None:
+        """Show the settings, to be changed."""
+        self.over.settings(name)
+
     def set_up(self, *, first: bool = False) -> None:
         """Ask who shall answer."""
         if self.models is None:

@@ -12,16 +12,18 @@ from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.keymap import Keymap
-from h2a_tui.model_commands import use_model
+from h2a_tui.model_commands import model_command, use_model
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.model_picker import ModelPicker
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
 from h2a_tui.screens.session_picker import SessionPicker
+from h2a_tui.screens.settings_editor import SettingsEditor
 from h2a_tui.screens.theme_picker import ThemePicker
+from h2a_tui.settings_change import SettingsChange
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme
+from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class OverChat:
         self._chat = chat
         self._actions = actions
         self._keymap = keymap
+        self._settings = SettingsChange(actions.settings.listed, actions.client, actions.settings.config_file)
 
     def help(self) -> None:
         """Show keys and commands."""
@@ -107,6 +110,17 @@ class OverChat:
         """Show sessions to go on with."""
         picker = SessionPicker(self._actions.client.sessions, found, self._keymap, wanted=wanted, here=here)
         self._show(picker, lambda chosen: session_slash.resume(self._actions, chosen))
+
+    def settings(self, name: str) -> None:
+        """Show the settings; those that have a list of their own lead there."""
+
+        def take(chosen: str | None) -> None:
+            if chosen == "theme":
+                theme_command(self._actions, "")
+            elif chosen is not None:
+                model_command(self._actions, "")
+
+        _ = self._chat.app.push_screen(SettingsEditor(self._settings, self._keymap, chosen=name), take)
 
     def setup(self, models: ModelChoice, *, first: bool = False) -> None:
         """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
