@@ -163,3 +163,29 @@ async def test_the_list_works_at_any_size(tmp_path: Path, size: tuple[int, int])
         assert "mend the par" in chat.text()
         await chat.press("escape")
         assert not isinstance(chat.app.screen, SessionPicker)
+
+
+async def test_resume_completes_to_a_session_by_its_title(tmp_path: Path) -> None:
+    async with chat_among_sessions(tmp_path) as chat:
+        await chat.type("/resume")
+        await chat.until(chat.screen._actions.recent_sessions)
+        await chat.type(" pars")
+        assert "mend the parser" in chat.text()
+        assert "what is in use" not in chat.text()
+        await chat.press("tab")
+        wanted = [info.id for info in list_sessions(tmp_path / "sessions") if info.title == "mend the parser"]
+        assert [chat.draft] == [f"/resume {session_id}" for session_id in wanted]
+
+
+async def test_branch_completes_to_labels_and_messages_and_export_to_files(tmp_path: Path) -> None:
+    async with chat_among_sessions(tmp_path) as chat:
+        chat.agent.sessions.label("", "before-the-storm")
+        await chat.type("/branch ")
+        assert "what is in use" in chat.text()
+        await chat.type("storm")
+        await chat.press("tab")
+        assert chat.draft == "/branch before-the-storm"
+        await chat.press("ctrl+u")
+        await chat.type("/export md")
+        await chat.press("tab")
+        assert chat.draft == "/export h2a-scripted.md"

@@ -163,6 +163,22 @@ async def test_settings_that_cannot_be_changed_are_said(tmp_path: Path) -> None:
         assert worn(chat) == "nord"
 
 
+async def test_theme_completes_to_the_name_of_a_theme() -> None:
+    async with chat_wearing("dark", size=(100, 40)) as chat:
+        await chat.type("/theme drac")
+        await chat.press("tab", "enter")
+        await chat.until(lambda: worn(chat) == "dracula")
+
+
+async def test_typing_in_the_list_finds_a_theme() -> None:
+    async with chat_wearing("dark", size=(100, 40)) as chat:
+        await open_picker(chat)
+        await chat.type("grlig")
+        await chat.until(lambda: worn(chat) == "gruvbox-light")
+        await chat.press("escape")
+        await chat.until(lambda: worn(chat) == "dark")
+
+
 # ------------------------------------------------------------------ by its looks
 
 

@@ -23,7 +23,7 @@ from h2a_tui.model_commands import complete_levels, complete_models, model_comma
 from h2a_tui.screens.picker import Choice
 from h2a_tui.settings_command import complete_settings, settings_command
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import theme_command
+from h2a_tui.theme_command import complete_themes, theme_command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -101,6 +101,10 @@ class Chat(Protocol):
 
     def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
         """Show sessions to go on with: those that say `wanted`, in this folder (`here`) or in all."""
+        ...
+
+    def recent_sessions(self) -> Sequence[Found]:
+        """The newest sessions, as far as they have been read; the first call begins to."""
         ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -249,7 +253,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("next", "TEXT", "Send TEXT at the next step", _next),
     Command("stop", "", "Stop the run", _stop),
     Command("pause", "", "Stop before the next step", _pause),
-    Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
+    Command(
+        "resume",
+        "[ID]",
+        "Go on after a pause, or with another session",
+        session_slash.resume,
+        session_slash.complete_sessions,
+    ),
     Command(
         "model",
         "[PROVIDER/NAME] [--save]",
@@ -265,7 +275,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
         complete_levels,
     ),
     Command("setup", "", "Choose a provider, give its key, or name a server", _setup),
-    Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
+    Command(
+        "theme",
+        "[NAME] [--save]",
+        "Wear another theme; alone: choose one by its looks",
+        theme_command,
+        complete_themes,
+    ),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),
     Command("settings", "[NAME]", "See and change every setting", settings_command, complete_settings),
@@ -280,13 +296,31 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("tree", "", "Show all branches of this session; choose where to go back to", session_slash.tree),
-    Command("branch", "[ENTRY]", "Go back to an entry, by its id or label", session_slash.branch),
+    Command(
+        "branch",
+        "[ENTRY]",
+        "Go back to an entry, by its id or label",
+        session_slash.branch,
+        session_slash.complete_entries,
+    ),
     Command("label", "TEXT", "Label the newest entry", session_slash.label),
     Command("name", "TEXT", "Name this session", session_slash.name),
-    Command("fork", "[ENTRY]", "Go on in a new session, up to an entry", session_slash.fork),
+    Command(
+        "fork",
+        "[ENTRY]",
+        "Go on in a new session, up to an entry",
+        session_slash.fork,
+        session_slash.complete_entries,
+    ),
     Command("clone", "", "Go on in a copy of this session", session_slash.clone),
     Command("sessions", "[TEXT]", "Show other sessions, or those that say TEXT", session_slash.sessions),
-    Command("export", "[FILE]", "Write the session to FILE: .html, .md or .jsonl", session_slash.export),
+    Command(
+        "export",
+        "[FILE]",
+        "Write the session to FILE: .html, .md or .jsonl",
+        session_slash.export,
+        session_slash.complete_exports,
+    ),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

@@ -5,19 +5,36 @@ They raise `SessionError` with what to do when they cannot; the line then stays 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
-from h2a_tui.format import folder
+from h2a_tui.completion import Entry
+from h2a_tui.format import age, folder
 from h2a_tui.screens.picker import Choice
 
 if TYPE_CHECKING:
     from h2a_agent.session_tree import TreeRow
     from h2a_tui.commands import Chat
 
-__all__ = ["branch", "clone", "export", "fork", "label", "name", "resume", "sessions", "taken_out", "tree"]
+__all__ = [
+    "branch",
+    "clone",
+    "complete_entries",
+    "complete_exports",
+    "complete_sessions",
+    "export",
+    "fork",
+    "label",
+    "name",
+    "resume",
+    "sessions",
+    "taken_out",
+    "tree",
+]
 
 _ROW: Final = 90  # characters
 
@@ -109,7 +126,7 @@ def sessions(chat: Chat, argument: str) -> bool:
 
 def export(chat: Chat, argument: str) -> bool:
     """Write the session to a file: .html, .md or .jsonl, by default HTML in the working folder."""
-    target = Path(argument or f"h2a-{chat.client.session_id[-8:].lower()}.html")
+    target = Path(argument or f"{_export_name(chat)}.html")
     target = chat.client.workspace / target.expanduser()
 
     async def work() -> None:
@@ -120,6 +137,36 @@ def export(chat: Chat, argument: str) -> bool:
 
     chat.start(work())
     return True
+
+
+# ------------------------------------------------------------- what may follow
+
+
+def complete_entries(chat: Chat) -> Iterable[Entry]:
+    """The labelled entries and the person's own messages, the newest first."""
+    for row in reversed(chat.client.sessions.tree()):
+        if row.label or row.speaker == "you":
+            name = row.label or row.id
+            yield Entry(name, f"{name}  {row.text[:_ROW]}")
+
+
+def complete_sessions(chat: Chat) -> Iterable[Entry]:
+    """The newest other sessions, as soon as they have been read."""
+    for info in (found.info for found in chat.recent_sessions()):
+        if info.id != chat.client.session_id:
+            how_old = age(time.time() - info.modified)
+            yield Entry(info.id, info.title or info.id, f"{how_old} · {folder(info.workspace)}")
+
+
+def complete_exports(chat: Chat) -> Iterable[Entry]:
+    """A file of each kind."""
+    name = _export_name(chat)
+    kinds = {".html": "one page that loads nothing", ".md": "Markdown", ".jsonl": "every record"}
+    return (Entry(name + suffix, name + suffix, what) for suffix, what in kinds.items())
+
+
+def _export_name(chat: Chat) -> str:
+    return f"h2a-{chat.client.session_id[-8:].lower()}"
 
 
 def taken_out(redacted: int) -> str:

@@ -69,8 +69,11 @@ class ThemeChoice:
 
     async def names(self) -> list[str]:
         """All that can be chosen by a name."""
-        found = await asyncio.to_thread(names, self._folder)
-        return sorted({*found, TERMINAL})
+        return await asyncio.to_thread(self.known_names)
+
+    def known_names(self) -> list[str]:
+        """The same, at once: it looks into one folder."""
+        return sorted({*names(self._folder), TERMINAL})
 
     async def choose(self, name: str) -> Theme:
         """Choose and show another theme; returns what is shown.

@@ -66,6 +66,7 @@ class ChatActions:
         self._keymap = keymap
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
+        self._recent: Sequence[Found] | None = None
         self.over = OverChat(chat, self, keymap)
         self._table = self._make_table()
         self.clipboard = Clipboard()
@@ -182,6 +183,8 @@ class ChatActions:
 
     def offer(self, before: str) -> Offer | None:
         """What can be taken for the command line `before` the cursor."""
+        if before.startswith("/res"):
+            self.recent_sessions()  # so that they are there when their turn comes
         return command_offer(before, self)
 
     def _edit_outside(self) -> None:
@@ -233,6 +236,16 @@ class ChatActions:
     def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
         """Show sessions to go on with."""
         self.over.sessions(found, wanted, here)
+
+    def recent_sessions(self) -> Sequence[Found]:
+        """The newest sessions, as far as they have been read; the first call begins to."""
+        if self._recent is None:
+            self._recent = ()
+            self.start(self._read_recent())
+        return self._recent
+
+    async def _read_recent(self) -> None:
+        self._recent = await self.client.sessions.find()
 
     def edit_settings(self, name: str) -> None:
         """Show the settings, to be changed."""
