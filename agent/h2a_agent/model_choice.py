@@ -90,6 +90,11 @@ class ModelChoice:
         """How hard the model thinks."""
         return self._agent.settings.thinking
 
+    async def key_source(self) -> str:
+        """Where the key of whoever answers now comes from, in a word or two."""
+        key = await self.setup.key(self._info_now())
+        return f"from {key.source}" if key is not None else "none"
+
     async def choose(self, reference: str, *, save: bool = False) -> str:
         """Let the model named `reference` answer from the next step on; returns a line that says so.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
@@ -31,6 +31,9 @@ from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.widget import Transcript
 
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
+
 __all__ = ["H2AApp"]
 
 
@@ -50,11 +53,12 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         notice: str = "",
         models: ModelChoice | None = None,
         first_run: bool = False,
+        doctor: Doctor | None = None,
     ) -> None:
         """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
         `notice` stands on the first page, until something is said. `models` is what `/model` chooses from; at the
-        `first_run` it is asked at once who shall answer.
+        `first_run` it is asked at once who shall answer. `doctor` knows what `/doctor` tells.
         """
         super().__init__(
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
@@ -70,6 +74,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             models,
             self.themes,
             lambda: self._events.stats,
+            doctor,
         )
         self._attention = Attention(self._tell_terminal, settings.signals, os.environ, client.workspace)
         # In one tick, so that nothing falls between what was and what comes.

@@ -259,9 +259,11 @@ def _main(argv: Sequence[str] | None) -> int:
         environment.prepare(os.environ)
         return keys_command(screen_settings(settings, paths).keymap())
     if args.prompt == "doctor" and args.print_prompt is None:
-        from h2a_tui.doctor import report
+        environment.prepare(os.environ)
+        from h2a_tui.doctor import Doctor, report
 
-        return asyncio.run(report(settings, paths, Path.cwd()))
+        keymap = screen_settings(settings, paths).keymap()
+        return asyncio.run(report(Doctor(settings, paths, Path.cwd()), keymap))
     if print_mode.prints(args):
         if settings.fell_back:
             print(_FELL_BACK, file=sys.stderr)
@@ -332,6 +334,7 @@ def _chat(
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
+        from h2a_tui.doctor import Doctor
         from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
@@ -352,7 +355,15 @@ def _chat(
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
-            app = H2AApp(agent, mine, themes, notice=notice, models=models, first_run=first_run)
+            app = H2AApp(
+                agent,
+                mine,
+                themes,
+                notice=notice,
+                models=models,
+                first_run=first_run,
+                doctor=Doctor(settings, paths, session.workspace),
+            )
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
@@ -476,6 +487,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
     from h2a_tui.keymap import Action
     from h2a_tui.settings import ScreenSettings
     from h2a_tui.settings_command import list_settings
+    from h2a_tui.terminal_facts import swallowed_keys
 
     unknown = [name for name in settings.keys if name not in set(Action)]
     if unknown:
@@ -496,6 +508,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.paste_burst,
         prompts,
         config_file=paths.config_file,
+        swallowed=swallowed_keys(os.environ),
     )
 
 

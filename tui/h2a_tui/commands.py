@@ -75,6 +75,14 @@ class Chat(Protocol):
         """Show the settings, to be changed, beginning at `name`."""
         ...
 
+    def try_keys(self) -> None:
+        """Show what the terminal sends for each key, and what that does."""
+        ...
+
+    def show_doctor(self) -> None:
+        """Show what this machine and this terminal have."""
+        ...
+
     def set_up(self) -> None:
         """Ask who shall answer."""
         ...
@@ -238,6 +246,16 @@ def _setup(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _keys(chat: Chat, _argument: str) -> bool:
+    chat.try_keys()
+    return True
+
+
+def _doctor(chat: Chat, _argument: str) -> bool:
+    chat.show_doctor()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -321,6 +339,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
         session_slash.export,
         session_slash.complete_exports,
     ),
+    Command("keys", "", "Press keys, see what your terminal sends and what they do", _keys),
+    Command("doctor", "", "Show what this machine and terminal have, and which keys arrive", _doctor),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

@@ -7,7 +7,7 @@ overlay are printed from the same rows. Key names are Textual's; the first key o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias
@@ -459,12 +459,18 @@ class Keymap:
 
     `alt_enter="newline"` gives Alt+Enter to the new line (for terminals whose Shift+Enter sends the same
     bytes); the follow-up keeps its other keys. `overrides` replaces the keys of actions in all contexts of
-    theirs; an empty tuple unbinds.
+    theirs; an empty tuple unbinds. `swallowed` are keys this terminal very likely does not send: no hint names one
+    where there is another.
     """
 
     def __init__(
-        self, *, alt_enter: AltEnter = "follow-up", overrides: Mapping[Action, tuple[str, ...]] | None = None
+        self,
+        *,
+        alt_enter: AltEnter = "follow-up",
+        overrides: Mapping[Action, tuple[str, ...]] | None = None,
+        swallowed: Set[str] = frozenset(),
     ) -> None:
+        self._swallowed = swallowed
         rows: Iterable[Row] = KEYMAP
         if alt_enter == "newline":
             rows = [_newline_on_alt_enter(row) for row in rows]
@@ -489,7 +495,7 @@ class Keymap:
     def label(self, action: Action, context: Context | None = None) -> str:
         """The preferred key of `action` as people write it, "" when it has none."""
         keys = self.keys(action, context)
-        return key_label(keys[0]) if keys else ""
+        return key_label(next((key for key in keys if key not in self._swallowed), keys[0])) if keys else ""
 
 
 def _newline_on_alt_enter(row: Row) -> Row:

@@ -31,7 +31,7 @@ class ScreenSettings:
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
     `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
     messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept, `config_file` where
-    settings are; None: nowhere.
+    settings are; None: nowhere. `swallowed` are keys the terminal very likely does not send.
     """
 
     log_dir: Path
@@ -46,7 +46,8 @@ class ScreenSettings:
     prompts_file: Path | None = None
     draft_for: Path | None = None
     config_file: Path | None = None
+    swallowed: frozenset[str] = frozenset()
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""
-        return Keymap(alt_enter=self.alt_enter, overrides=self.keys)
+        return Keymap(alt_enter=self.alt_enter, overrides=self.keys, swallowed=self.swallowed)

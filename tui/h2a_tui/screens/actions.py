@@ -237,6 +237,14 @@ class ChatActions:
         """Show sessions to go on with."""
         self.over.sessions(found, wanted, here)
 
+    def try_keys(self) -> None:
+        """Show what the terminal sends for each key, and what that does."""
+        self.over.keys()
+
+    def show_doctor(self) -> None:
+        """Show what this machine and this terminal have, and what to do about what they lack."""
+        self.over.doctor(self._chat.doctor)
+
     def recent_sessions(self) -> Sequence[Found]:
         """The newest sessions, as far as they have been read; the first call begins to."""
         if self._recent is None:

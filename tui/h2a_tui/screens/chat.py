@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -48,6 +48,9 @@ from h2a_tui.widgets.status_facts import Facts, sandbox_word
 from h2a_tui.widgets.status_line import StatusLine
 from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
 
 __all__ = ["ChatScreen"]
 
@@ -105,11 +108,13 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         models: ModelChoice | None = None,
         themes: ThemeChoice | None = None,
         queue: Callable[[], QueueStats | None] = lambda: None,
+        doctor: Doctor | None = None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
         self.models = models
         self.themes = themes
+        self.doctor = doctor
         self.state = State()
         self.transcript = transcript
         self._settings = settings

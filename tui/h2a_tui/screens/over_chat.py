@@ -5,16 +5,24 @@ Each closes with Escape and leaves the draft in the editor as it was.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
 from h2a_agent.model_choice import ModelChoice
+from h2a_agent.safe_text import one_line
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.keymap import Keymap
 from h2a_tui.model_commands import model_command, use_model
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.help import HelpScreen
+from h2a_tui.screens.keys_screen import KeysScreen
 from h2a_tui.screens.model_picker import ModelPicker
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.picker import Choice, PickerScreen
@@ -22,15 +30,15 @@ from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.screens.settings_editor import SettingsEditor
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings_change import SettingsChange
+from h2a_tui.terminal_facts import read_facts, terminal_rows
+from h2a_tui.terminal_question import ask_driver
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
     from h2a_agent.session_search import Found
+    from h2a_tui.doctor import Doctor
     from h2a_tui.screens.actions import ChatActions
     from h2a_tui.screens.chat import ChatScreen
 
@@ -122,6 +130,28 @@ class OverChat:
 
         _ = self._chat.app.push_screen(SettingsEditor(self._settings, self._keymap, chosen=name), take)
 
+    def keys(self) -> None:
+        """Try keys."""
+        _ = self._chat.app.push_screen(KeysScreen(self._keymap))  # it mounts by itself
+
+    def doctor(self, doctor: Doctor | None) -> None:
+        """Show what this machine and this terminal have."""
+        page = self.page("Doctor", Text("Looking …"))
+
+        async def look() -> None:
+            client, models = self._chat.client, self._chat.models
+            kitty = await ask_driver(self._chat.app._driver)  # noqa: SLF001 (Textual has no public way to it)
+            facts = await asyncio.to_thread(read_facts, os.environ, kitty)
+            rows = list(terminal_rows(facts, self._keymap))
+            if doctor is not None:
+                answers = f"{client.provider_name}, model {client.model}"
+                key = await models.key_source() if models is not None else ""
+                machine = partial(doctor.rows, client.sandbox, answers, key)
+                rows += await asyncio.to_thread(lambda: list(machine()))
+            page.show(_two_columns(rows))
+
+        self._actions.work(look())
+
     def setup(self, models: ModelChoice, *, first: bool = False) -> None:
         """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
         from h2a_tui.setup_flow import SetupFlow
@@ -134,3 +164,12 @@ class OverChat:
                 await self._chat.client.warm_up()
 
         self._actions.work(ask())
+
+
+def _two_columns(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(one_line(value, 500)))
+    return table
