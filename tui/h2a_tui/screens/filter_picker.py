@@ -15,7 +15,8 @@ from textual.widgets import OptionList, Static, TextArea
 
 from h2a_tui.completion import score
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.screens.picker import Choice, Note, PickerScreen, Row, key_hints, options_of
+from h2a_tui.overlays import Choice, Note, Row
+from h2a_tui.screens.picker import PickerScreen, key_hints, options_of
 from h2a_tui.widgets.line_editor import LineEditor
 
 __all__ = ["FilterPicker"]

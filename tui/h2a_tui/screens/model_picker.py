@@ -14,8 +14,9 @@ from h2a_agent.model_choice import LEVELS, ModelChoice, ProviderView
 from h2a_agent.models import ModelInfo
 from h2a_tui import format as fmt
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import Choice, Note, Row, key_hints
+from h2a_tui.screens.picker import key_hints
 
 __all__ = ["ModelPicker", "model_facts", "model_rows"]
 

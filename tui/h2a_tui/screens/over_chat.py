@@ -20,12 +20,13 @@ from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.keymap import Keymap
 from h2a_tui.model_commands import model_command, use_model
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.keys_screen import KeysScreen
 from h2a_tui.screens.model_picker import ModelPicker
 from h2a_tui.screens.page import PageScreen
-from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.screens.settings_editor import SettingsEditor
 from h2a_tui.screens.theme_picker import ThemePicker

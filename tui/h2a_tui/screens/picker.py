@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -17,37 +16,13 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice, Note, Row
 
-__all__ = ["Choice", "Note", "PickerScreen", "Row", "key_hints", "options_of"]
+__all__ = ["PickerScreen", "key_hints", "options_of"]
 
 _ROOMY: Final = 9  # rows from which on there is a border
 _COLUMN: Final = 32  # cells a text may have for the quiet words to stand below each other
 _WIDE: Final = 40  # columns from which on something of the chat is left beside it
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One row: what is returned when it is chosen, what it says, and a quiet word at its end.
-
-    `full` is how it is called outside of its group, where that is more than `text`: what typing finds.
-    """
-
-    id: str
-    text: str
-    aside: str = ""
-    strong: bool = False
-    full: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A row to read only: a heading, or what cannot be chosen and why."""
-
-    text: str
-    heading: bool = False
-
-
-Row: TypeAlias = Choice | Note
 
 
 class PickerScreen(ModalScreen[str | None], inherit_bindings=False):

@@ -15,9 +15,10 @@ from h2a_agent.session_search import Found
 from h2a_tui.client import Sessions
 from h2a_tui.format import age, folder
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import Choice, Note, PickerScreen, Row, key_hints
+from h2a_tui.screens.picker import PickerScreen, key_hints
 
 __all__ = ["SessionPicker", "session_rows"]
 

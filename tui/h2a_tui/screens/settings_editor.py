@@ -10,9 +10,10 @@ from textual.screen import Screen
 from h2a_agent.config_error import ConfigError
 from h2a_agent.setting_kinds import value_of
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.ask import AskScreen, Trouble
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import Choice, PickerScreen, key_hints
+from h2a_tui.screens.picker import PickerScreen, key_hints
 from h2a_tui.settings import ListedSetting
 from h2a_tui.settings_change import SettingsChange
 

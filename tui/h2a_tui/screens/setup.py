@@ -15,8 +15,8 @@ from h2a_agent.local_servers import LocalServer
 from h2a_agent.provider_setup import ProviderSetup
 from h2a_agent.safe_text import one_line
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import Choice, Note, Row
 from h2a_tui.typing_guard import TypingGuard
 
 __all__ = ["ADDRESS", "DEMO", "PROVIDER", "SERVER", "SetupScreen"]

@@ -9,8 +9,9 @@ from textual.widgets import OptionList
 
 from h2a_themes import ThemeError
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import Choice, key_hints
+from h2a_tui.screens.picker import key_hints
 from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["ThemePicker"]
