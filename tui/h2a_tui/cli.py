@@ -54,7 +54,7 @@ examples:
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
   h2a-chat keys                             press keys, see what your terminal sends
-  h2a-chat doctor                           what this machine has, what holds commands in
+  h2a-chat doctor                           what this machine has, which keys arrive, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
