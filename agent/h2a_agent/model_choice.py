@@ -46,13 +46,14 @@ class Switchable(Protocol):
 class ProviderView:
     """One provider as a list shows it: its models as far as they are known, and what is the matter with it.
 
-    One that is not `usable` lacks its key or does not run.
+    One that is not `usable` lacks its key (`keyless`) or does not run.
     """
 
     name: str
     models: tuple[str, ...]
     trouble: str = ""
     usable: bool = True
+    keyless: bool = False
 
 
 class ModelChoice:
@@ -215,7 +216,8 @@ class ModelChoice:
         try:
             await self._key(info)
         except ConfigError:
-            return ProviderView(info.name, models, f"no key: h2a-chat key set {info.name}", usable=False)
+            trouble = f"no key: h2a-chat key set {info.name}"
+            return ProviderView(info.name, models, trouble, usable=False, keyless=True)
         trouble = self._troubles.get(info.name, "")
         return ProviderView(info.name, models, trouble, usable=not (info.local and trouble))
 

@@ -120,7 +120,7 @@ class SessionVerbs:
         from h2a_agent.journal import Journal, JournalLocked
         from h2a_agent.session_files import find_session
 
-        path = find_session(self._path().parent.parent, wanted)
+        path = find_session(self._root(), wanted)
         if path == self._session.path:
             raise SessionError("That is this session.")
         try:
@@ -134,7 +134,7 @@ class SessionVerbs:
         from h2a_agent.session_files import find_session
 
         try:
-            other = Session.open(find_session(self._path().parent.parent, session_id))
+            other = Session.open(find_session(self._root(), session_id))
         except (JournalLocked, OSError) as error:
             raise SessionError(str(error)) from None
         try:
@@ -146,7 +146,7 @@ class SessionVerbs:
         from h2a_agent.journal import JournalLocked
         from h2a_agent.session_files import delete_session, find_session
 
-        root = self._path().parent.parent
+        root = self._root()
         path = find_session(root, session_id)
         if path == self._session.path:
             raise SessionError("This is the session in use; it stays.")
@@ -161,11 +161,17 @@ class SessionVerbs:
         from h2a_agent.session_files import list_sessions
         from h2a_agent.session_search import Found, search_sessions
 
-        root = self._path().parent.parent
+        root = self._root()
         where = self._session.workspace if here else None
         if not wanted:
             return [Found(info, 0, ()) for info in list_sessions(root, where)[:limit]]
         return list(islice(search_sessions(root, wanted, workspace=where), limit))
+
+    def _root(self) -> Path:
+        """The folder of all sessions' folders, also before anything of this one is on the disk."""
+        if self._session.path is None:
+            raise SessionError("This session is not written to disk (--no-session).")
+        return self._session.path.parent.parent
 
     def _path(self) -> Path:
         if self._session.path is None:

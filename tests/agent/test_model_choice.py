@@ -288,7 +288,9 @@ async def test_the_list_has_what_servers_say_the_current_first_and_troubles_in_w
     by_name = {view.name: view for view in views}
     assert views[0].name == "near"
     assert by_name["near"].models == by_name["far"].models == ("test-model",)
-    assert by_name["locked"] == ProviderView("locked", (), "no key: h2a-chat key set locked", usable=False)
+    assert by_name["locked"] == ProviderView(
+        "locked", (), "no key: h2a-chat key set locked", usable=False, keyless=True
+    )
     assert by_name["kimi"].models == ("kimi-k3",)
     assert [view.usable for view in views] == sorted((view.usable for view in views), reverse=True)
     assert {view.name for view in views} == {"near", "far", "locked", *presets()}

@@ -93,7 +93,7 @@ async def test_without_a_name_there_is_a_list_that_fills_as_the_servers_answer_a
         assert picker.current == "scripted/scripted-1"
         text = page(chat)
         assert "● scripted-1" in text
-        assert "kimi: no key: h2a-chat key set kimi" in text
+        assert "/setup gives a key to: anthropic, openrouter, deepseek, kimi" in text
         await chat.press("escape")
         assert page(chat) == ""
         assert chat.calls == []

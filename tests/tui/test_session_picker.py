@@ -170,7 +170,7 @@ async def test_resume_completes_to_a_session_by_its_title(tmp_path: Path) -> Non
         await chat.type("/resume")
         await chat.until(chat.screen._actions.recent_sessions)
         await chat.type(" pars")
-        assert "mend the parser" in chat.text()
+        await chat.until(lambda: "mend the parser" in chat.text())
         assert "what is in use" not in chat.text()
         await chat.press("tab")
         wanted = [info.id for info in list_sessions(tmp_path / "sessions") if info.title == "mend the parser"]
@@ -181,7 +181,7 @@ async def test_branch_completes_to_labels_and_messages_and_export_to_files(tmp_p
     async with chat_among_sessions(tmp_path) as chat:
         chat.agent.sessions.label("", "before-the-storm")
         await chat.type("/branch ")
-        assert "what is in use" in chat.text()
+        await chat.until(lambda: "what is in use" in chat.text())
         await chat.type("storm")
         await chat.press("tab")
         assert chat.draft == "/branch before-the-storm"
@@ -189,3 +189,15 @@ async def test_branch_completes_to_labels_and_messages_and_export_to_files(tmp_p
         await chat.type("/export md")
         await chat.press("tab")
         assert chat.draft == "/export h2a-scripted.md"
+
+
+async def test_other_sessions_are_shown_before_anything_was_said_in_this_one(tmp_path: Path) -> None:
+    root, here = tmp_path / "sessions", tmp_path / "here"
+    session(root, here, "an earlier one", "yes").close()
+    agent = ScriptedAgent(here)
+    fresh = Session.create(sessions_of(root, here), here)
+    agent.sessions = SessionVerbs(fresh)
+    async with running_chat(agent) as chat:
+        await opened(chat)
+        assert "an earlier one" in chat.text()
+    fresh.close()

@@ -217,11 +217,14 @@ class ChatActions:
         """The newest sessions, as far as they have been read; the first call begins to."""
         if self._recent is None:
             self._recent = ()
-            self.start(self._read_recent())
+            self.work(self._read_recent())
         return self._recent
 
     async def _read_recent(self) -> None:
-        self._recent = await self.client.sessions.find()
+        try:
+            self._recent = await self.client.sessions.find()
+        except (SessionError, OSError):
+            pass  # nobody has asked for them yet; who does is told
 
     def edit_settings(self, name: str) -> None:
         """Show the settings, to be changed."""

@@ -105,8 +105,10 @@ def model_rows(views: Sequence[ProviderView], current: str, facts: Facts) -> Ite
         if view.trouble:
             yield Note(f"  {view.trouble}")
     for view in views:
-        if not view.usable:
+        if not view.usable and not view.keyless:
             yield Note(f"{view.name}: {view.trouble}")
+    if keyless := ", ".join(view.name for view in views if view.keyless):
+        yield Note(f"/setup gives a key to: {keyless}")
 
 
 def model_facts(info: ModelInfo, *, long: bool = False) -> str:

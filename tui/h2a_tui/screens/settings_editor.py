@@ -35,8 +35,9 @@ class SettingsEditor(FilterPicker):
         less, more = (
             self.keymap.label(action, Context.FILTER) for action in (Action.LIST_LESS, Action.LIST_MORE)
         )
-        keys = key_hints(self.keymap, Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
-        return f"{less} {more} change · {keys}"
+        change = self.keymap.label(Action.LIST_CHOOSE, Context.FILTER)
+        keys = key_hints(self.keymap, Context.FILTER, Action.LIST_SAVE, Action.LIST_CLOSE)
+        return f"{change} {less} {more} change · {keys}"
 
     def footer(self, chosen: str) -> str:
         """What it is about, and from when on a change counts."""
