@@ -14,7 +14,7 @@ from h2a_agent.catalogue import ProviderInfo
 from h2a_agent.local_servers import LocalServer
 from h2a_agent.provider_setup import ProviderSetup
 from h2a_agent.safe_text import one_line
-from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.keymap import EDITING, Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.typing_guard import TypingGuard
@@ -154,7 +154,7 @@ class SetupScreen(FilterPicker):
             case None if event.is_printable and event.character:
                 self._guard.typed()
                 self._held(self._early + event.character)
-            case _ if event.key in ("backspace", "ctrl+h"):
+            case _ if EDITING.get(event.key) == "delete_left":
                 self._held(self._early[:-1])
             case _:
                 pass
