@@ -14,6 +14,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
@@ -109,7 +110,7 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """What it is about, the line, what is wrong with it."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)
             box.border_subtitle = key_hints(self._keymap, Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
             yield self._about
             yield self.editor
