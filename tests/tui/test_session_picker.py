@@ -15,6 +15,7 @@ from h2a_agent.history import AssistantEntry, UserEntry
 from h2a_agent.providers.base import TokenUsage
 from h2a_agent.session import Session
 from h2a_agent.session_files import list_sessions, sessions_of
+from h2a_agent.session_loading import SessionError
 from h2a_agent.session_verbs import SessionVerbs
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.picker import PickerScreen
@@ -201,3 +202,14 @@ async def test_other_sessions_are_shown_before_anything_was_said_in_this_one(tmp
         await opened(chat)
         assert "an earlier one" in chat.text()
     fresh.close()
+
+
+async def test_a_session_that_is_only_looked_at_cannot_be_deleted_from_within(tmp_path: Path) -> None:
+    """Nobody holds its lock, so nothing else would keep it from going."""
+    made = session(tmp_path / "sessions", tmp_path, "look at me", "yes")
+    made.close()
+    assert made.path is not None
+    looked_at = Session.look_at(made.path)
+    with pytest.raises(SessionError, match="in use"):
+        await SessionVerbs(looked_at).delete(looked_at.id)
+    assert made.path.exists()
