@@ -124,6 +124,13 @@ async def test_from_nothing_to_the_first_answer_with_a_server_and_a_key(
         assert "test-model" in terminal.screen_text()
 
 
+async def test_a_question_on_the_command_line_waits_in_the_editor(newcomer: Newcomer) -> None:
+    with newcomer.start("explain this folder") as terminal:
+        await answerable(terminal)
+        terminal.press("escape")
+        await shows(terminal, "› explain this folder")
+
+
 async def test_escape_leaves_with_the_demo_and_setup_comes_back(newcomer: Newcomer) -> None:
     with newcomer.start() as terminal:
         await answerable(terminal)
