@@ -130,6 +130,7 @@ class ConfigFile(BaseModel):
         None
     )
     alt_enter: Annotated[Literal["follow-up", "newline"] | None, _says("what Alt+Enter does")] = None
+    editing: Annotated[Literal["emacs", "vim"] | None, _says("whose keys the editors understand")] = None
     mouse: Annotated[bool | None, _says("off leaves selection and the wheel to the terminal")] = None
     title: Annotated[bool | None, _says("the terminal's title says what goes on")] = None
     progress: Annotated[bool | None, _says("the terminal shows progress where it can")] = None

@@ -1,105 +1,106 @@
-"""What is told of a terminal: which keys arrive in it, and what to do about those that do not."""
+"""What is known of a terminal, and what follows for its keys."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from h2a_agent.state import State
-from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.settings import ScreenSettings
-from h2a_tui.terminal_facts import TerminalFacts, answer_in, read_facts, swallowed_keys, terminal_rows
-from h2a_tui.verbs import hints
+from h2a_tui.terminal_facts import TmuxKeys, ask_tmux, read_tmux, terminal_facts
+
+INSIDE_TMUX = {"TERM_PROGRAM": "tmux", "TMUX": "/tmp/x,1,0"}
 
 
-def rows(environ: dict[str, str], kitty: bool | None = None) -> dict[str, str]:
-    facts = read_facts({"TERM": "xterm-256color", "LANG": "C.UTF-8"} | environ, kitty)
-    return dict(terminal_rows(facts, Keymap()))
+def test_of_an_unknown_terminal_nothing_is_said() -> None:
+    facts = terminal_facts({"TERM": "xterm-256color"})
+    assert (facts.name, facts.extended_keys) == ("", None)
+    assert all(facts.arrives(key) for key in ("alt+enter", "shift+enter", "ctrl+s", "f1"))
 
 
-def test_the_answer_counts_when_the_terminal_has_said_what_it_is() -> None:
-    assert answer_in(b"\x1b[?1u") is None
-    assert answer_in(b"\x1b[?1u\x1b[?62;22c") is True
-    assert answer_in(b"\x1b[?62c") is False
+def test_terminal_app_keeps_option_enter() -> None:
+    facts = terminal_facts({"TERM_PROGRAM": "Apple_Terminal"}, kitty=False)
+    assert "Option as Meta" in facts.why_not("alt+enter")
+    assert facts.why_not("shift+enter") == "is not told apart by Terminal.app"
+    assert facts.arrives("ctrl+q")
 
 
-def test_with_kittys_protocol_every_key_arrives() -> None:
-    told = rows({}, kitty=True)
-    assert told["Shift+Enter"] == told["Alt+Enter"] == "arrives"
+def test_vs_code_keeps_f1_and_on_a_mac_no_more() -> None:
+    code = {"TERM_PROGRAM": "vscode"}
+    assert not terminal_facts(code, platform="linux").arrives("f1")
+    assert not terminal_facts(code, platform="linux").arrives("ctrl+p")
+    assert terminal_facts(code, platform="darwin").arrives("ctrl+p")
 
 
-def test_without_it_shift_enter_is_enter_and_other_keys_are_named() -> None:
-    assert rows({})["Shift+Enter"] == (
-        "is Enter in most terminals like this one; Ctrl+J or \\ Enter starts a new line"
+def test_zellij_keeps_the_keys_of_its_modes() -> None:
+    facts = terminal_facts({"ZELLIJ": "0", "TERM_PROGRAM": "vscode"})
+    assert facts.name == "zellij"
+    assert facts.why_not("ctrl+q") == "is a key of zellij's"
+    assert facts.arrives("f1")
+
+
+def test_flow_control_keeps_ctrl_s_and_ctrl_q() -> None:
+    facts = terminal_facts({}, flow_control=True)
+    assert not facts.arrives("ctrl+s")
+    assert not facts.arrives("ctrl+q")
+
+
+@pytest.mark.parametrize(("answer", "known"), [(True, True), (False, False), (None, None)])
+def test_kittys_answer_says_whether_modified_keys_are_told_apart(
+    answer: bool | None, known: bool | None
+) -> None:
+    facts = terminal_facts({}, kitty=answer)
+    assert facts.extended_keys is known
+    assert facts.arrives("shift+enter") is (known is not False)
+    assert facts.arrives("alt+enter")
+
+
+def test_xterm_and_tmux_do_not_answer_and_are_not_blamed_for_it() -> None:
+    assert terminal_facts({"XTERM_VERSION": "XTerm(379)"}, kitty=False).extended_keys is None
+    assert terminal_facts(INSIDE_TMUX, kitty=False).extended_keys is None
+    assert terminal_facts(INSIDE_TMUX, tmux=TmuxKeys(frozenset(), "on")).extended_keys is True
+    facts = terminal_facts(INSIDE_TMUX, tmux=TmuxKeys(frozenset({"ctrl+s"}), "off"))
+    assert facts.why_not("shift+enter") == "is not told apart by tmux"
+    assert facts.why_not("ctrl+s") == "is a key of tmux's"
+
+
+def test_what_tmux_says_is_read() -> None:
+    keys = read_tmux(
+        "off\nC-s\nNone\n"
+        "bind-key    -T root MouseDown1Pane    select-pane -t =\n"
+        "bind-key -r -T root M-Up              select-pane -U\n"
+        "bind-key    -T root C-q               send-keys C-q\n"
+        "bind-key    -T root C-M-PPage         copy-mode\n"
+        "bind-key    -T root BTab              next-window\n"
+        "bind-key    -T root M-\\;  last-pane\n"
     )
-
-
-def test_macos_terminal_swallows_alt_enter_and_hints_name_another_key() -> None:
-    apple = {"TERM_PROGRAM": "Apple_Terminal", "TERM_PROGRAM_VERSION": "455"}
-    assert "Use Option as Meta key" in rows(apple)["Alt+Enter"]
-    assert "Ctrl+Q or Tab does the same" in rows(apple)["Alt+Enter"]
-    settings = ScreenSettings(log_dir=Path(), swallowed=swallowed_keys(apple))
-    keymap = settings.keymap()
-    assert keymap.action("alt+enter", Context.COMPOSER) is Action.FOLLOW_UP, (
-        "it still works where it does arrive"
+    assert keys == TmuxKeys(
+        frozenset({"ctrl+s", "alt+up", "alt+ctrl+pageup", "shift+tab", "alt+semicolon"}), "off"
     )
-    shown = {hint.meaning: hint.key for hint in hints(Context.COMPOSER, State(), keymap, "steer")}
-    assert "Alt+Enter" not in shown.values()
-    assert keymap.label(Action.FOLLOW_UP) == "Ctrl+Q"
+    assert read_tmux("no server running") is None
+    assert read_tmux("") is None
 
 
-def test_windows_terminal_keeps_alt_enter_for_itself() -> None:
-    assert "full screen" in rows({"WT_SESSION": "1"})["Alt+Enter"]
-    assert swallowed_keys({"WT_SESSION": "1"}) == {"alt+enter"}
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
+async def test_a_real_tmux_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = str(tmp_path / "socket")
 
+    def tmux(*words: str) -> str:
+        return subprocess.run(
+            ["tmux", "-S", socket, "-f", "/dev/null", *words], check=True, capture_output=True, text=True
+        ).stdout
 
-def test_screen_may_keep_ctrl_s() -> None:
-    assert "flow off" in rows({"STY": "1.x"})["Ctrl+S"]
-
-
-def test_tmux_settings_that_swallow_or_hold_back_keys_are_told_with_what_to_do() -> None:
-    slow = {
-        "version": "3.4",
-        "extended-keys": "off",
-        "escape-time": "500",
-        "focus-events": "off",
-        "prefix": "C-s",
-    }
-    told = list(terminal_rows(TerminalFacts("tmux-256color", tmux=slow), Keymap()))
-    words = " ".join(value for _, value in told)
-    for what in (
-        "escape-time 10",
-        "extended-keys on",
-        "focus-events on",
-        "Ctrl+S is its own; press it twice",
-    ):
-        assert what in words
-    good = slow | {"extended-keys": "on", "escape-time": "10", "focus-events": "on"}
-    told = list(terminal_rows(TerminalFacts("tmux-256color", tmux=good), Keymap()))
-    words = " ".join(value for _, value in told)
-    assert "escape-time" not in words
-    assert "extended-keys" not in words
-
-
-def test_few_colours_and_a_locale_without_utf8_are_told() -> None:
-    assert "COLORTERM=truecolor" in rows({})["colours"]
-    assert rows({"COLORTERM": "truecolor"})["colours"] == "16 million"
-    assert "NO_COLOR" in rows({"NO_COLOR": "1"})["colours"]
-    assert "not UTF-8" in rows({"LANG": "C"})["locale"]
-
-
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux here")
-def test_a_real_tmux_is_asked_for_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    socket = tmp_path / "tmux"
-    tmux = ["tmux", "-S", str(socket), "-f", os.devnull]
-    subprocess.run([*tmux, "new-session", "-d", "-s", "asked", "sleep 60"], check=True)
+    tmux("new-session", "-d", "-x", "80", "-y", "24", "cat")
     try:
-        subprocess.run([*tmux, "set", "-s", "escape-time", "321"], check=True)
-        monkeypatch.setenv("TMUX", f"{socket},0,0")
-        assert "321 ms" in rows({"TMUX": f"{socket},0,0"})["Enter, Esc"]
+        tmux("set", "-g", "prefix", "C-q", ";", "set", "-s", "extended-keys", "on")
+        tmux("bind", "-n", "M-Up", "select-pane", "-U")
+        environ = {"TMUX": f"{socket},1,0"}
+        monkeypatch.setenv("TMUX", environ["TMUX"])
+        keys = await ask_tmux(environ, tmp_path)
     finally:
-        subprocess.run([*tmux, "kill-server"], check=True)
+        tmux("kill-server")
+    assert keys is not None
+    assert keys.extended == "on"
+    assert {"ctrl+q", "alt+up"} <= keys.taken
+    assert await ask_tmux({}, tmp_path) is None

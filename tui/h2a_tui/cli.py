@@ -335,6 +335,7 @@ def _chat(
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
         from h2a_tui.doctor import Doctor
+        from h2a_tui.keymap_check import keymap_notes
         from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
@@ -351,6 +352,7 @@ def _chat(
             notices = (
                 _DEMO if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
+                *keymap_notes(screen.keymap()),
             )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             notice = "\n\n".join(filter(None, notices))
@@ -484,16 +486,14 @@ def nothing_chosen(settings: Settings) -> bool:
 def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.attention import Signals
-    from h2a_tui.keymap import Action
+    from h2a_tui.keymap_check import BadKeys, read_keys
     from h2a_tui.settings import ScreenSettings
     from h2a_tui.settings_command import list_settings
-    from h2a_tui.terminal_facts import swallowed_keys
 
-    unknown = [name for name in settings.keys if name not in set(Action)]
-    if unknown:
-        known = ", ".join(action.value for action in Action)
-        raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
-    keys = {Action(name): keys for name, keys in settings.keys.items()}
+    try:
+        keys = read_keys(settings.keys)
+    except BadKeys as error:
+        raise ConfigError(f"{paths.config_file}: keys: {error}.") from error
     signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
     prompts = paths.prompts_file if kept else None
     return ScreenSettings(
@@ -508,7 +508,8 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.paste_burst,
         prompts,
         config_file=paths.config_file,
-        swallowed=swallowed_keys(os.environ),
+        editing=settings.editing,
+        tips_file=paths.tips_file if kept else None,
     )
 
 

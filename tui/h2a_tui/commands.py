@@ -125,6 +125,10 @@ class Chat(Protocol):
 
     def show_help(self) -> None: ...
     def toggle_todos(self) -> None: ...
+    def change_editing(self) -> None:
+        """Turn vim's keys on or off in all editors."""
+        ...
+
     def find(self, text: str) -> None:
         """Find `text` in the conversation."""
         ...
@@ -206,6 +210,11 @@ def _redo(chat: Chat, _argument: str) -> bool:
 
 def _todo(chat: Chat, _argument: str) -> bool:
     chat.toggle_todos()
+    return True
+
+
+def _vim(chat: Chat, _argument: str) -> bool:
+    chat.change_editing()
     return True
 
 
@@ -306,6 +315,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),
+    Command("vim", "", 'Edit with vim\'s keys, or no more; for always: editing = "vim"', _vim),
     Command("find", "[TEXT]", "Find TEXT in the conversation", _find),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),

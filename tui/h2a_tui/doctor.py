@@ -21,8 +21,8 @@ from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.tools.ripgrep import find_ripgrep
 from h2a_agent.trust import TrustedFolders, things_to_obey
 from h2a_tui.keymap import Keymap
-from h2a_tui.terminal_facts import read_facts, terminal_rows
 from h2a_tui.terminal_question import ask_terminal
+from h2a_tui.terminal_report import read_report, terminal_rows
 
 __all__ = ["Doctor", "report"]
 
@@ -73,7 +73,7 @@ async def report(doctor: Doctor, keymap: Keymap) -> int:
         await sandbox.aclose()
     rows = [*doctor.rows(tried)]
     if sys.stdout.isatty():
-        rows += terminal_rows(read_facts(os.environ, ask_terminal()), keymap)
+        rows += terminal_rows(read_report(os.environ, ask_terminal()), keymap)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:{width}}  {one_line(value, 500)}")

@@ -1,187 +1,180 @@
-"""What the terminal is, which keys reach a program in it, and what to do about those that do not.
+"""Which keys arrive from this terminal, as far as the program can know, and who keeps the others.
 
-The facts come from the environment, from tmux, and from one question to the terminal. What follows from them for the
-keys was measured, terminal by terminal; a terminal nobody knows is trusted to send what it is asked for.
+    TERM_PROGRAM and the like   which terminal it is, and what that is known to keep to itself
+    tmux, asked by its command  its prefix, the keys bound without one, and whether it passes on modified keys
+    kitty's query (CSI ? u)     does the terminal tell Shift+Enter from Enter?
+    termios                     are Ctrl+S and Ctrl+Q flow control?
+
+`terminal_facts` makes one `TerminalFacts` of what is known at the time; what was not asked is None and nothing follows
+from it. Keys may arrive all the same where people have set up their terminal: these facts choose what is *shown*, never
+what a key does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from h2a_agent.safe_text import one_line
-from h2a_tui.keymap import Action, Context, Keymap, key_label
+from h2a_agent.tools.process import Child
+from h2a_tui.key_names import key_name, needs_protocol
 
-__all__ = ["QUESTION", "TerminalFacts", "answer_in", "read_facts", "swallowed_keys", "terminal_rows"]
+__all__ = ["TerminalFacts", "TmuxKeys", "ask_tmux", "read_tmux", "terminal_facts"]
 
-QUESTION: Final = "\x1b[?u\x1b[c"  # kitty's keys? and: what are you?, which every terminal answers
-_KITTY: Final = re.compile(rb"\x1b\[\?(\d+)u")
-_WHAT: Final = re.compile(rb"\x1b\[\?[\d;]*c")
-_TMUX_S: Final = 1.0
-_TMUX_FACTS: Final = ("version", "extended-keys", "escape-time", "focus-events", "prefix", "client_termname")
-_SLOW_ESCAPE_MS: Final = 100
+_NAMES: Final[Mapping[str, str]] = {
+    "Apple_Terminal": "Terminal.app",
+    "vscode": "VS Code",
+    "iTerm.app": "iTerm2",
+    "WarpTerminal": "Warp",
+}
+# Commands of VS Code that it does not send on (`terminal.integrated.commandsToSkipShell`), by their usual keys.
+_VS_CODE: Final = ("f1",)
+_VS_CODE_NOT_ON_A_MAC: Final = ("ctrl+p", "ctrl+e", "ctrl+f")
+# What zellij's usual keys are in its normal mode.
+_ZELLIJ: Final = (
+    *(f"ctrl+{letter}" for letter in "gptnhsoqb"),
+    *(f"alt+{key}" for key in ("up", "down", "left", "right", "n", "f", "h", "j", "k", "l", "i", "o", "p")),
+)
+_TMUX_LIMIT_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TmuxKeys:
+    """What tmux does with keys. `taken` are those it keeps, under our names; `extended` its option `extended-keys`."""
+
+    taken: frozenset[str]
+    extended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalFacts:
-    """`kitty`: does it speak kitty's key protocol? None: nobody has asked. `tmux` is what tmux says of itself, {} without one.
+    """What is known of the terminal.
 
-    `program` is what it calls itself, "" where it does not.
+    `name` is for people, "" where nothing is known. `extended_keys` says whether it tells modified keys apart
+    (`needs_protocol`), None where that is not known. `taken` has, by key, why that key does not arrive, as the
+    end of "Alt+Enter ...".
     """
 
-    term: str
-    program: str = ""
-    truecolor: bool = False
-    no_color: bool = False
-    utf8: bool = True
-    remote: bool = False
-    screen: bool = False
-    windows: bool = False
-    kitty: bool | None = None
-    tmux: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    extended_keys: bool | None = None
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+    def why_not(self, key: str) -> str:
+        """Why `key` does not arrive, as the end of a sentence that begins with it; "" when it may well do."""
+        if why := self.taken.get(key):
+            return why
+        if self.extended_keys is False and needs_protocol(key):
+            return f"is not told apart by {self.name or 'this terminal'}"
+        return ""
+
+    def arrives(self, key: str) -> bool:
+        """May `key` be shown as one to press?"""
+        return not self.why_not(key)
 
 
-def read_facts(environ: Mapping[str, str], kitty: bool | None = None) -> TerminalFacts:
-    """The facts. It blocks while tmux is asked: for a thread."""
-    locale = next(filter(None, (environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))), "")
-    return TerminalFacts(
-        one_line(environ.get("TERM", ""), 60),
-        one_line(" ".join(filter(None, map(environ.get, ("TERM_PROGRAM", "TERM_PROGRAM_VERSION")))), 60),
-        environ.get("COLORTERM") in ("truecolor", "24bit"),
-        "NO_COLOR" in environ,
-        "utf-8" in locale.lower() or "utf8" in locale.lower(),
-        "SSH_TTY" in environ or "SSH_CONNECTION" in environ,
-        "STY" in environ,
-        "WT_SESSION" in environ,
-        kitty,
-        _ask_tmux() if "TMUX" in environ else {},
-    )
+def terminal_facts(
+    environ: Mapping[str, str],
+    *,
+    kitty: bool | None = None,
+    tmux: TmuxKeys | None = None,
+    flow_control: bool = False,
+    platform: str = sys.platform,
+) -> TerminalFacts:
+    """What follows from this environment and from what has been asked so far.
+
+    `kitty` is the answer to kitty's query (False: there was none), `tmux` what tmux said of itself.
+    """
+    program = environ.get("TERM_PROGRAM", "")
+    within_tmux = "TMUX" in environ
+    taken: dict[str, str] = {}
+    if flow_control:
+        taken |= dict.fromkeys(("ctrl+s", "ctrl+q"), "is this terminal's flow control (stty -ixon ends that)")
+    if within_tmux:
+        if tmux is not None:
+            taken |= dict.fromkeys(tmux.taken, "is a key of tmux's")
+    elif "ZELLIJ" in environ:
+        taken |= dict.fromkeys(_ZELLIJ, "is a key of zellij's")
+    elif "STY" in environ:
+        taken["ctrl+a"] = "is a key of screen's"
+    elif program == "Apple_Terminal":
+        taken["alt+enter"] = 'is plain Enter in Terminal.app (unless "Use Option as Meta key" is on)'
+    elif program == "vscode":
+        keys = _VS_CODE if platform == "darwin" else _VS_CODE + _VS_CODE_NOT_ON_A_MAC
+        taken |= dict.fromkeys(keys, "is a key of VS Code's")
+    return TerminalFacts(_name(environ), _tells_apart(environ, kitty, tmux), taken)
 
 
-def answer_in(data: bytes) -> bool | None:
-    """What the terminal has answered to `QUESTION` in `data`; None: nothing yet."""
-    if _WHAT.search(data) is None:
+def _name(environ: Mapping[str, str]) -> str:
+    for variable, name in (("TMUX", "tmux"), ("ZELLIJ", "zellij"), ("STY", "screen")):
+        if variable in environ:
+            return name
+    program = environ.get("TERM_PROGRAM", "")
+    if "KITTY_WINDOW_ID" in environ and not program:
+        return "kitty"
+    return _NAMES.get(program, program)[:40] if program.isprintable() else ""
+
+
+def _tells_apart(environ: Mapping[str, str], kitty: bool | None, tmux: TmuxKeys | None) -> bool | None:
+    """Tmux does not answer kitty's query, so its option counts; of xterm's own protocol nothing can be asked."""
+    if kitty:
+        return True
+    if "TMUX" in environ:
+        return None if tmux is None else tmux.extended in ("on", "always")
+    if kitty is None or "XTERM_VERSION" in environ:  # xterm obeys modifyOtherKeys, which we ask for
         return None
-    return _KITTY.search(data) is not None
+    return False
 
 
-def _ask_tmux() -> dict[str, str]:
-    tmux = shutil.which("tmux")
-    if tmux is None:
-        return {}
-    wanted = "\n".join(f"#{{{name}}}" for name in _TMUX_FACTS)
+# ------------------------------------------------------------------------------ tmux
+
+
+async def ask_tmux(environ: Mapping[str, str], folder: Path) -> TmuxKeys | None:
+    """What the tmux we run in does with keys; None where there is none, or where it does not say."""
+    if "TMUX" not in environ or shutil.which("tmux") is None:
+        return None
+    argv = ["tmux", "show-options", "-sv", "extended-keys", ";", "show-options", "-gv", "prefix", ";"]
+    argv += ["show-options", "-gv", "prefix2", ";", "list-keys", "-T", "root"]
+    said = bytearray()
     try:
-        said = subprocess.run(
-            [tmux, "display-message", "-p", wanted],
-            capture_output=True,
-            text=True,
-            timeout=_TMUX_S,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return {}
-    return {
-        name: one_line(value, 40)
-        for name, value in zip(_TMUX_FACTS, said.splitlines(), strict=False)
-        if value
-    }
+        async with asyncio.timeout(_TMUX_LIMIT_S), await Child.start(argv, folder) as child:
+            while data := await child.read():
+                said += data
+    except (OSError, TimeoutError):
+        return None
+    return read_tmux(said.decode("utf-8", "replace"))
 
 
-# ------------------------------------------------------------------ what follows
+def read_tmux(said: str) -> TmuxKeys | None:
+    """The three options, a line each, and the bindings of the root table, in tmux's words."""
+    lines = said.splitlines()
+    if len(lines) < 3 or lines[0] not in ("off", "on", "always"):
+        return None
+    keys = {_our_name(prefix) for prefix in lines[1:3]}
+    for line in lines[3:]:
+        if (bound := _ROOT_BINDING.match(line)) and not bound[2].startswith("send-keys"):
+            keys.add(_our_name(bound[1]))
+    return TmuxKeys(frozenset(keys - {""}), lines[0])
 
 
-def swallowed_keys(environ: Mapping[str, str]) -> frozenset[str]:
-    """Keys that very likely do not arrive in this terminal, so that no hint should name them."""
-    if environ.get("TERM_PROGRAM") == "Apple_Terminal" or "WT_SESSION" in environ:
-        return frozenset({"alt+enter"})
-    return frozenset()
+_ROOT_BINDING: Final = re.compile(r"bind-key\s.*?-T root\s+(\S+)\s+(.*)")
+_TMUX_NAMES: Final[Mapping[str, str]] = {
+    "PPage": "pageup",
+    "NPage": "pagedown",
+    "BTab": "shift+tab",
+    "BSpace": "backspace",
+    "DC": "delete",
+    "IC": "insert",
+}
+_TMUX_MODIFIERS: Final[Mapping[str, str]] = {"C": "ctrl", "M": "alt", "S": "shift"}
 
 
-def terminal_rows(facts: TerminalFacts, keymap: Keymap) -> Iterator[tuple[str, str]]:
-    """What it is, then what is the matter with a key or with anything else, and what to do."""
-    names = (facts.term or "TERM is not set", facts.program, "over ssh" if facts.remote else "")
-    yield "terminal", ", ".join(filter(None, names))
-    yield "colours", _colours(facts)
-    yield "keys", _protocol(facts)
-    yield "Enter, Esc", _escape(facts)
-    yield "Alt+Enter", _alt_enter(facts, keymap)
-    yield "Shift+Enter", _shift_enter(facts, keymap)
-    yield "Ctrl+S", _ctrl_s(facts)
-    if facts.tmux:
-        yield from _tmux_rows(facts.tmux)
-    if not facts.utf8:
-        yield "locale", "not UTF-8: frames and accents may come out wrong; export LANG=C.UTF-8"
-
-
-def _colours(facts: TerminalFacts) -> str:
-    if facts.no_color:
-        return "none, because NO_COLOR is set"
-    if facts.truecolor:
-        return "16 million"
-    if "256" in facts.term:
-        return "256; if your terminal has more: export COLORTERM=truecolor"
-    return "16; if your terminal has more: export TERM=xterm-256color"
-
-
-def _protocol(facts: TerminalFacts) -> str:
-    if facts.kitty:
-        return "kitty's protocol: every key arrives as it is"
-    asked = "no answer about kitty's protocol" if facts.kitty is None else "without kitty's protocol"
-    return f"{asked}; xterm's is asked for, too"
-
-
-def _escape(facts: TerminalFacts) -> str:
-    held = facts.tmux.get("escape-time", "")
-    if held.isdecimal() and int(held) > _SLOW_ESCAPE_MS:
-        return f"arrive, but tmux holds Esc back for {held} ms: set -sg escape-time 10 in ~/.tmux.conf"
-    return "arrive"
-
-
-def _alt_enter(facts: TerminalFacts, keymap: Keymap) -> str:
-    keys = [key for key in keymap.keys(Action.FOLLOW_UP, Context.COMPOSER) if key != "alt+enter"]
-    keys += keymap.keys(Action.FOLLOW_UP_BY_TAB, Context.COMPOSER)
-    instead = " or ".join(map(key_label, keys)) or "/queue"
-    if facts.windows:
-        return f"Windows Terminal takes it for full screen: unbind it in its settings, or use {instead}"
-    if facts.program.startswith("Apple_Terminal"):
-        return (
-            "is Enter, unless Settings, Profiles, Keyboard, “Use Option as Meta key” is on; "
-            f"{instead} does the same"
-        )
-    if facts.program.startswith("iTerm") and not facts.kitty:
-        return f"needs Settings, Profiles, Keys, Left Option key: Esc+; {instead} does the same"
-    return "arrives"
-
-
-def _shift_enter(facts: TerminalFacts, keymap: Keymap) -> str:
-    newline = [key for key in keymap.keys(Action.NEWLINE, Context.COMPOSER) if "enter" not in key]
-    instead = " or ".join([*map(key_label, newline), "\\ Enter"])
-    if facts.kitty:
-        return "arrives"
-    if facts.tmux:
-        if facts.tmux.get("extended-keys", "off") == "off":
-            return (
-                "may be Enter: set -s extended-keys on, and set -as terminal-features 'xterm*:extkeys' in "
-                f"~/.tmux.conf; {instead} always starts a new line"
-            )
-        return f"arrives if the terminal around tmux sends it; {instead} always starts a new line"
-    return f"is Enter in most terminals like this one; {instead} starts a new line"
-
-
-def _ctrl_s(facts: TerminalFacts) -> str:
-    if facts.screen:
-        return "screen may keep it for itself: flow off in ~/.screenrc"
-    return "arrives: flow control is off while the chat runs"
-
-
-def _tmux_rows(tmux: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    yield "tmux", tmux.get("version", "")
-    if prefix := tmux.get("prefix"):
-        key = prefix.replace("C-", "Ctrl+").upper().replace("CTRL", "Ctrl")
-        yield "", f"{key} is its own; press it twice to send it once"
-    if tmux.get("focus-events") in ("off", "0"):
-        yield "", "does not say when you look elsewhere: set -g focus-events on"
+def _our_name(key: str) -> str:
+    """The key that is `C-M-Up` to tmux; "" for a mouse event, `None` or what we have no name for."""
+    *modifiers, name = re.split(r"(?<=[CMS])-(?=.)", key.strip('"').replace("\\", ""))
+    held = [_TMUX_MODIFIERS.get(modifier, modifier) for modifier in modifiers]
+    return key_name("+".join([*held, _TMUX_NAMES.get(name, name)])) or ""

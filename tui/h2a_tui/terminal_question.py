@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from h2a_tui.keys import KeyDriver
-from h2a_tui.terminal_facts import QUESTION, answer_in
+from h2a_tui.terminal_report import QUESTION, answer_in
 
 __all__ = ["ask_driver", "ask_terminal"]
 

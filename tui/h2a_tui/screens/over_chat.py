@@ -31,8 +31,8 @@ from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.screens.settings_editor import SettingsEditor
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings_change import SettingsChange
-from h2a_tui.terminal_facts import read_facts, terminal_rows
 from h2a_tui.terminal_question import ask_driver
+from h2a_tui.terminal_report import read_report, terminal_rows
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.typing_guard import TypingGuard
@@ -142,7 +142,7 @@ class OverChat:
         async def look() -> None:
             client, models = self._chat.client, self._chat.models
             kitty = await ask_driver(self._chat.app._driver)  # noqa: SLF001 (Textual has no public way to it)
-            facts = await asyncio.to_thread(read_facts, os.environ, kitty)
+            facts = await asyncio.to_thread(read_report, os.environ, kitty)
             rows = list(terminal_rows(facts, self._keymap))
             if doctor is not None:
                 answers = f"{client.provider_name}, model {client.model}"
