@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from h2a_tui.keymap import Keymap
 from h2a_tui.widgets.editor import Editor, Perform
 
@@ -11,6 +13,7 @@ __all__ = ["LineEditor"]
 class LineEditor(Editor):
     """One line. `context` names its keys in the keymap."""
 
+    modal: ClassVar[bool] = False
     DEFAULT_CSS = """
     LineEditor { height: 1; max-height: 1; }
     """
