@@ -11,7 +11,6 @@ from h2a_agent.providers.base import TokenUsage
 from h2a_agent.session import Session
 from h2a_agent.session_verbs import SessionVerbs
 from h2a_tui.screens.picker import PickerScreen
-from h2a_tui.theme_choice import ThemeChoice
 from support.chat_pilot import running_chat
 from support.scripted_agent import ScriptedAgent
 
@@ -112,13 +111,3 @@ async def test_nothing_is_sent_from_a_session_that_is_looked_at_and_the_text_sta
         assert chat.draft == "!ls", "what came of it could not be kept"
         await chat.press("home", "!", "enter")
         assert chat.calls == [("shell", "ls", True)]
-
-
-async def test_with_vims_keys_escape_still_closes_a_list_at_once() -> None:
-    async with running_chat(themes=ThemeChoice("dark"), editing="vim") as chat:
-        await chat.type("/theme")
-        await chat.press("enter")
-        await chat.until(lambda: isinstance(chat.app.screen, PickerScreen))
-        await chat.type("dra")
-        await chat.press("escape")
-        assert not isinstance(chat.app.screen, PickerScreen)
