@@ -221,6 +221,7 @@ class KeyDriver(LinuxDriver):
     direct = True  # may rows be written past Textual's compositor?
     greeting = ""  # sent whenever the terminal is taken over,
     farewell = ""  # and whenever it is given back
+    listener: Callable[[bytes], None] | None = None  # hears what comes in, in the thread that reads
     finds_pastes: ClassVar[bool] = True  # also where the terminal does not mark them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -295,6 +296,8 @@ class KeyDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         break
+                    if self.listener is not None:
+                        self.listener(data)
                     text = decode(data)
                     pasted = bursts.is_paste(text, monotonic())  # looks at every piece
                     if pasted and self.finds_pastes and parser.deadline is None:

@@ -31,9 +31,9 @@ class ScreenSettings:
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
     `editing` is whose keys the editors understand, a shell's or vim's. `paste_burst`: text with line ends that comes
     faster than anybody types is a paste. `direct`: what changes is written straight to the terminal where that is
-    possible, not painted by Textual. `prompts_file` is where the
-    messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
-    `tips_file` remembers what has been told of keys.
+    possible, not painted by Textual. `prompts_file` is where the messages of all sessions are remembered, `draft_for` the
+    session's file, beside which the draft is kept, `config_file` where settings are; None: nowhere. `tips_file` remembers
+    what has been told of keys.
     """
 
     log_dir: Path
@@ -48,6 +48,7 @@ class ScreenSettings:
     direct: bool = True
     prompts_file: Path | None = None
     draft_for: Path | None = None
+    config_file: Path | None = None
     editing: Editing = "emacs"
     tips_file: Path | None = None
 
