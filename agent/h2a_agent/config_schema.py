@@ -140,6 +140,7 @@ class ConfigFile(BaseModel):
         Literal["side-by-side", "unified"] | None, _says("how changes are drawn on wide screens")
     ] = None
     paste_burst: Annotated[bool | None, _says("text that comes faster than anybody types is a paste")] = None
+    direct: Annotated[bool | None, _says("what changes goes straight to the terminal")] = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

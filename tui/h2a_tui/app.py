@@ -121,6 +121,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def _take_terminal(self) -> None:
         driver = self._driver
         if isinstance(driver, KeyDriver):
+            driver.direct = self._settings.direct
             driver.greeting, driver.farewell = self._attention.greeting, self._attention.farewell
             driver.write(driver.greeting)
         self._attention.show(self._first_state)

@@ -506,6 +506,7 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         list_settings(settings),
         settings.diffs,
         settings.paste_burst,
+        settings.direct,
         prompts,
         config_file=paths.config_file,
         editing=settings.editing,

@@ -33,6 +33,7 @@ _OF_THE_SCREEN: Final = (
     "bell",
     "diffs",
     "paste_burst",
+    "direct",
 )
 
 
