@@ -72,6 +72,7 @@ class Settings:
     bell: bool = True
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
     paste_burst: bool = True
+    direct: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "queue_channels",
     "transcript",
     "inline",
+    "screen",
     "sessions",
 )
 

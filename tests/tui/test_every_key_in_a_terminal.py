@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from h2a_tui.keymap import KEYMAP, Action, Context, Keymap
-from h2a_tui.trust_answering import READABLE_S
+from h2a_tui.typing_guard import READABLE_S
 from support.pty_rig import Terminal
 from support.scripted_app import ScriptedApp
 from support.terminal_keys import ENCODINGS, Encoding, encode

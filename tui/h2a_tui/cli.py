@@ -55,7 +55,7 @@ examples:
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
   h2a-chat keys                             press keys, see what your terminal sends
-  h2a-chat doctor                           what this machine has, what holds commands in
+  h2a-chat doctor                           what this machine has, which keys arrive, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -225,7 +225,7 @@ def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: 
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    from h2a_agent.config import load
+    from h2a_agent.config import ConfigError, load
     from h2a_agent.paths import find_paths
     from h2a_agent.tools.supervisor import whole_environment
 
@@ -262,9 +262,11 @@ def _main(argv: Sequence[str] | None) -> int:
         environment.prepare(os.environ)
         return keys_command(screen_settings(settings, paths).keymap())
     if args.prompt == "doctor" and args.print_prompt is None:
-        from h2a_tui.doctor import report
+        environment.prepare(os.environ)
+        from h2a_tui.doctor import Doctor, report
 
-        return asyncio.run(report(settings, paths, Path.cwd()))
+        keymap = screen_settings(settings, paths).keymap()
+        return asyncio.run(report(Doctor(settings, paths, Path.cwd()), keymap))
     if print_mode.prints(args):
         if settings.fell_back:
             print(_FELL_BACK, file=sys.stderr)
@@ -273,19 +275,33 @@ def _main(argv: Sequence[str] | None) -> int:
         return _talk_plainly(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _play_demo(args, paths)
+
+    def reload(old: Settings) -> Settings:
+        try:
+            return load(paths, flags, environ)
+        except ConfigError:  # the file is being edited
+            return old
+
     from h2a_tui.screen_choice import screen_for
 
     shown = screen_for(settings.screen, os.environ, os.get_terminal_size(sys.stdout.fileno()))
     if shown == "plain":
         return _talk_plainly(args, settings, paths)
-    return _chat(args, settings, paths, inline=shown == "inline")
+    return _chat(args, settings, paths, reload, inline=shown == "inline")
 
 
 # ------------------------------------------------------------- the front ends
 
 
-def _chat(args: argparse.Namespace, settings: Settings, paths: Paths, *, inline: bool) -> int:
-    """The app in the terminal, or the inline mode."""
+def _chat(
+    args: argparse.Namespace,
+    settings: Settings,
+    paths: Paths,
+    reload: Callable[[Settings], Settings],
+    *,
+    inline: bool,
+) -> int:
+    """The app in the terminal, or the inline mode. `reload` returns the settings as they are now, or those it gets."""
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -298,14 +314,23 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths, *, inline:
         from h2a_agent.assemble import open_session
 
         async with traced(args.trace) as trace:
-            code, switch = await show(_session(args, paths), args.prompt or "", "", trace)
+            chosen, first = settings, nothing_chosen(settings) and not (args.read_only or inline)
+            prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
+            code, switch = await show(chosen, _session(args, paths), prompt, draft, trace, first_run=first)
             while switch is not None:
                 session = open_session(paths, Path.cwd(), session_id=switch.session_id)
-                code, switch = await show(session, "", switch.draft, trace)
+                chosen = reload(chosen)
+                code, switch = await show(chosen, session, "", switch.draft, trace)
         return code
 
     async def show(
-        session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
+        settings: Settings,
+        session: Session,
+        prompt: str,
+        draft: str,
+        trace: Callable[[Agent], None],
+        *,
+        first_run: bool = False,
     ) -> tuple[int, Switch | None]:
         """One session in the app; the exit code, and which one is next."""
         from dataclasses import replace
@@ -336,12 +361,11 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths, *, inline:
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
             notices = (
-                _FELL_BACK if settings.fell_back else "",
+                (_FELL_BACK if inline else _DEMO) if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
                 *keymap_notes(screen.keymap()),
             )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
             errors = [Error("session", note) for note in agent.session_notes]
@@ -355,15 +379,22 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths, *, inline:
                 from h2a_tui.inline.start import show_inline
 
                 escape_s = environment.escape_s(os.environ)
-                chat = InlineChat(
-                    agent, mine, themes, escape_s=escape_s, notice=notice, models=models, offers=offers
-                )
+                chat = InlineChat(agent, mine, themes, escape_s=escape_s, notice=notice, models=models)
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
                 code, switch = left.code, left.switch
             else:
                 from h2a_tui.app import H2AApp
+                from h2a_tui.doctor import Doctor
 
-                app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
+                app = H2AApp(
+                    agent,
+                    mine,
+                    themes,
+                    notice=notice,
+                    models=models,
+                    first_run=first_run,
+                    doctor=Doctor(settings, paths, session.workspace),
+                )
                 if ours is not None:
                     ours.watch(partial(app.exit, None, UNGUARDED))
                 if prompt:
@@ -454,6 +485,7 @@ def _ended(agent: Agent, code: int, switch: Switch | None) -> tuple[int, Switch 
 # --------------------------------------------------------------------- helpers
 
 _UNGUARDED: Final = "h2a-chat has left because its guardian process was killed, and without it a crash could leave commands running."
+_DEMO: Final = "This is the demo: a script, not a language model. /setup chooses who answers."
 _FELL_BACK: Final = (
     "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
     "ANTHROPIC_API_KEY, run h2a-chat key set NAME, or give --model ollama/NAME or --base-url."
@@ -475,6 +507,11 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     if args.name:
         session.rename(args.name)
     return session
+
+
+def nothing_chosen(settings: Settings) -> bool:
+    """Has nobody said in any way who shall answer?"""
+    return settings.fell_back and not settings.places.keys() & {"provider", "model", "base_url"}
 
 
 def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> ScreenSettings:
@@ -500,7 +537,9 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         list_settings(settings),
         settings.diffs,
         settings.paste_burst,
+        settings.direct,
         prompts,
+        config_file=paths.config_file,
         editing=settings.editing,
         tips_file=paths.tips_file if kept else None,
     )

@@ -13,11 +13,9 @@ from enum import Enum
 from typing import Final
 
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.typing_guard import TypingGuard
 
-__all__ = ["READABLE_S", "TYPING_PAUSE_S", "Answer", "TrustAnswering"]
-
-READABLE_S: Final = 0.5
-TYPING_PAUSE_S: Final = 1.0
+__all__ = ["Answer", "TrustAnswering"]
 
 
 class Answer(Enum):
@@ -38,18 +36,15 @@ class TrustAnswering:
     def __init__(self, keymap: Keymap, clock: Callable[[], float] = time.monotonic) -> None:
         self.chosen = Answer.LOOK
         self._keymap = keymap
-        self._clock = clock
-        self._typed_at = -TYPING_PAUSE_S
-        self._readable_at = 0.0
-        self.shown()
+        self._guard = TypingGuard(clock)
 
     def shown(self) -> None:
         """The question is on the screen now."""
-        self._readable_at = self._clock() + READABLE_S
+        self._guard.shown()
 
     def pasted(self) -> None:
         """A paste is text, which was meant for somebody else."""
-        self._typed_at = self._clock()
+        self._guard.typed()
 
     def press(self, key: str) -> Answer | None:
         """The answer `key` gives; None: none yet."""
@@ -57,14 +52,14 @@ class TrustAnswering:
             case Action.TRUST_QUIT:
                 return Answer.QUIT
             case None:
-                self._typed_at = self._clock()
-            case _ if self._clock() < self._readable_at:
+                self._guard.typed()
+            case _ if not self._guard.readable:
                 pass
             case Action.TRUST_PREVIOUS:
                 self._move(-1)
             case Action.TRUST_NEXT:
                 self._move(1)
-            case Action.TRUST_ANSWER if self._clock() >= self._typed_at + TYPING_PAUSE_S:
+            case Action.TRUST_ANSWER if self._guard.nobody_types:
                 return self.chosen
         return None
 

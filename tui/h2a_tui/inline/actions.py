@@ -12,11 +12,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
+from h2a_agent.session_search import Found
 from h2a_themes import ThemeError
 from h2a_tui import sending, session_slash
 from h2a_tui.client import Client, Switch
@@ -28,9 +31,11 @@ from h2a_tui.inline.picking import Picking
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import suggest_models
+from h2a_tui.model_commands import suggest_models, use_model
 from h2a_tui.overlays import Choice
+from h2a_tui.session_rows import session_rows
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.settings_command import settings_now
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
@@ -229,6 +234,64 @@ class InlineActions:
                     self.notice(str(error))
 
         self._chat.keyboard.pick(Picking(title, choices, take, chosen=chosen))
+
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
+    ) -> None:
+        """The same, beginning at the row with the id `chosen`."""
+        place = next((n for n, choice in enumerate(choices) if choice.id == chosen), 0)
+        self.pick(title, choices, chosen_is, chosen=place)
+
+    def pick_model(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+
+        async def ask() -> None:
+            known = [
+                f"{view.name}/{model}"
+                for view in await models.overview()
+                if view.usable
+                for model in view.models
+            ]
+            names = known if models.current in known else [models.current, *known]
+            choices = [Choice(name, name, "●" if name == models.current else "") for name in names]
+            self.find_row("Model", choices, take, chosen=models.current)
+
+        def take(name: str) -> None:
+            self.work(use_model(self, models.choose(name)))
+
+        self.work(ask())
+
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with."""
+        title = f"Sessions that say {wanted}" if wanted else "Sessions"
+        rows = list(session_rows(found, self.client.sessions, here=here))
+        self.pick(title, rows, lambda chosen: session_slash.resume(self, chosen))
+
+    def recent_sessions(self) -> Sequence[Found]:
+        """None are read before somebody asks for them."""
+        return ()
+
+    def edit_settings(self, name: str) -> None:
+        """Write the settings, or the one that is named; they are changed in the file, or in the app."""
+        table = Table.grid(padding=(0, 2))
+        for setting in settings_now(self.settings.listed, self.client.settings):
+            if name in ("", setting.name):
+                table.add_row(Text(setting.name), Text(setting.value), Text(setting.place, "dim"))
+        self.show_page("Settings", table)
+
+    def try_keys(self) -> None:
+        """Say where keys are tried."""
+        self.notice("In a shell: h2a-chat keys")
+
+    def show_doctor(self) -> None:
+        """Say where that is shown."""
+        self.notice("In a shell: h2a-chat doctor")
+
+    def set_up(self) -> None:
+        """Say how to choose who answers."""
+        self.notice(
+            "The app asks who shall answer; here: /model PROVIDER/NAME, and h2a-chat key set in a shell"
+        )
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from; the live rows wear the one that is looked at."""

@@ -10,7 +10,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,7 +84,6 @@ class InlineChat:
         escape_s: float,
         notice: str = "",
         models: ModelChoice | None = None,
-        offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         """`escape_s`: how long an ESC waits for what may belong to it. The rest is as for the app."""
         self.client = client
@@ -95,7 +94,7 @@ class InlineChat:
         self.queue = QueueChoice()
         self.todos_unfolded = False
         self.left: asyncio.Future[Left]
-        self._first_notice, self._offers = notice, offers
+        self._first_notice = notice
         self.said = ""  # for a few seconds
         self._end_of_notice: asyncio.TimerHandle | None = None
         self._palette_known = asyncio.Event()
@@ -196,8 +195,6 @@ class InlineChat:
         self.redraw()  # the sandbox has been tried
         gc.collect()
         gc.freeze()
-        for line in await self._offers() if self._offers is not None else ():
-            self.screen.write_words(line, self.screen.styles.warning)
 
     async def _read_branch(self) -> None:
         self._branch = await asyncio.to_thread(git_branch, self.client.workspace)

@@ -14,7 +14,7 @@ from time import perf_counter, time
 from h2a_agent.events import AnyEvent, InputRestored, PathChanged, UserInput
 from h2a_tui.transcript.answer import Code
 from h2a_tui.transcript.document import Document
-from h2a_tui.transcript.items import Foldable, Item, Notice, Tone, UserMessage
+from h2a_tui.transcript.items import Foldable, Item, Notice, Tone, UserMessage, estimate
 from h2a_tui.transcript.lines import Line, Page
 from h2a_tui.transcript.tool_item import ShellItem, Stage, ToolItem
 
@@ -61,7 +61,7 @@ class Printer:
         items, first, room = self.document.items, len(self.document.items), rows
         while first and room > 0:
             first -= 1
-            room -= items[first].estimate(self.page)
+            room -= estimate(items[first].size, self.page.column)
         # Whole exchanges, and at least the last one.
         prompts = self.document.prompts
         first = next((p for p in prompts if p >= first), prompts[-1] if prompts else first)
