@@ -75,10 +75,10 @@ async def serve_program(
             await program.run(prompt, commands, signals)
         except* BrokenPipeError:
             program.unread = True
+        except* TimeoutError:
+            pass  # a signal came, and nobody has read the last lines; looked at before what it is a kind of
         except* OSError as several:
             raise first_of(several) from None
-        except* TimeoutError:
-            pass  # a signal came, and nobody has read the last lines
     return signals.caught if signals.caught else program.exit_code
 
 
