@@ -26,8 +26,6 @@ from h2a_agent.events import (
     Decision,
     Error,
     InputRestored,
-    JobItem,
-    JobsChanged,
     Kind,
     ModelChanged,
     PathChanged,
@@ -40,6 +38,7 @@ from h2a_agent.events import (
 from h2a_agent.file_undo import FileUndo
 from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
 from h2a_agent.inbox import ItemState
+from h2a_agent.job_verbs import JobVerbs
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.permission.rules import Rules
@@ -129,13 +128,13 @@ class Agent:
             system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
         )
         self._file_undo = FileUndo(self._toolbox, self._bus)
+        self.jobs: Final = JobVerbs(self._toolbox.jobs, self._bus)
         self._shell = UserShell(self._toolbox, session, self._bus)
         for entry in (node.entry for node in session.history.nodes):
             if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
                 self._spending.add(entry.model, entry.usage)
         self._state = replace(self._state, usage=self._last_usage())
         self._bus.tap(self._fold)
-        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -326,14 +325,6 @@ class Agent:
     def stop_shell(self) -> None:
         """End the user's own commands that run."""
         self._shell.stop()
-
-    async def stop_job(self, number: int) -> bool:
-        """End the background command `number`; False when it has ended already, or there is none."""
-        job = self._toolbox.jobs.get(number)
-        if job is None or job.over.is_set():
-            return False
-        await self._toolbox.jobs.stop(job)
-        return True
 
     # ------------------------------------------------------------ looking
 
@@ -531,14 +522,6 @@ class Agent:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
-
-    def _jobs_changed(self) -> None:
-        running = self._toolbox.jobs.running
-        items = (
-            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
-            for job in self._toolbox.jobs.all
-        )
-        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

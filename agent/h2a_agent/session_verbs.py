@@ -87,7 +87,11 @@ class SessionVerbs:
         return await asyncio.to_thread(self._locate, wanted)
 
     async def find(self, wanted: str = "", *, limit: int = 20) -> Sequence[Found]:
-        """The newest sessions of all folders in which `wanted` occurs; all of them for ""."""
+        """The newest sessions of all folders in which `wanted` occurs; all of them for "".
+
+        Raises:
+            ValueError: `limit`, how many at most, is less than 1.
+        """
         return await asyncio.to_thread(self._find, wanted, limit)
 
     async def export(self, target: Path, secrets: Sequence[str] = ()) -> Exported:
@@ -100,7 +104,7 @@ class SessionVerbs:
         from h2a_agent.journal import Journal, JournalLocked
         from h2a_agent.session_files import find_session
 
-        path = find_session(self._path().parent.parent, wanted)
+        path = find_session(self._root(), wanted)
         if path == self._session.path:
             raise SessionError("That is this session.")
         try:
@@ -115,10 +119,18 @@ class SessionVerbs:
         from h2a_agent.session_files import list_sessions
         from h2a_agent.session_search import Found, search_sessions
 
-        root = self._path().parent.parent
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
+        root = self._root()
         if not wanted:
             return [Found(info, 0, ()) for info in list_sessions(root)[:limit]]
         return list(islice(search_sessions(root, wanted), limit))
+
+    def _root(self) -> Path:
+        """Where the sessions of all folders lie."""
+        if self._session.path is None:
+            raise SessionError("This session is not written to disk (--no-session).")
+        return self._session.path.parent.parent
 
     def _path(self) -> Path:
         if self._session.path is None:

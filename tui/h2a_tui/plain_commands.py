@@ -139,7 +139,7 @@ def _jobs(chat: Chat, argument: str) -> None:
 
 
 async def _stop_job(chat: Chat, number: int) -> None:
-    ended = await chat.agent.stop_job(number)
+    ended = await chat.agent.jobs.stop(number)
     chat.notice(f"Job {number} has ended." if ended else f"No job {number} runs. /jobs lists them.")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.content import TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown
-from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, Kind
+from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, JobItem, Kind
 from h2a_agent.protocol.replies import Hello, Missed
 from h2a_agent.protocol.trace import Damaged, read_trace
 from h2a_agent.run_settings import RunSettings
@@ -82,6 +82,7 @@ class Recording:
         self.session_id = hello.session_id if hello else ""
         self.workspace = Path(hello.workspace if hello else ".")
         self.sessions = SessionVerbs(Session.unsaved(self.workspace))  # a recording has no tree
+        self.jobs = _NoJobs()
         self.model = hello.model if hello else "unknown"
         self.provider_name = hello.provider if hello else "recording"
         self.mode = hello.mode if hello else "ask"
@@ -197,10 +198,6 @@ class Recording:
         """Say that it stays as it was."""
         self._say_what_this_is()
 
-    async def stop_job(self, number: int) -> bool:
-        """It has long ended."""
-        return False
-
     def abort(self) -> None:
         """Say that nothing runs."""
         self._say_what_this_is()
@@ -218,6 +215,18 @@ class Recording:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+
+class _NoJobs:
+    """They have long ended."""
+
+    def read(self, number: int) -> tuple[JobItem, str] | None:
+        """None is there."""
+        return None
+
+    async def stop(self, number: int) -> bool:
+        """None runs."""
+        return False
 
 
 def missed_words(missed: Missed) -> str:
