@@ -360,31 +360,13 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
 
 def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
-    """A conversation in lines."""
+    """Conversations in lines."""
+    from h2a_tui.plain_mode import talk_plainly
 
-    async def run() -> int:
-        from h2a_agent.assemble import connect, make_provider, running_agent
-        from h2a_agent.model_choice import ModelChoice
-        from h2a_tui.plain_chat import talk
-        from h2a_tui.vouching import is_vouched_for, not_trusted
-
-        session = _session(args, paths)
-        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
-        provider = make_provider(settings)
-        async with (
-            traced(args.trace) as trace,
-            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
-        ):
-            trace(agent)
-            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            notices = (
-                _FELL_BACK if settings.fell_back else "",
-                "" if trusted else not_trusted(session.workspace),
-            )
-            return await talk(agent, models, args.prompt or "", "\n".join(filter(None, notices)))
-
+    screen = screen_settings(settings, paths)
+    notice = _FELL_BACK if settings.fell_back else ""
     with open_log(paths.logs_dir):
-        return asyncio.run(run())
+        return talk_plainly(args, settings, screen, paths, partial(_session, args, paths), notice)
 
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:

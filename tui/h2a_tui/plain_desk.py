@@ -1,0 +1,189 @@
+"""What slash commands use of a conversation in lines: the same face the app's chat has, in words.
+
+A page is read out. A list is read out with numbers, and a number in the next line chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from h2a_agent.config_error import ConfigError
+from h2a_agent.journal import JournalLocked
+from h2a_agent.session_loading import SessionError
+from h2a_tui.client import Client
+from h2a_tui.context_text import breakdown_sentences
+from h2a_tui.keymap import Action
+from h2a_tui.overlays import Choice
+from h2a_tui.plain_find import find_in
+from h2a_tui.sending import send
+from h2a_tui.settings import ScreenSettings
+from h2a_tui.spoken import sentence
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from h2a_agent.content import UserBlock
+    from h2a_agent.model_choice import ModelChoice
+    from h2a_agent.session import Session
+    from h2a_tui.theme_choice import ThemeChoice
+
+__all__ = ["REFUSALS", "PlainDesk"]
+
+REFUSALS: Final = (SessionError, ConfigError, JournalLocked, OSError, ValueError)
+"""What a command may come to nothing by; the message says why and what to do."""
+
+
+class PlainDesk:
+    """One conversation's desk. `say` speaks, `leave` ends the conversation, `work` lets a job go on beside it.
+
+    `open_session` opens the session of an id; `switch_to` is the one to go on in, with `draft` to be said there.
+    """
+
+    themes: ThemeChoice | None = None  # there is nothing to wear
+
+    def __init__(
+        self,
+        client: Client,
+        models: ModelChoice,
+        settings: ScreenSettings,
+        open_session: Callable[[str], Session],
+        say: Callable[[str], None],
+        leave: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.client = client
+        self.models = models
+        self.settings = settings
+        self.switch_to: Session | None = None
+        self.draft = ""
+        self._open_session = open_session
+        self.say = say
+        self._leave = leave
+        self._spawn = spawn
+        self._choices: Sequence[Choice] = ()
+        self._chosen_is: Callable[[str], object] = lambda _id: None
+        self._started: list[Coroutine[Any, Any, None]] = []
+
+    # ---------------------------------------------------------------- speaking
+
+    def notice(self, text: str) -> None:
+        """Say something, in its turn."""
+        self.say(sentence(text.replace(" · ", "; ")))
+
+    def show_page(self, title: str, content: RenderableType) -> PlainPage:
+        """Read a page out."""
+        self.say(sentence(title))
+        page = PlainPage(self.say)
+        page.show(content)
+        return page
+
+    def pick(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
+    ) -> None:
+        """Read a list out; `chosen_is` is called with the id of the row whose number is in the next line."""
+        self.say(f"{title}:" if title[-1:].isalnum() else title)
+        for number, choice in enumerate(choices, 1):
+            self.say(sentence(f"{number}, {choice.text}" + (f", {choice.aside}" if choice.aside else "")))
+        self.say("A number in the next line chooses one.")
+        self._choices, self._chosen_is = choices, chosen_is
+
+    def chooses(self, text: str) -> bool:
+        """Is `text` the number of a row of the list that was read out just before? Then it is chosen."""
+        choices, self._choices = self._choices, ()
+        number = text.strip()
+        if not number.isdecimal() or not 0 < int(number) <= len(choices):
+            return False
+        self.attempt(lambda: self._chosen_is(choices[int(number) - 1].id))
+        return True
+
+    def show_context(self) -> None:
+        """Say what fills the model's window."""
+
+        async def tell() -> None:
+            for line in breakdown_sentences(await self.client.context()):
+                self.say(line)
+
+        self.work(tell())
+
+    def find(self, text: str) -> None:
+        """Say where `text` is in the conversation."""
+        for line in find_in(self.client.replay(), text):
+            self.say(line)
+
+    def show_help(self) -> None:
+        """Nothing: `/help` is the conversation's own."""
+
+    def toggle_todos(self) -> None:
+        """Nothing: `/todo` is the conversation's own."""
+
+    def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
+        """Nothing: there are no colours."""
+
+    # ------------------------------------------------------------------- doing
+
+    def send(self, content: str | Sequence[UserBlock], action: Action) -> None:
+        """Send `content` as if it had been sent with the key of `action`."""
+        send(self.client, content, action, self.settings.enter)
+
+    def attempt(self, what: Callable[[], object]) -> None:
+        """Do `what`; why it comes to nothing is said."""
+        try:
+            what()
+        except REFUSALS as refused:
+            self._refuse(refused)
+
+    def work(self, job: Coroutine[Any, Any, None]) -> None:
+        """Let `job` go on while lines are heard."""
+        self._spawn(self._guarded(job))
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something after which the conversation may be another: the next line waits for it (`finish_started`)."""
+        self._started.append(work)
+
+    async def finish_started(self) -> None:
+        """Do what was started."""
+        while self._started:
+            await self._guarded(self._started.pop(0))
+
+    def switch(self, session_id: str, draft: str = "") -> None:
+        """Leave for another session."""
+        self.switch_to, self.draft = self._open_session(session_id), draft
+        self._leave()
+
+    def quit(self) -> None:
+        """Leave; the session stays on disk."""
+        self._leave()
+
+    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except REFUSALS as refused:
+            self._refuse(refused)
+
+    def _refuse(self, refused: Exception) -> None:
+        words = str(refused)
+        if isinstance(refused, OSError) and refused.strerror:
+            words = f"{refused.filename}: {refused.strerror}" if refused.filename else refused.strerror
+        self.notice(words)
+
+
+class PlainPage:
+    """A page that is read out."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def show(self, content: RenderableType) -> None:
+        """Read `content`: a table row by row, everything else as it is."""
+        from rich.table import Table
+
+        if not isinstance(content, Table):
+            self._say(sentence(str(content)))
+            return
+        for row in zip(*(column.cells for column in content.columns), strict=True):
+            first, *rest = [str(cell).strip() for cell in row]
+            if words := ", ".join(filter(None, rest)):
+                self._say(sentence(f"{first}: {words}" if first else words))
+            elif first:
+                self._say(sentence(first))
