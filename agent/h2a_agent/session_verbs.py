@@ -54,6 +54,8 @@ class SessionVerbs:
 
     def entry_id(self, entry: str) -> str:
         """The id of the entry that `entry` begins or labels; of the newest for ""."""
+        if not entry and not self._session.history.head:
+            raise SessionError("Nothing has been said yet.")
         return self._session.find_node(entry or self._session.history.head).id
 
     def text_of(self, entry: str) -> str:

@@ -115,6 +115,7 @@ class PlainChat:
             agent,
             models,
             settings,
+            self._questions,
             open_session,
             self.say,
             self.leave,
@@ -192,7 +193,7 @@ class PlainChat:
             line = without_surrogates(data.decode("utf-8", "replace").removesuffix("\r"))
             goes_on = line.endswith("\\")
             held.append(line.removesuffix("\\"))
-            pasted = self._from_terminal and not held[0].startswith("/") and _more_is_there()
+            pasted = self._from_terminal and not held[0].startswith(("/", "!")) and _more_is_there()
             if not goes_on and not pasted:
                 self._hear("\n".join(held))
                 held.clear()
@@ -224,9 +225,6 @@ class PlainChat:
             self.agent.steer(text)
             if working:
                 self.say("Steering.")
-        elif line.name == "change":
-            if said := self._questions.change(line.argument):
-                self.say(said)
         elif (command := PLAIN_COMMANDS.get(line.name)) is None:
             self.say(f"There is no command /{line.name}. /help lists them.")
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from h2a_agent.events import Kind, QueueItem
+from h2a_agent.events import JobItem, Kind, QueueItem
 from h2a_agent.model_choice import LEVELS
 from h2a_agent.safe_text import one_line
 from h2a_tui import plain_sessions, session_slash
@@ -19,7 +19,6 @@ from h2a_tui.commands import find_command
 from h2a_tui.format import duration
 from h2a_tui.mode_commands import MEANINGS, MODES, mode_command
 from h2a_tui.plain_desk import PlainDesk
-from h2a_tui.spoken import sentence
 
 __all__ = ["PLAIN_COMMANDS", "PlainCommand"]
 
@@ -81,12 +80,13 @@ def _next(desk: PlainDesk, text: str) -> None:
 
 def _waiting(desk: PlainDesk, _argument: str) -> None:
     items = desk.client.state.queue
-    if not items:
-        desk.notice("Nothing waits.")
-    for number, item in enumerate(items, 1):
-        desk.notice(f"{number}, {_KINDS[item.kind]}: {one_line(item.text, _SHOWN)}")
+    lines = [
+        f"{number}, {_KINDS[item.kind]}: {one_line(item.text, _SHOWN)}"
+        for number, item in enumerate(items, 1)
+    ]
     if desk.client.state.queue_paused:
-        desk.notice("What waits is held back. /resume lets it go.")
+        lines.append("What waits is held back. /resume lets it go.")
+    desk.read_out(lines or ["Nothing waits."])
 
 
 def _withdraw(desk: PlainDesk, argument: str) -> None:
@@ -156,10 +156,11 @@ def _resume(desk: PlainDesk, argument: str) -> None:
 
 
 def _todo(desk: PlainDesk, _argument: str) -> None:
-    for item in desk.client.state.todos:
-        desk.notice(f"{item.status.value.replace('_', ' ').capitalize()}: {item.content}")
-    if not desk.client.state.todos:
-        desk.notice("There is no list of what is to be done.")
+    lines = [
+        f"{item.status.value.replace('_', ' ').capitalize()}: {item.content}"
+        for item in desk.client.state.todos
+    ]
+    desk.read_out(lines or ["There is no list of what is to be done."])
 
 
 def _jobs(desk: PlainDesk, argument: str) -> None:
@@ -174,16 +175,22 @@ def _jobs(desk: PlainDesk, argument: str) -> None:
     if argument:
         desk.notice("/jobs lists them; /jobs read NUMBER reads one out, /jobs stop NUMBER ends it.")
         return
-    for job in desk.client.state.jobs:
-        how = f"runs for {duration(time.time() - job.started_at)}" if job.running else "has ended"
-        desk.notice(f"{job.number}, {how}: {job.command}")
-    if not desk.client.state.jobs:
-        desk.notice("Nothing runs in the background.")
+    lines = [f"{job.number}, {_how_it_is(job)}: {job.command}" for job in desk.client.state.jobs]
+    desk.read_out(lines or ["Nothing runs in the background."])
+
+
+def _how_it_is(job: JobItem) -> str:
+    return f"runs for {duration(time.time() - job.started_at)}" if job.running else "has ended"
 
 
 async def _stop_job(desk: PlainDesk, number: int) -> None:
     ended = await desk.client.jobs.stop(number)
     desk.notice(f"Job {number} has ended." if ended else f"No job {number} runs. /jobs lists them.")
+
+
+def _change(desk: PlainDesk, argument: str) -> None:
+    if said := desk.questions.change(argument):
+        desk.say(said)
 
 
 # ----------------------------------------------------------------- the model
@@ -225,22 +232,23 @@ def _mode(desk: PlainDesk, argument: str) -> None:
         mode_command(desk, argument)
         return
     current = desk.client.mode
-    for mode in MODES:
-        desk.notice(f"{'Now, ' if mode == current else ''}{mode}: {MEANINGS[mode]}")
+    desk.read_out(f"{'Now, ' if mode == current else ''}{mode}: {MEANINGS[mode]}" for mode in MODES)
 
 
 # ------------------------------------------------------------------ the rest
 
 
 def _help(desk: PlainDesk, _argument: str) -> None:
-    desk.notice(
+    how = (
         "While the agent works, a line steers it: it stops and reads you now. A line that ends in a backslash goes on "
         "in the next one. A line that begins with ! runs a command of yours, which the model reads of; one that begins "
         "with !! runs it and the model does not. Control C stops what runs, and leaves when nothing does."
     )
-    for name, command in PLAIN_COMMANDS.items():
-        usage = f"/{name} {command.argument}".rstrip()
-        desk.notice(f"{usage}: {sentence(command.help)}")
+    commands = (
+        f"{f'/{name} {command.argument}'.rstrip()}: {command.help}"
+        for name, command in PLAIN_COMMANDS.items()
+    )
+    desk.read_out([how, *commands])
 
 
 PLAIN_COMMANDS: Final[Mapping[str, PlainCommand]] = {
@@ -261,6 +269,7 @@ PLAIN_COMMANDS: Final[Mapping[str, PlainCommand]] = {
     "thinking": _shared("thinking", _thinking),
     "mode": _shared("mode", _mode),
     "sandbox": _shared("sandbox"),
+    "change": PlainCommand("[TEXT]", "Let TEXT run instead of what is asked; alone: read that out", _change),
     "undo": _shared("undo"),
     "redo": _shared("redo"),
     "todo": PlainCommand("", "Read out the list of what is to be done", _todo),

@@ -5,7 +5,7 @@ A page is read out. A list is read out with numbers, and a number in the next li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from h2a_agent.config_error import ConfigError
@@ -16,6 +16,7 @@ from h2a_tui.context_text import breakdown_sentences
 from h2a_tui.keymap import Action
 from h2a_tui.overlays import Choice
 from h2a_tui.plain_find import find_in
+from h2a_tui.plain_questions import Questions
 from h2a_tui.sending import send
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.spoken import sentence
@@ -47,6 +48,7 @@ class PlainDesk:
         client: Client,
         models: ModelChoice,
         settings: ScreenSettings,
+        questions: Questions,
         open_session: Callable[[str], Session],
         say: Callable[[str], None],
         leave: Callable[[], None],
@@ -55,6 +57,7 @@ class PlainDesk:
         self.client = client
         self.models = models
         self.settings = settings
+        self.questions = questions
         self.switch_to: Session | None = None
         self.draft = ""
         self._open_session = open_session
@@ -71,10 +74,13 @@ class PlainDesk:
         """Say something, in its turn."""
         self.say(sentence(text.replace(" · ", "; ")))
 
+    def read_out(self, lines: Iterable[str]) -> None:
+        """Say `lines`, and nothing between them."""
+        self.say("\n".join(map(sentence, lines)))
+
     def show_page(self, title: str, content: RenderableType) -> PlainPage:
         """Read a page out."""
-        self.say(sentence(title))
-        page = PlainPage(self.say)
+        page = PlainPage(title, self.read_out)
         page.show(content)
         return page
 
@@ -82,10 +88,12 @@ class PlainDesk:
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
         """Read a list out; `chosen_is` is called with the id of the row whose number is in the next line."""
-        self.say(f"{title}:" if title[-1:].isalnum() else title)
-        for number, choice in enumerate(choices, 1):
-            self.say(sentence(f"{number}, {choice.text}" + (f", {choice.aside}" if choice.aside else "")))
-        self.say("A number in the next line chooses one.")
+        rows = (
+            f"{number}, {choice.text}" + (f", {choice.aside}" if choice.aside else "")
+            for number, choice in enumerate(choices, 1)
+        )
+        head = f"{title}:" if title[-1:].isalnum() else title
+        self.read_out([head, *rows, "A number in the next line chooses one."])
         self._choices, self._chosen_is = choices, chosen_is
 
     def chooses(self, text: str) -> bool:
@@ -101,15 +109,13 @@ class PlainDesk:
         """Say what fills the model's window."""
 
         async def tell() -> None:
-            for line in breakdown_sentences(await self.client.context()):
-                self.say(line)
+            self.read_out(breakdown_sentences(await self.client.context()))
 
         self.work(tell())
 
     def find(self, text: str) -> None:
         """Say where `text` is in the conversation."""
-        for line in find_in(self.client.replay(), text):
-            self.say(line)
+        self.read_out(find_in(self.client.replay(), text))
 
     def show_help(self) -> None:
         """Nothing: `/help` is the conversation's own."""
@@ -169,21 +175,25 @@ class PlainDesk:
 
 
 class PlainPage:
-    """A page that is read out."""
+    """A page that is read out, under its title."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, title: str, read_out: Callable[[Iterable[str]], None]) -> None:
+        self._title = title
+        self._read_out = read_out
 
     def show(self, content: RenderableType) -> None:
         """Read `content`: a table row by row, everything else as it is."""
         from rich.table import Table
 
         if not isinstance(content, Table):
-            self._say(sentence(str(content)))
+            self._read_out([self._title, str(content)])
             return
-        for row in zip(*(column.cells for column in content.columns), strict=True):
-            first, *rest = [str(cell).strip() for cell in row]
-            if words := ", ".join(filter(None, rest)):
-                self._say(sentence(f"{first}: {words}" if first else words))
-            elif first:
-                self._say(sentence(first))
+        rows = zip(*(column.cells for column in content.columns), strict=True)
+        self._read_out([self._title, *filter(None, map(_row, rows))])
+
+
+def _row(cells: Sequence[RenderableType]) -> str:
+    """A row of a table in words: what it is about, and what there is to say of it; "" when it is empty."""
+    first, *rest = [str(cell).strip() for cell in cells]
+    words = ", ".join(filter(None, rest))
+    return f"{first}: {words}" if first and words else first or words

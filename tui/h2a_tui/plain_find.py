@@ -8,7 +8,6 @@ from typing import Final
 
 from h2a_agent.events import AnyEvent, TokenStream, ToolCall, ToolResult, UserInput
 from h2a_agent.safe_text import one_line
-from h2a_tui.spoken import sentence
 
 __all__ = ["find_in"]
 
@@ -22,7 +21,7 @@ def find_in(past: Iterable[AnyEvent], wanted: str) -> list[str]:
         return ["/find needs a text, such as /find port 8080"]
     pattern = re.compile(re.escape(wanted), re.IGNORECASE if wanted == wanted.lower() else 0)
     places = [
-        sentence(f"{who}: {_around(text, *match.span())}")
+        f"{who}: {_around(text, *match.span())}"
         for who, text in _said(past)
         for match in pattern.finditer(text)
     ]

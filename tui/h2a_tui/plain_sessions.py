@@ -31,11 +31,10 @@ def tree(desk: PlainDesk, argument: str) -> None:
     if not rows:
         raise SessionError("Nothing has been said yet.")
     first = int(argument) if argument.isdecimal() and int(argument) else max(1, len(rows) - _MOST + 1)
-    if first > 1:
-        desk.notice(f"There are {len(rows)} entries; /tree 1 reads out all of them")
-    for number, row in enumerate(rows[first - 1 :], first):
-        desk.notice(f"{number}, {_entry(row)}")
-    desk.notice("/branch NUMBER goes back to one, /fork NUMBER goes on in a new session from there")
+    more = [f"There are {len(rows)} entries; /tree 1 reads out all of them"] if first > 1 else []
+    listed = (f"{number}, {_entry(row)}" for number, row in enumerate(rows[first - 1 :], first))
+    how = "/branch NUMBER goes back to one, /fork NUMBER goes on in a new session from there"
+    desk.read_out([*more, *listed, how])
 
 
 def branch(desk: PlainDesk, argument: str) -> None:
@@ -60,7 +59,10 @@ def sessions(desk: PlainDesk, argument: str) -> None:
             raise SessionError(f"No session says {argument!r}." if argument else "There are no sessions yet.")
         desk.pick("Sessions, the newest first", _choices(found), lambda id_: session_slash.resume(desk, id_))
 
-    desk.work(work())
+    if argument:
+        desk.work(work())  # a search takes its time, and what is said meanwhile is for the agent
+    else:
+        desk.start(work())
 
 
 def _id_of(desk: PlainDesk, entry: str) -> str:
