@@ -11,6 +11,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+from rich.console import RenderableType
 from rich.segment import Segments
 from rich.text import Text
 from textual import events
@@ -25,6 +26,7 @@ from h2a_themes import Theme
 from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
+from h2a_tui.handover import Handover
 from h2a_tui.keys import KeyDriver, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
@@ -51,15 +53,18 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         notice: str = "",
         models: ModelChoice | None = None,
         offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+        handover: Handover | None = None,
     ) -> None:
         """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
         `notice` stands on the first page, until something is said; what `offers` finds after the first frame
-        joins it. `models` is what `/model` chooses from.
+        joins it. `models` is what `/model` chooses from. `handover` is how the terminal comes from another app, and goes on
+        to one.
         """
         super().__init__(
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
         )
+        self.handover = handover
         self._client = client
         self._settings = settings
         self._offers = offers
@@ -87,6 +92,14 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def say_of_theme(self, text: str) -> None:
         """Say it in the status line."""
         self.chat.notice(text)
+
+    def exit(
+        self, result: Switch | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave; for another session the terminal stays as it is."""
+        if result is not None and self.handover is not None:
+            self.handover.begin()
+        super().exit(result, return_code, message)
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
@@ -138,6 +151,8 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
+        if self.handover is not None:
+            self.handover.listening.set()
         self.run_worker(self._warm_up(), name="warm-up")
         if self._offers is not None:
             self.run_worker(self._offer(self._offers), name="offers")

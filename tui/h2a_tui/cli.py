@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from h2a_tui import environment, key_command, print_mode
 from h2a_tui.exit_codes import FAILED, INTERRUPTED, OK, UNGUARDED, UNREAD, USAGE, exit_codes_help
@@ -292,20 +292,29 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
     themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
 
-    async def run() -> int:
-        from h2a_agent.assemble import open_session
+    from h2a_tui.handover import Handover
 
-        async with traced(args.trace) as trace:
-            code, switch = await show(_session(args, paths), args.prompt or "", "", trace)
-            while switch is not None:
-                session = open_session(paths, Path.cwd(), session_id=switch.session_id)
-                code, switch = await show(session, "", switch.draft, trace)
-        return code
+    handover = Handover()
+
+    async def run() -> int:
+        from h2a_agent.assemble import as_chosen, open_session
+
+        now, draft = settings, ""
+        try:
+            async with traced(args.trace) as trace:
+                shown = await show(_session(args, paths), now, args.prompt or "", draft, trace)
+                while shown.switch is not None and shown.agent is not None:
+                    session = open_session(paths, Path.cwd(), session_id=shown.switch.session_id)
+                    now, draft = as_chosen(now, shown.agent, session), shown.switch.draft
+                    shown = await show(session, now, "", draft, trace)
+            return shown.exit_code
+        finally:
+            handover.give_up()
 
     async def show(
-        session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
-    ) -> tuple[int, Switch | None]:
-        """One session in the app; the exit code, and which one is next."""
+        session: Session, settings: Settings, prompt: str, draft: str, trace: Callable[[Agent], None]
+    ) -> _Shown:
+        """One session in the app."""
         from dataclasses import replace
         from functools import partial
 
@@ -318,12 +327,13 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
         if trusted is None:
+            handover.gather()
             question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
             trusted = keep_answer(paths, session.workspace, question.return_value)
             if trusted is None:
                 session.close()
-                return question.return_code or OK, None
+                return _Shown(question.return_code or OK)
         provider = make_provider(settings)
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
@@ -335,7 +345,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
-            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
+            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers, handover=handover)
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
@@ -349,14 +359,24 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             for note in agent.session_notes:
                 app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
             switch = await _run_app(app, mouse=settings.mouse)
+            if switch is not None:
+                handover.keep_written(app.chat.composer.leave())
         if app.return_code == UNGUARDED:
             print(_UNGUARDED, file=sys.stderr)
         if switch is None:
             _say_where_it_is(agent)
-        return app.return_code or OK, switch
+        return _Shown(app.return_code or OK, switch, agent)
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
+
+
+class _Shown(NamedTuple):
+    """How a session in the app ended: the exit code, which one is next, and the agent that was there."""
+
+    exit_code: int
+    switch: Switch | None = None
+    agent: Agent | None = None
 
 
 def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
