@@ -36,7 +36,7 @@ from h2a_agent.events import (
     Usage,
 )
 from h2a_agent.file_undo import FileUndo
-from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
+from h2a_agent.history import AssistantEntry, Node, UserEntry
 from h2a_agent.inbox import ItemState
 from h2a_agent.job_verbs import JobVerbs
 from h2a_agent.models import model_info
@@ -56,7 +56,7 @@ from h2a_agent.sandbox.settings import SandboxSettings
 from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.session import ReadOnlySession, Session
 from h2a_agent.session_verbs import SessionVerbs
-from h2a_agent.spending import Spending
+from h2a_agent.spending import spending_of
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
@@ -104,7 +104,7 @@ class Agent:
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
-        self._spending = Spending()
+        self._spending = spending_of(session.history, session.spent)
         self._requests = RequestBuilder()
         self._runner = Runner(session, self._bus, self._new_run, self._run_ended)
         self._leaving_for: tuple[Node, int] | None = (
@@ -130,9 +130,6 @@ class Agent:
         self._file_undo = FileUndo(self._toolbox, self._bus)
         self.jobs: Final = JobVerbs(self._toolbox.jobs, self._bus)
         self._shell = UserShell(self._toolbox, session, self._bus)
-        for entry in (node.entry for node in session.history.nodes):
-            if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
-                self._spending.add(entry.model, entry.usage)
         self._state = replace(self._state, usage=self._last_usage())
         self._bus.tap(self._fold)
         session.on_queue_changed = self._queue_changed

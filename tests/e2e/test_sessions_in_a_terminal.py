@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from h2a_agent.paths import private_folder
 from h2a_agent.session import Session
 from support.messages_api import Answer, MessagesServer, gate, text
 from support.pty_rig import Terminal, modes_left_on
@@ -153,6 +154,34 @@ async def test_the_terminal_is_as_it_was_after_several_sessions(desk: Desk) -> N
     terminal.press("ctrl+d")
     assert await asyncio.to_thread(terminal.wait_exit) == 0
     assert terminal.line_mode
+
+
+async def test_the_model_that_was_chosen_answers_in_the_next_session_too(desk: Desk) -> None:
+    desk.server.script(Answer(text("Paris it is.")), Answer(text("Rome then.")))
+    terminal = await desk.start()
+    await send(terminal, "Where to?")
+    await shows(terminal, "Paris it is.")
+    await send(terminal, "/model other-model")
+    await shows(terminal, "anthropic/other-model answers")
+    await send(terminal, "/clone")
+    await shows(terminal, lambda: b"ay what to do" in terminal.output.partition(b"\x1b[?1049l")[2], 30)
+    await shows(terminal, "Paris it is.")
+    await send(terminal, "Rather Rome")
+    await shows(terminal, "Rome then.")
+    assert [request.payload["model"] for request in desk.server.requests] == ["test-model", "other-model"]
+
+
+async def test_an_export_lacks_a_key_that_is_kept_for_a_provider_nobody_has_used(desk: Desk) -> None:
+    keys = private_folder(desk.home / "keys")
+    (keys / "deepseek@api.deepseek.com").touch(0o600)
+    (keys / "deepseek@api.deepseek.com").write_text("kept-by-name-77\n")
+    terminal = await desk.start()
+    await send(terminal, "is kept-by-name-77 safe?")
+    await shows(terminal, "Understood.")
+    await send(terminal, "/export talk.md")
+    await shows(terminal, "1 secret taken out")
+    exported = (desk.folder / "talk.md").read_text()
+    assert "is [redacted] safe?" in exported
 
 
 async def test_a_session_that_is_open_elsewhere_can_be_looked_at_and_takes_no_word(desk: Desk) -> None:
