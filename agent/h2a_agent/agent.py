@@ -497,7 +497,7 @@ class Agent:
         if len(session.inbox):
             session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
             self._queue_changed()
-        self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
+        self._bus.publish(PathChanged(session.history.head, (*self.replay(), *self._shell.running)))
         if (usage := self._last_usage()) is not None:
             self._bus.publish(usage)
         if isinstance(node.entry, UserEntry):
