@@ -22,23 +22,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from h2a_agent.bus import Subscription
 from h2a_agent.events import (
-    AnyEvent,
     ApprovalRequested,
     Decision,
-    Done,
-    Error,
     Phase,
     Settled,
     Status,
-    TokenStream,
 )
 from h2a_agent.protocol.commands import AnyCommand
 from h2a_agent.protocol.lines import AnyOutput, command_of, line_of
 from h2a_agent.protocol.obey import TAKES_ITS_TIME, obey
-from h2a_agent.protocol.replies import AnyReply, InputError, Result
+from h2a_agent.protocol.replies import AnyReply, InputError
 from h2a_agent.protocol.trace import hello
 from h2a_queue import Backpressure, H2AQueue
 from h2a_tui.exit_codes import FAILED, OK, UNREAD, USAGE
+from h2a_tui.folded import Folded
 from h2a_tui.plain import nobody
 from h2a_tui.shell_line import shells_over
 from h2a_tui.signals import Signals, signals_abort
@@ -295,7 +292,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
     Raises:
         OSError: `output` cannot be written.
     """
-    folded = _Folded()
+    folded = Folded()
     events = agent.subscribe()
     with closing(events), signals_abort(agent) as signals:
         agent.prompt(prompt)
@@ -305,7 +302,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
                 agent.answer(event.call_id, Decision.REJECT, nobody(event))
             elif isinstance(event, Settled):
                 break
-        result = folded.result(agent)
+        result = folded.result(agent.session_id)
         try:
             await output.write(line_of(result))
         except BrokenPipeError:
@@ -313,42 +310,3 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
     if signals.caught:
         return signals.caught
     return OK if result.reason == "completed" else FAILED
-
-
-class _Folded:
-    """A run as far as its result goes."""
-
-    def __init__(self) -> None:
-        self._words: list[str] = []
-        self._over = False
-        self._error: Error | None = None
-        self._settled = Settled("failed")
-
-    def add(self, event: AnyEvent) -> None:
-        """Take in `event`."""
-        match event:
-            case TokenStream(text=text):
-                if self._over:
-                    self._words.clear()
-                    self._over = False
-                self._words.append(text)
-            case Done():
-                self._over = True  # what comes next belongs to another response
-            case Error():
-                self._error = event
-            case Settled():
-                self._settled = event
-            case _:
-                pass
-
-    def result(self, agent: Agent) -> Result:
-        """What came of it."""
-        settled = self._settled
-        return Result(
-            "".join(self._words),
-            settled.reason,
-            settled.steps,
-            agent.session_id,
-            agent.state.usage,
-            self._error,
-        )

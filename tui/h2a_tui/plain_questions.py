@@ -14,7 +14,7 @@ from h2a_agent.events import ApprovalRequested, Decision
 from h2a_tui.client import Client
 from h2a_tui.spoken import sentence
 
-__all__ = ["Questions", "question_lines"]
+__all__ = ["Questions", "question_asked", "question_lines"]
 
 _ANSWERS: Final[Mapping[str, Decision]] = {
     "y": Decision.ALLOW,
@@ -31,6 +31,16 @@ _ASKS: Final[Mapping[str, str]] = {
 }
 
 
+def question_asked(question: ApprovalRequested) -> list[str]:
+    """An approval question whole."""
+    what = f"{question.tool} {_ASKS[question.detail_kind]} in {question.cwd}"
+    return [
+        f"Question: may {what}? {sentence(question.reason)}",
+        *question.detail.splitlines(),
+        "End of question.",
+    ]
+
+
 def question_lines(question: ApprovalRequested) -> list[str]:
     """An approval question whole, and how to answer it."""
     ways = ["y for yes", "a for yes in this whole session"]
@@ -39,12 +49,8 @@ def question_lines(question: ApprovalRequested) -> list[str]:
     if question.editable:
         ways.append("/change and other words to run those instead")
     ways.append("n for no")
-    what = f"{question.tool} {_ASKS[question.detail_kind]} in {question.cwd}"
-    return [
-        f"Question: may {what}? {sentence(question.reason)}",
-        *question.detail.splitlines(),
-        f"End of question. Answer {', '.join(ways)}. n and words say why.",
-    ]
+    *asked, end = question_asked(question)
+    return [*asked, f"{end} Answer {', '.join(ways)}. n and words say why."]
 
 
 class Questions:
