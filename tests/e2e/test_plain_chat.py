@@ -13,6 +13,7 @@ import pytest
 
 from support.messages_api import Answer, MessagesServer, gate, text, tool
 from support.plain_talk import START_S, Talk, piped, said
+from support.program import PROGRAM, environment
 
 
 @pytest.fixture
@@ -185,3 +186,23 @@ async def test_sigterm_settles_and_is_the_exit_code(tmp_path: Path, server: Mess
         assert await talk.exit_code() == 143
     (session,) = (tmp_path / "home").glob("sessions/*/*.jsonl")
     assert '"cut":"abort"' in session.read_text().replace(" ", "")
+
+
+async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: MessagesServer) -> None:
+    server.script(Answer(text([*(f"{n:06} " * 40 + "\n" for n in range(3_000)), gate("end")])))
+    (tmp_path / "project").mkdir()
+    reader, writer = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        "--plain",
+        "go",
+        cwd=tmp_path / "project",
+        env=environment(tmp_path, server.url),
+        stdout=writer,
+        stdin=asyncio.subprocess.PIPE,
+    )
+    os.close(writer)
+    await server.reached("end")
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 128 + signal.SIGTERM
+    os.close(reader)
