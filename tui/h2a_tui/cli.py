@@ -204,12 +204,10 @@ def _exit_code(error: Exception) -> int | None:
 
 def _message(error: Exception) -> str:
     from h2a_agent.redact import redact
+    from h2a_agent.refusals import reason_of
     from h2a_agent.safe_text import one_line
 
-    words = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return one_line(redact(words), 1000)
+    return one_line(redact(reason_of(error)), 1000)
 
 
 def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -6,11 +6,9 @@ A page is read out. A list is read out with numbers, and a number in the next li
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from h2a_agent.config_error import ConfigError
-from h2a_agent.journal import JournalLocked
-from h2a_agent.session_loading import SessionError
+from h2a_agent.refusals import REFUSALS, reason_of
 from h2a_tui.client import Client
 from h2a_tui.context_text import breakdown_sentences
 from h2a_tui.keymap import Action
@@ -29,10 +27,7 @@ if TYPE_CHECKING:
     from h2a_agent.session import Session
     from h2a_tui.theme_choice import ThemeChoice
 
-__all__ = ["REFUSALS", "PlainDesk"]
-
-REFUSALS: Final = (SessionError, ConfigError, JournalLocked, OSError, ValueError)
-"""What a command may come to nothing by; the message says why and what to do."""
+__all__ = ["PlainDesk"]
 
 
 class PlainDesk:
@@ -137,7 +132,7 @@ class PlainDesk:
         try:
             what()
         except REFUSALS as refused:
-            self._refuse(refused)
+            self.notice(reason_of(refused))
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
         """Let `job` go on while lines are heard."""
@@ -165,13 +160,7 @@ class PlainDesk:
         try:
             await job
         except REFUSALS as refused:
-            self._refuse(refused)
-
-    def _refuse(self, refused: Exception) -> None:
-        words = str(refused)
-        if isinstance(refused, OSError) and refused.strerror:
-            words = f"{refused.filename}: {refused.strerror}" if refused.filename else refused.strerror
-        self.notice(words)
+            self.notice(reason_of(refused))
 
 
 class PlainPage:

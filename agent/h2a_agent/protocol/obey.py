@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, get_args
 
-from h2a_agent.config_error import ConfigError
-from h2a_agent.journal import JournalLocked
 from h2a_agent.protocol.commands import (
     Abort,
     AcceptSummary,
@@ -42,8 +40,8 @@ from h2a_agent.protocol.obey_session import obey_about_session
 from h2a_agent.protocol.replies import Ack, ContextReply, JobReply, Reply, StateReply
 from h2a_agent.protocol.session_commands import Export, FindSessions, SessionCommand
 from h2a_agent.protocol.values import tag
+from h2a_agent.refusals import REFUSALS, reason_of
 from h2a_agent.safe_text import one_line
-from h2a_agent.session_loading import SessionError
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
@@ -75,8 +73,8 @@ async def obey(
         if isinstance(command, _ABOUT_SESSIONS):
             return await obey_about_session(agent, models, command, switch)
         return await _obey(agent, models, command)
-    except (ValueError, ConfigError, SessionError, JournalLocked, OSError) as refused:
-        return _ack(command, ok=False, note=_reason(refused))
+    except REFUSALS as refused:
+        return _ack(command, ok=False, note=reason_of(refused))
 
 
 async def _obey(agent: Agent, models: ModelChoice, command: AnyCommand) -> Reply:
@@ -171,10 +169,3 @@ def _job(agent: Agent, command: ReadJob) -> Reply:
         return _ack(command, ok=False, note=f"there is no job {command.number}")
     job, text = found
     return JobReply(job.number, job.command, text, job.running, job.exit_code, command.id)
-
-
-def _reason(refused: Exception) -> str:
-    """Why, for people: of the system's errors the words and the file, not the number."""
-    if isinstance(refused, OSError) and refused.strerror:
-        return f"{refused.filename}: {refused.strerror}" if refused.filename else refused.strerror
-    return str(refused)

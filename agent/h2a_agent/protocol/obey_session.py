@@ -46,7 +46,7 @@ async def obey_about_session(
     """Do what `command` says; `switch` opens the session of an id and lets it be the next.
 
     Raises:
-        SessionError, ValueError, ConfigError, JournalLocked, OSError: it comes to nothing.
+        One of `REFUSALS`: it comes to nothing.
     """
     sessions, mark = agent.sessions, command.id
     match command:
