@@ -285,7 +285,7 @@ async def test_a_command_of_the_users_that_runs_meanwhile_goes_on_and_is_told_on
     (*_, result) = await world.until(ToolResult)
     assert isinstance(result, ToolResult)
     assert (result.call_id, "heard it" in result.text) == (shell_id, True)
-    assert world.agent.state.shells == ()
+    assert not world.agent.state.shells
     await world.say("instead")
     assert "second" not in world.sent()
     assert any("heard it" in words for words in world.sent())

@@ -766,7 +766,7 @@ async def test_a_steer_while_the_context_is_weighed_neither_stops_nor_skips_the_
     await desk.talk("third " * 800)
     small_window(monkeypatch, 2_000)
     desk.agent.accept_summary()
-    loop, weighed = asyncio.get_running_loop(), []
+    loop, weighed = asyncio.get_running_loop(), list[str]()
 
     def weigh(*_args: object) -> int:
         if not weighed:
