@@ -118,6 +118,9 @@ class PlainDesk:
     def toggle_todos(self) -> None:
         """Nothing: `/todo` is the conversation's own."""
 
+    def change_editing(self) -> None:
+        """Nothing: the terminal's own line is the editor."""
+
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Nothing: there are no colours."""
 
