@@ -144,7 +144,7 @@ async def test_a_repository_is_not_obeyed_until_it_is_trusted(server: MessagesSe
             terminal.press("enter")  # too early it answers nothing
             await asyncio.sleep(0.2)
     await shows(terminal, "● ready")
-    assert "Not trusted" in terminal.whole_text()
+    await shows(terminal, lambda: "Not trusted" in terminal.whole_text())
     terminal.press("ctrl+c", "ctrl+d")
     await shows(terminal, "CODE 0.")
 

@@ -69,11 +69,13 @@ class InlineScreen:
         self._redraw: asyncio.Handle | None = None
         self._resizing: asyncio.TimerHandle | None = None
         self._owes_frame = False
+        self._begun = False
 
     # ------------------------------------------------------------------ its life
 
     def begin(self, past: Sequence[AnyEvent]) -> None:
-        """Draw the end of a session's past."""
+        """Draw the end of a session's past. Nothing is drawn before."""
+        self._begun = True
         self.terminal.when_drained(self._drained)
         self.printer.begin(past, _PAST_PAGES * self.size.rows)
 
@@ -210,7 +212,7 @@ class InlineScreen:
             self._redraw.cancel()
             self._redraw = None
         self._owes_frame = self.terminal.backlog
-        if self._owes_frame or not self.terminal.taken:
+        if self._owes_frame or not (self._begun and self.terminal.taken):
             return
         if self._pending and self._work():  # the state is no further than the words
             self._pacer.request()
