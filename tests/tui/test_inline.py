@@ -332,7 +332,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_returns(app: ScriptedApp) -> None
     terminal.press("ctrl+z")
     terminal.wait_stopped()
     terminal.wait_gone("› half a")
-    assert modes_left_on(bytes(terminal.output)) == {}
+    terminal.wait_for(lambda: modes_left_on(bytes(terminal.output)) == {})
     os.kill(terminal.process.pid, signal.SIGCONT)
     terminal.wait_for("› half a")
     terminal.press("enter")
