@@ -51,7 +51,7 @@ class Settings:
 
     `provider` is the chosen one where it was chosen to be, `key` the one that is meant for it.
     `fell_back` is true when nobody chose the demo: there is just neither a key nor an address. `theme` is ""
-    for the default. `title`, `progress`, `notifications` and `bell` are what the terminal is told besides. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
+    for the default. `screen` is what shows a conversation: the app, or the terminal's own scrollback. `title`, `progress`, `notifications` and `bell` are what the terminal is told besides. `keys` replaces keys of the keymap's actions, by the action's name. `catalogue` and
     `api_keys` hold the other providers one may change to. `places` says where each value was set that was. `rules` are the user's permission rules, None where the
     file has none.
     """
@@ -61,6 +61,7 @@ class Settings:
     key: Key | None = None
     fell_back: bool = False
     theme: str = ""
+    screen: Literal["app", "inline"] = "app"
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
     editing: Literal["emacs", "vim"] = "emacs"

@@ -126,6 +126,7 @@ class ConfigFile(BaseModel):
         Annotated[int, Field(ge=0)] | None, _says("the newest tokens that are never summarised")
     ] = None
     theme: Annotated[_Word | None, _says("the colours")] = None
+    screen: Annotated[Literal["app", "inline"] | None, _says("a screen of its own, or the scrollback")] = None
     enter: Annotated[Literal["steer", "next-step"] | None, _says("what Enter does while the agent works")] = (
         None
     )

@@ -10,15 +10,16 @@ from typing import Any, Final
 __all__ = ["Terminal"]
 
 # Each mode a full-screen program of ours turns on, off again: synchronised output, mouse (five kinds), focus, paste, size
-# reports, colour-scheme reports, kitty keys, modifyOtherKeys, keypad and cursor keys, insert mode, scroll region; then line wrap, the
-# cursor and its shape, plain characters, plain colours, and the main screen, whose cursor comes back with it; then the window's title.
+# reports, colour-scheme reports, kitty keys, modifyOtherKeys, keypad and cursor keys, insert mode, scroll region (which would
+# move the cursor); then line wrap, the cursor and its shape, plain characters, plain colours, and the main screen, whose cursor
+# comes back with it; then what live rows the inline mode had below the cursor, and the window's title.
 _RESET: Final = (
     b"\x1b[?2026l"
     b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"
     b"\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?2031l"
-    b"\x1b[<u\x1b[>4;0m\x1b>\x1b[?1l\x1b[4l\x1b[r"
+    b"\x1b[<u\x1b[>4;0m\x1b>\x1b[?1l\x1b[4l\x1b7\x1b[r\x1b8"
     b"\x1b[?7h\x1b[?25h\x1b[0 q\x1b(B\x0f\x1b[0m"
-    b"\x1b[?1049l\x1b[?25h\x1b[23;2t"
+    b"\x1b[?1049l\x1b[?25h\x1b[J\x1b[23;2t"
 )
 
 

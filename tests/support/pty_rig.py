@@ -35,6 +35,7 @@ from typing import Final
 
 import pyte
 
+from support.scrollback import ScrollbackScreen
 from support.terminal_keys import Encoding, encode
 
 __all__ = ["Terminal", "modes_left_on"]
@@ -66,7 +67,7 @@ class Terminal:
         self._master = master
         self._kitty = kitty
         self._colours = colours
-        self._screen = pyte.Screen(*size)
+        self._screen = ScrollbackScreen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._pending = b""
         self._answered = 0
@@ -153,6 +154,11 @@ class Terminal:
         """The screen's rows, without trailing blanks."""
         with self._changed:
             return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def whole_text(self) -> str:
+        """The scrollback and the screen below it."""
+        with self._changed:
+            return "\n".join([*self._screen.scrolled, *(line.rstrip() for line in self._screen.display)])
 
     def row(self, number: int) -> str:
         """One row, from 0; a negative number counts from the bottom."""
@@ -321,7 +327,7 @@ def modes_left_on(output: bytes) -> dict[str, object]:
             state[number] = end == b"h"
     fresh = {"25": True, "7": True}
     left: dict[str, object] = {n: on for n, on in state.items() if on != fresh.get(n, False)}
-    if output.count(b"\x1b[>25u") != output.count(b"\x1b[<u"):
+    if len(re.findall(rb"\x1b\[>\d+u", output)) != output.count(b"\x1b[<u"):
         left["kitty"] = True
     if (keys := re.findall(rb"\x1b\[>4;(\d)m", output)) and keys[-1] != b"0":
         left["modifyOtherKeys"] = True

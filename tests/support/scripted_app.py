@@ -46,10 +46,14 @@ class ScriptedApp:
         *,
         size: tuple[int, int] = (80, 24),
         env: Mapping[str, str] | None = None,
+        inline: bool = False,
         kitty: bool = False,
         **settings: str,
     ) -> ScriptedApp:
-        """Start it, with these `ScreenSettings`, and wait for its first frame. `kitty` is for `Terminal.spawn`."""
+        """Start it, with these `ScreenSettings`, and wait for its first frame. `kitty` is for `Terminal.spawn`.
+
+        `inline`: the inline mode instead.
+        """
         calls_read, calls_write = os.pipe()
         script_read, script_write = os.pipe()
         home = tempfile.TemporaryDirectory(prefix="h2a-app-")
@@ -63,6 +67,7 @@ class ScriptedApp:
                     str(script_read),
                     home.name,
                     json.dumps(settings),
+                    "inline" if inline else "app",
                 ],
                 size=size,
                 env={"PYTHONPATH": os.pathsep.join([str(tests), *sys.path]), **(env or {})},
@@ -120,8 +125,8 @@ class ScriptedApp:
         self.close()
 
 
-def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> int:
-    """The program: run the app; its exit code."""
+def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front: str) -> int:
+    """The program: run the app, or the inline mode; its exit code."""
     from h2a_tui import environment
 
     environment.prepare(os.environ)
@@ -129,7 +134,6 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
     import asyncio
 
     from h2a_agent import events
-    from h2a_tui.app import H2AApp
     from h2a_tui.keymap import Action, Context, Keymap
     from h2a_tui.settings import ListedSetting, ScreenSettings
     from support.scripted_agent import ScriptedAgent
@@ -177,7 +181,20 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
             buffer[:] = rest
             eval(line, names)
 
+    async def run_inline() -> int:
+        from h2a_tui.inline.chat import InlineChat
+        from h2a_tui.inline.start import show_inline
+        from h2a_tui.theme_choice import ThemeChoice
+
+        screen = ScreenSettings(log_dir=home / "logs", **settings)
+        chat = InlineChat(agent, screen, ThemeChoice("dark"), escape_s=environment.escape_s(os.environ))
+        names["chat"] = chat
+        asyncio.get_running_loop().add_reader(script, obey)
+        return (await show_inline(chat)).code
+
     async def run() -> int:
+        from h2a_tui.app import H2AApp
+
         listed = (ListedSetting("max_tokens", "16,384", "default"),)
         app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", listed=listed, **settings))
         names["app"] = app
@@ -185,8 +202,10 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
         await app.run_async(mouse=False)
         return app.return_code or 0
 
-    return asyncio.run(run())
+    return asyncio.run(run_inline() if front == "inline" else run())
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])))
+    sys.exit(
+        main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4]), sys.argv[5])
+    )

@@ -95,7 +95,7 @@ def test_folder_that_cannot_be_written_costs_nobody_anything(tmp_path: Path) -> 
 async def test_up_reaches_messages_of_earlier_sessions_and_down_the_draft(file: Path) -> None:
     write(file, "/home/space", "from yesterday")
     async with running_chat(prompts_file=file) as chat:
-        await chat.until(lambda: chat.screen.composer._messages)
+        await chat.until(lambda: chat.screen.composer._recall.messages)
         await chat.press("n", "e", "w", "enter", "d", "up", "up")
         assert chat.draft == "from yesterday"
         await chat.press("down", "down")
@@ -106,7 +106,7 @@ async def test_up_reaches_messages_of_earlier_sessions_and_down_the_draft(file: 
 async def test_ctrl_r_finds_the_newest_first_and_enter_takes_it_without_sending(file: Path) -> None:
     write(file, "/home/space", "fix the Parser", "run tests", "parser again", "run tests")
     async with running_chat(prompts_file=file) as chat:
-        await chat.until(lambda: chat.screen.composer._messages)
+        await chat.until(lambda: chat.screen.composer._recall.messages)
         await chat.type("draft")
         await chat.press("ctrl+r")
         assert "search earlier messages" in chat.text()
@@ -126,7 +126,7 @@ async def test_ctrl_r_finds_the_newest_first_and_enter_takes_it_without_sending(
 async def test_search_given_up_leaves_the_draft_and_its_cursor(file: Path, key: str) -> None:
     write(file, "/home/space", "earlier")
     async with running_chat(prompts_file=file) as chat:
-        await chat.until(lambda: chat.screen.composer._messages)
+        await chat.until(lambda: chat.screen.composer._recall.messages)
         await chat.type("draft")
         await chat.press("left", "ctrl+r", "e", key, "X")
         assert chat.draft == "drafXt"

@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from h2a_tui.keymap import Keymap
-from h2a_tui.trust_question import Answer, TrustQuestion
+from h2a_tui.trust_answering import Answer
+from h2a_tui.trust_question import TrustQuestion
 from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _Result = TypeVar("_Result")
-_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "sandbox_level")
+_FLAGS: Final = ("provider", "model", "base_url", "thinking", "mode", "theme", "screen", "sandbox_level")
 
 _EXAMPLES: Final = """\
 examples:
@@ -46,6 +46,7 @@ examples:
   h2a-chat -p "what does this repo do?"     one answer on stdout, then exit
   git diff | h2a-chat -p "review this"      what is piped in goes along; with -p - it is the prompt
   h2a-chat --input stream-json              a program steers it; h2a-chat schema has the protocol
+  h2a-chat --inline                         in the terminal's own scrollback
   h2a-chat --plain                          lines instead of a screen, also for screen readers
   h2a-chat replay FILE                      play what --trace FILE has written
   h2a-chat --demo                           try every key without a model
@@ -73,10 +74,6 @@ exit codes:
 {exit_codes}"""
 
 
-class UnsuitableTerminal(Exception):
-    """The terminal cannot show the app; the message says what to use instead."""
-
-
 def parser(config_file: Path) -> argparse.ArgumentParser:
     """The command line's grammar."""
     result = Parser(
@@ -95,6 +92,13 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
         const="",
         metavar="PROMPT",
         help="answer this on stdout and exit; - (or nothing) reads it from stdin",
+    )
+    result.add_argument(
+        "--inline",
+        dest="screen",
+        action="store_const",
+        const="inline",
+        help="stay in the terminal's own scrollback instead of a screen of its own",
     )
     result.add_argument(
         "--plain",
@@ -195,7 +199,6 @@ def _exit_code(error: Exception) -> int | None:
         (ConfigError, USAGE),
         (SessionError, USAGE),
         (ThemeError, USAGE),
-        (UnsuitableTerminal, FAILED),
         (JournalLocked, FAILED),
         (OSError, FAILED),
     )
@@ -277,22 +280,26 @@ def _main(argv: Sequence[str] | None) -> int:
         except ConfigError:  # the file is being edited
             return old
 
-    return _chat(args, settings, paths, reload)
+    from h2a_tui.screen_choice import screen_for
+
+    shown = screen_for(settings.screen, os.environ, os.get_terminal_size(sys.stdout.fileno()))
+    if shown == "plain":
+        return _talk_plainly(args, settings, paths)
+    return _chat(args, settings, paths, reload, inline=shown == "inline")
 
 
 # ------------------------------------------------------------- the front ends
 
 
 def _chat(
-    args: argparse.Namespace, settings: Settings, paths: Paths, reload: Callable[[Settings], Settings]
+    args: argparse.Namespace,
+    settings: Settings,
+    paths: Paths,
+    reload: Callable[[Settings], Settings],
+    *,
+    inline: bool,
 ) -> int:
-    """The app in the terminal. `reload` returns the settings as they are now, or those it gets."""
-    term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
-        raise UnsuitableTerminal(
-            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat --plain, or -p PROMPT, or set "
-            "TERM to what your terminal is, such as xterm-256color."
-        )
+    """The app in the terminal, or the inline mode. `reload` returns the settings as they are now, or those it gets."""
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -308,7 +315,7 @@ def _chat(
     async def run() -> int:
         from h2a_agent.assemble import as_chosen, open_session
 
-        now, first = settings, nothing_chosen(settings) and not args.read_only
+        now, first = settings, nothing_chosen(settings) and not (args.read_only or inline)
         prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
         try:
             async with traced(args.trace) as trace:
@@ -338,13 +345,17 @@ def _chat(
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
-        from h2a_tui.app import H2AApp
-        from h2a_tui.doctor import Doctor
         from h2a_tui.keymap_check import keymap_notes
-        from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
+        from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
-        if trusted is None:
+        if trusted is None and inline:
+            answer = await ask_inline(session.workspace, screen.keymap(), themes)
+            trusted = keep_answer(paths, session.workspace, answer)
+            if trusted is None:
+                session.close()
+                return _Shown(OK, None, None)
+        elif trusted is None:
             handover.gather()
             question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
@@ -356,43 +367,58 @@ def _chat(
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
             notices = (
-                _DEMO if settings.fell_back else "",
+                (_FELL_BACK if inline else _DEMO) if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
                 *keymap_notes(screen.keymap()),
             )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
-            app = H2AApp(
-                agent,
-                mine,
-                themes,
-                notice=notice,
-                models=models,
-                first_run=first_run,
-                doctor=Doctor(settings, paths, session.workspace),
-                handover=handover,
-            )
+            errors = [Error("session", note) for note in agent.session_notes]
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
-                ours.watch(partial(app.exit, None, UNGUARDED))
-            if prompt:
-                app.call_after_refresh(agent.prompt, prompt)
-            if draft:
-                app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
-            for note in agent.session_notes:
-                app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
-            switch = await _run_app(app, mouse=settings.mouse)
-            if switch is not None:
-                handover.keep_written(app.chat.composer.leave())
-        if app.return_code == UNGUARDED:
+            if inline:
+                from h2a_tui.inline.chat import InlineChat
+                from h2a_tui.inline.start import show_inline
+
+                escape_s = environment.escape_s(os.environ)
+                chat = InlineChat(agent, mine, themes, escape_s=escape_s, notice=notice, models=models)
+                left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
+                code, switch = left.code, left.switch
+            else:
+                from h2a_tui.app import H2AApp
+                from h2a_tui.doctor import Doctor
+
+                app = H2AApp(
+                    agent,
+                    mine,
+                    themes,
+                    notice=notice,
+                    models=models,
+                    first_run=first_run,
+                    doctor=Doctor(settings, paths, session.workspace),
+                    handover=handover,
+                )
+                if ours is not None:
+                    ours.watch(partial(app.exit, None, UNGUARDED))
+                if prompt:
+                    app.call_after_refresh(agent.prompt, prompt)
+                if draft:
+                    app.call_after_refresh(app.chat.composer.restore, InputRestored((draft,)))
+                for error in errors:
+                    app.call_after_refresh(app.chat.transcript.apply, error)
+                switch = await _run_app(app, mouse=settings.mouse)
+                if switch is not None:
+                    handover.keep_written(app.chat.composer.leave())
+                code = app.return_code or OK
+        if code == UNGUARDED:
             print(_UNGUARDED, file=sys.stderr)
         if switch is None:
             _say_where_it_is(agent)
-        return _Shown(app.return_code or OK, switch, agent)
+        return _Shown(code, switch, agent)
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())

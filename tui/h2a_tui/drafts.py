@@ -7,9 +7,11 @@ has no session (nothing was ever sent) is offered to whoever comes to the folder
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +19,10 @@ from h2a_agent.journal import encode_record, read_journal
 from h2a_agent.paths import private_folder
 from h2a_agent.redact import redact
 
-__all__ = ["DraftFile"]
+__all__ = ["DraftFile", "DraftKeeper"]
 
 SUFFIX: Final = ".draft"
+_KEEP_S: Final = 0.5  # between a change and the draft on disk
 _SLACK: Final = 64 * 1024  # bytes of older states before they are left out
 
 
@@ -87,6 +90,50 @@ class DraftFile:
         if size > 4 * len(record) + _SLACK:
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, record)
+
+
+class DraftKeeper:
+    """Has what is `written` on disk within a second of every change. Needs a running event loop from the first change on."""
+
+    def __init__(self, file: DraftFile, written: Callable[[], str]) -> None:
+        self._file = file
+        self._written = written
+        self._begun = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def load(self) -> str:
+        """What was left there. Nothing is kept before `begin`, so that it is not lost meanwhile."""
+        return await asyncio.to_thread(self._file.load)
+
+    def begin(self) -> None:
+        """What was left there is in the editor."""
+        self._begun.set()
+
+    def changed(self) -> None:
+        """Something else is written."""
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().create_task(self._keep(), name="h2a draft")
+
+    def forget(self) -> None:
+        """It has been sent."""
+        self._file.remove()
+
+    def end(self) -> None:
+        """Keep what is there now, and nothing that comes later."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+        if self._begun.is_set():
+            self._file.save(self._written())
+            self._file.close()
+
+    async def _keep(self) -> None:
+        await self._begun.wait()
+        kept = None
+        while self._written() != kept:
+            await asyncio.sleep(_KEEP_S)
+            kept = self._written()
+            await asyncio.to_thread(self._file.save, kept)
+        self._keeping = None
 
 
 def _text_of(path: Path) -> str:

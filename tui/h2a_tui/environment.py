@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["accessible", "prepare"]
+__all__ = ["accessible", "escape_s", "prepare"]
 
 # A lone ESC may be the first byte of Alt+Enter. Locally the rest follows within a millisecond; over a slow
 # line it may come in the next packet, and an Escape reported too early would abort the run.
@@ -24,6 +24,14 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     remote = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "MOSH_IP"))
     environ.setdefault("ESCDELAY", _ESCAPE_MS_REMOTE if remote else _ESCAPE_MS_LOCAL)
     environ.setdefault("TEXTUAL_FPS", _FRAMES_PER_S)
+
+
+def escape_s(environ: Mapping[str, str]) -> float:
+    """How long an ESC waits for what may belong to it, in seconds; after `prepare`."""
+    try:
+        return max(0, int(environ.get("ESCDELAY", _ESCAPE_MS_LOCAL))) / 1000
+    except ValueError:
+        return int(_ESCAPE_MS_LOCAL) / 1000
 
 
 def accessible(environ: Mapping[str, str]) -> bool:

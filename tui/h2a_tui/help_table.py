@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -15,12 +15,12 @@ from h2a_tui.vim.help import HELP
 __all__ = ["help_table"]
 
 
-def help_table(keymap: Keymap) -> Table:
-    """The keys by context, then the commands."""
+def help_table(keymap: Keymap, leave_out: Collection[Context] = (Context.HELP,)) -> Table:
+    """The keys by context, but those of contexts to `leave_out`, then the commands."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
-    for left, right in _lines(keymap):
+    for left, right in _lines(keymap, leave_out):
         if right:
             table.add_row(f"  {left}", right)
         else:
@@ -28,11 +28,11 @@ def help_table(keymap: Keymap) -> Table:
     return table
 
 
-def _lines(keymap: Keymap) -> Iterator[tuple[str, str]]:
+def _lines(keymap: Keymap, leave_out: Collection[Context]) -> Iterator[tuple[str, str]]:
     for note in keymap_notes(keymap):
         yield "", note
     for context in Context:
-        if context is Context.HELP:
+        if context in leave_out:
             continue
         rows = [row for row in keymap.rows if row.context is context and row.keys]
         if rows:

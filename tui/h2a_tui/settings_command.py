@@ -23,6 +23,7 @@ __all__ = ["complete_settings", "list_settings", "settings_command", "settings_n
 _DEFAULT: Final = "default"
 _CHANGED: Final = "changed here"
 _OF_THE_SCREEN: Final = (
+    "screen",
     "enter",
     "alt_enter",
     "editing",

@@ -1,17 +1,11 @@
-"""The question whether a folder may be obeyed, asked before there is an agent: nothing of the folder has been used yet.
-
-Nothing typed ahead can say yes. The safe answer is the one already chosen, trusting takes an arrow key and then
-Enter, and Enter counts only when the question has been readable for half a second and no text has come for a
-second: what was meant for an editor is over by then.
-"""
+"""The question whether a folder may be obeyed, asked before there is an agent: nothing of the folder has been used yet."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from enum import Enum
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
@@ -20,24 +14,12 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from h2a_agent.safe_text import one_line
-from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.keymap import Keymap
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
-from h2a_tui.typing_guard import TypingGuard
+from h2a_tui.trust_answering import Answer, TrustAnswering
 
 __all__ = ["Answer", "TrustQuestion"]
-
-
-class Answer(Enum):
-    """What a person can answer."""
-
-    LOOK = "Look only: nothing in it is obeyed, changes and commands are asked about"
-    TRUST = "Trust it: what is in it is obeyed, here and in the folders below"
-    QUIT = "Quit"
-
-
-_ORDER: Final = tuple(Answer)
-_KEYS: Final = (Action.TRUST_PREVIOUS, Action.TRUST_NEXT, Action.TRUST_ANSWER, Action.TRUST_QUIT)
 
 
 class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
@@ -66,9 +48,7 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         super().__init__(themes or ThemeChoice("dark"))
         self._folder = one_line(str(folder))
         self._things = one_line(", ".join(things))
-        self._bound = keymap
-        self._guard = TypingGuard(clock)
-        self._chosen = Answer.LOOK
+        self._answering = TrustAnswering(keymap, clock)
 
     def compose(self) -> ComposeResult:
         """One box."""
@@ -77,34 +57,21 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show it; only what is pressed after that can be an answer."""
         self._show()
-        self.call_after_refresh(self._guard.shown)
+        self.call_after_refresh(self._answering.shown)
 
     def on_key(self, event: events.Key) -> None:
         """Move, answer, or leave; any other key was meant for somebody else."""
         event.stop()
         event.prevent_default()
-        match self._bound.action(event.key, Context.TRUST):
-            case Action.TRUST_QUIT:
-                self.exit(Answer.QUIT)
-            case None:
-                self._guard.typed()
-            case _ if not self._guard.readable:
-                pass
-            case Action.TRUST_PREVIOUS:
-                self._move(-1)
-            case Action.TRUST_NEXT:
-                self._move(1)
-            case Action.TRUST_ANSWER if self._guard.nobody_types:
-                self.exit(self._chosen)
+        if (answer := self._answering.press(event.key)) is not None:
+            self.exit(answer)
+        else:
+            self._show()
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste is text."""
         event.stop()
-        self._guard.typed()
-
-    def _move(self, step: int) -> None:
-        self._chosen = _ORDER[(_ORDER.index(self._chosen) + step) % len(_ORDER)]
-        self._show()
+        self._answering.pasted()
 
     def _show(self) -> None:
         text = Text.assemble(
@@ -112,9 +79,7 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
             f"{self._folder}\n\n",
             f"It holds {self._things}. Whoever wrote that can tell the agent what to do.\n\n",
         )
-        for one in _ORDER:
-            chosen = one is self._chosen
-            text.append(f"{'›' if chosen else ' '} {one.value}\n", "bold" if chosen else "")
-        up, down, answer, leave = (self._bound.label(action) for action in _KEYS)
-        text.append(f"\n{up} {down} choose · {answer} answers · {leave} quits", "dim")
+        for row, chosen in self._answering.rows():
+            text.append(f"{row}\n", "bold" if chosen else "")
+        text.append(f"\n{self._answering.words()}", "dim")
         self.query_one("#question", Static).update(text)

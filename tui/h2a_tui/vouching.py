@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from h2a_agent.trust import Trust, TrustedFolders, project_of, things_to_obey
 if TYPE_CHECKING:
     from h2a_tui.keymap import Keymap
     from h2a_tui.theme_choice import ThemeChoice
-    from h2a_tui.trust_question import Answer, TrustQuestion
+    from h2a_tui.trust_answering import Answer
+    from h2a_tui.trust_question import TrustQuestion
 
-__all__ = ["is_vouched_for", "keep_answer", "not_trusted", "question_about"]
+__all__ = ["ask_inline", "is_vouched_for", "keep_answer", "not_trusted", "question_about"]
 
 
 def is_vouched_for(paths: Paths, folder: Path, *, vouch: bool) -> bool | None:
@@ -40,9 +42,19 @@ def question_about(folder: Path, keymap: Keymap, themes: ThemeChoice) -> TrustQu
     return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, themes)
 
 
+async def ask_inline(folder: Path, keymap: Keymap, themes: ThemeChoice) -> Answer:
+    """The same question, asked and answered among the rows of the shell."""
+    from h2a_tui.environment import escape_s
+    from h2a_tui.inline.trust import ask_for_trust
+
+    return await ask_for_trust(
+        project_of(folder), things_to_obey(folder), keymap, themes, escape_s(os.environ)
+    )
+
+
 def keep_answer(paths: Paths, folder: Path, answer: Answer | None) -> bool | None:
     """Remember the `answer`; returns whether `folder` is trusted, None when the person would rather leave."""
-    from h2a_tui.trust_question import Answer
+    from h2a_tui.trust_answering import Answer
 
     if answer is None or answer is Answer.QUIT:
         return None

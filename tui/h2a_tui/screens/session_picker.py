@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from textual import on, work
@@ -13,14 +12,15 @@ from textual.widgets import OptionList
 from h2a_agent.session_loading import SessionError
 from h2a_agent.session_search import Found
 from h2a_tui.client import Sessions
-from h2a_tui.format import age, folder
+from h2a_tui.format import folder
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.picker import PickerScreen, key_hints
+from h2a_tui.session_rows import session_rows
 
-__all__ = ["SessionPicker", "session_rows"]
+__all__ = ["SessionPicker"]
 
 
 class SessionPicker(FilterPicker):
@@ -139,17 +139,3 @@ class SessionPicker(FilterPicker):
         if (found := self._found.get(chosen)) is not None:
             self._last_words[chosen] = await self._sessions.last_words(found.info.path)
             self.refresh_footer()
-
-
-def session_rows(found: Iterable[Found], sessions: Sessions, *, here: bool) -> Iterable[Choice]:
-    """A row for each session: what it is called, how old it is, and where it works unless that is `here`."""
-    for info in (one.info for one in found):
-        facts = [age(time.time() - info.modified)]
-        if not here:
-            facts.append(folder(info.workspace))
-        if info.messages is not None:
-            facts.append(f"{info.messages} message{'' if info.messages == 1 else 's'}")
-        in_use = info.id == sessions.id  # its file has the name only when it is closed
-        title = (sessions.name if in_use else "") or info.title or "(nothing said)"
-        mark = "●" if in_use else " "
-        yield Choice(info.id, f"{mark} {title}", " · ".join(facts), full=title)

@@ -97,6 +97,7 @@ class Code(Item):
         self._lexer: LineLexer | None = None
         self._drawn: list[Line] = []
         self._drawn_lines = 0
+        self._ends = [0]  # rows drawn up to each line
         self._page: Page | None = None
         self._end: LexerState | None = None
 
@@ -109,23 +110,29 @@ class Code(Item):
         """Let go of the rows."""
         super().forget()
         self._end = self.end_state
-        self._lexer, self._drawn, self._drawn_lines = None, [], 0
+        self._lexer, self._drawn, self._drawn_lines, self._ends = None, [], 0, [0]
 
-    def rows(self, page: Page) -> list[Line]:
-        """The coloured lines; a fence with nothing in it yet is one empty row."""
-        if self._lexer is None or page != self._page:
-            self._page = page
-            self._lexer = LineLexer(self.language, self._first_state(page))
-            self._drawn, self._drawn_lines = [], 0
-        for text in self.source[self._drawn_lines :]:
-            runs = self._lexer.line(bounded(text), page.styles)
-            self._drawn += code_rows(runs, page.column, page.styles)
-        self._drawn_lines = len(self.source)
-        rows = list(self._drawn)
-        if self.partial or not rows:
+    def rows(self, page: Page, first: int = 0) -> list[Line]:
+        """The coloured lines from line `first` on; a fence with nothing in it yet is one empty row."""
+        rows = self.whole_rows(page, first)
+        if self.partial or not (rows or first):
+            assert self._lexer is not None
             runs = self._lexer.peek(bounded(self.partial), page.styles)
             rows += code_rows(runs, page.column, page.styles)
         return rows
+
+    def whole_rows(self, page: Page, first: int = 0) -> list[Line]:
+        """The rows of the whole lines from line `first` on; they will not change any more."""
+        if self._lexer is None or page != self._page:
+            self._page = page
+            self._lexer = LineLexer(self.language, self._first_state(page))
+            self._drawn, self._drawn_lines, self._ends = [], 0, [0]
+        for text in self.source[self._drawn_lines :]:
+            runs = self._lexer.line(bounded(text), page.styles)
+            self._drawn += code_rows(runs, page.column, page.styles)
+            self._ends.append(len(self._drawn))
+        self._drawn_lines = len(self.source)
+        return self._drawn[self._ends[first] :]
 
     def length(self) -> tuple[int, int]:
         """Of the lines: the long ones are what wraps."""

@@ -187,6 +187,20 @@ class Document:
         self._replace_open(answer, [*closed, answer.splitter.open])
         return bool(answer.fresh)
 
+    def is_final(self, index: int) -> bool:
+        """Will item `index` stay as it is, but for being folded or taken back?"""
+        if index in (self._answer and self._answer.index, self._compaction):
+            return False
+        if index == self._retry and index == len(self.items) - 1:
+            return False  # the next attempt may be told in its place
+        match self.items[index]:
+            case ToolItem(stage=stage):
+                return stage in (Stage.DONE, Stage.DROPPED)
+            case Thought(live=live):
+                return not live
+            case _:
+                return True
+
     @property
     def prompts(self) -> list[int]:
         """The indices of what people have said, in order."""
@@ -408,6 +422,7 @@ class Document:
     def _settled(self, event: Settled) -> None:
         self._close_open()
         self._running.clear()
+        self._retry = None
         last = self.items[-1] if self.items else None
         marked = isinstance(last, Notice) and last.tone is Tone.CUT
         if event.reason == "aborted" and not marked:

@@ -23,7 +23,7 @@ from h2a_tui.theme import Styles
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-__all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "restyled", "wrap"]
+__all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "printable", "restyled", "wrap"]
 
 Run: TypeAlias = tuple[str, Style]
 
@@ -190,6 +190,17 @@ def crop_line(runs: Sequence[Run], width: int, more: Style) -> Line:
     return Line(row)
 
 
+def printable(line: Line) -> list[Segment]:
+    """What of `line` goes to a terminal: the last choke point before it.
+
+    Events are safe already, so this only ever acts on a fault of ours. Unprintable characters are made visible;
+    control codes cannot pass.
+    """
+    if line.text.isprintable():
+        return line.segments
+    return [_printable(segment) for segment in line.segments]
+
+
 def _printable(segment: Segment) -> Segment:
     text, style, _ = segment
     if text.isprintable():
@@ -198,17 +209,11 @@ def _printable(segment: Segment) -> Segment:
 
 
 def make_strip(line: Line, page: Page) -> Strip:
-    """The painted form of `line`, exactly as wide as the page.
-
-    The last choke point before the terminal: events are safe already, so this only ever acts on a fault of
-    ours. Unprintable characters are made visible; control codes cannot pass.
-    """
+    """The painted form of `line`, exactly as wide as the page."""
     if line.strip is None or line.strip.cell_length != page.width:
         ground = page.styles.page
         margin = Segment(" " * page.margin, ground)
-        segments = line.segments
-        if not line.text.isprintable():
-            segments = [_printable(segment) for segment in segments]
+        segments = printable(line)
         used = sum([segment.cell_length for segment in segments])
         row = [margin, *segments]
         if line.fill is not None and used < page.column:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from time import monotonic
 from typing import ClassVar, Final
@@ -16,7 +15,7 @@ from textual.widgets import TextArea
 from h2a_agent.content import UserBlock
 from h2a_agent.events import InputRestored
 from h2a_agent.tools.images import BadPicture
-from h2a_tui.drafts import DraftFile
+from h2a_tui.drafts import DraftFile, DraftKeeper
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.pictures import (
     clipboard_programs,
@@ -26,25 +25,17 @@ from h2a_tui.pictures import (
     picture_from_file,
 )
 from h2a_tui.project_files import ProjectFiles
-from h2a_tui.prompt_history import PromptHistory, newest_once
+from h2a_tui.prompt_history import PromptHistory
+from h2a_tui.recall import Recall
 from h2a_tui.vim import Mode as VimMode
 from h2a_tui.widgets.editor import Editor, Perform
 from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.suggestions import Commands, HistorySearch, Suggestions
+from h2a_tui.writing import Mode, mode_of
 
-__all__ = ["Composer", "Mode"]
-
-
-class Mode(Enum):
-    """What is being written, in the words of the editor's border."""
-
-    MESSAGE = ""
-    SEARCH = "search earlier messages"
-    SHELL = "! run a command; the model reads it"
-    PRIVATE_SHELL = "!! run a command; the model never sees it"
+__all__ = ["Composer"]
 
 
-_KEEP_S: Final = 0.5  # between a change and the draft on disk
 _SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})
 
 
@@ -87,14 +78,10 @@ class Composer(Editor):
         self._suggestions = Suggestions(self.popup, commands, files, self._tell)
         self._workspace = workspace
         self._store = history
-        self._drafts = drafts
-        self._keeping: asyncio.Task[None] | None = None
-        self._messages: list[str] = []
-        self._at = 0
-        self._draft = ""
+        self._drafts = DraftKeeper(drafts, lambda: self._unsent)
+        self._recall = Recall()
         self._search: HistorySearch | None = None
         self._told = (False, Mode.MESSAGE)
-        self._draft_loaded = asyncio.Event()
         self._reading: set[str] = set()  # tags and mentions of pictures
         self.last_key_at = 0.0
 
@@ -106,12 +93,7 @@ class Composer(Editor):
     def on_unmount(self) -> None:
         """Look for nothing any more; what is written stays for the next time."""
         self._suggestions.end()
-        if self._keeping is not None:
-            self._keeping.cancel()
-        if not self._draft_loaded.is_set():
-            return
-        self._drafts.save(self._unsent)
-        self._drafts.close()
+        self._drafts.end()
 
     # ------------------------------------------------------------- the draft
 
@@ -125,8 +107,7 @@ class Composer(Editor):
         """What is being written."""
         if self._search is not None:
             return Mode.SEARCH
-        begin = self.document.get_line(0)[:2]
-        return Mode.PRIVATE_SHELL if begin == "!!" else Mode.SHELL if begin[:1] == "!" else Mode.MESSAGE
+        return mode_of(self.document.get_line(0))
 
     @property
     def popup_open(self) -> bool:
@@ -139,9 +120,8 @@ class Composer(Editor):
         text = self.text.rstrip().lstrip("\n").removeprefix(" ")
         content = self._attachments.content(text)
         self._store.add(self._attachments.words(self.text))
-        self._remember_shown(self.text)
-        self._drafts.remove()
-        self._draft = ""
+        self._recall.add(self.text)
+        self._drafts.forget()
         self.clear()
         self._vim.begin()
         self._look()
@@ -150,7 +130,7 @@ class Composer(Editor):
     def leave(self) -> str:
         """Give what is written to whoever comes next, pastes whole; it is no draft of this session any more."""
         words = self.message
-        self._drafts.remove()
+        self._drafts.forget()
         return words
 
     def restore(self, returned: InputRestored) -> None:
@@ -176,7 +156,7 @@ class Composer(Editor):
 
     def remember(self, text: str) -> None:
         """Add an earlier message (a resumed session's) to what Up reaches."""
-        self._remember_shown(self._attachments.shown(text))
+        self._recall.add(self._attachments.shown(text))
 
     def write(self, text: str) -> None:
         """Type `text` at the cursor."""
@@ -276,38 +256,28 @@ class Composer(Editor):
 
     async def _load_history(self) -> None:
         earlier = await asyncio.to_thread(self._store.load)
-        shown = [self._attachments.shown(text) for text in earlier]
-        offset = len(self._messages) - self._at
-        self._messages = newest_once([*shown, *self._messages])
-        self._at = max(0, len(self._messages) - offset)
-
-    def _remember_shown(self, shown: str) -> None:
-        self._messages = newest_once([*self._messages, shown])
-        self._at = len(self._messages)
+        self._recall.add_earlier(self._attachments.shown(text) for text in earlier)
 
     def _older(self) -> bool:
-        return self.cursor_at_first_line and self._show(self._at - 1)
+        return self.cursor_at_first_line and self._show(-1)
 
     def _newer(self) -> bool:
-        return self.cursor_at_last_line and self._show(self._at + 1)
+        return self.cursor_at_last_line and self._show(1)
 
     def _leave_text(self, direction: int) -> None:
-        if self._show(self._at + direction):
+        if self._show(direction):
             self._vim.escape()  # so that the cursor stands on something
 
-    def _show(self, index: int) -> bool:
-        """Show the message at `index` of the history; the draft stands behind the newest."""
-        if not 0 <= index <= len(self._messages):
-            return False
-        if self._at == len(self._messages):
-            self._draft = self.text
-        self._at = index
-        self._replace_all(self._draft if index == len(self._messages) else self._messages[index])
-        return True
+    def _show(self, offset: int) -> bool:
+        """Show the message `offset` further on in the history."""
+        text = self._recall.step(offset, self.text)
+        if text is not None:
+            self._replace_all(text)
+        return text is not None
 
     def _begin_search(self) -> bool:
         self._suggestions.close()
-        self._search = HistorySearch(self.popup, self._messages, self.text, self.cursor_location)
+        self._search = HistorySearch(self.popup, self._recall.messages, self.text, self.cursor_location)
         self.clear()
         return True
 
@@ -349,22 +319,12 @@ class Composer(Editor):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Have the draft on disk within a second."""
         event.stop()
-        if self._keeping is None:
-            self._keeping = asyncio.get_running_loop().create_task(self._keep_draft(), name="h2a draft")
+        self._drafts.changed()
 
     async def _load_draft(self) -> None:
-        if draft := await asyncio.to_thread(self._drafts.load):
+        if draft := await self._drafts.load():
             self.restore(InputRestored((draft,)))
-        self._draft_loaded.set()
-
-    async def _keep_draft(self) -> None:
-        await self._draft_loaded.wait()
-        kept = None
-        while self._unsent != kept:
-            await asyncio.sleep(_KEEP_S)
-            kept = self._unsent
-            await asyncio.to_thread(self._drafts.save, kept)
-        self._keeping = None
+        self._drafts.begin()
 
     # ------------------------------------------------------- pastes and pictures
 

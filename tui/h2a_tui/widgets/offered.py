@@ -27,7 +27,9 @@ class Offered:
         self._first = 0
 
     def show(self, offer: Offer | None, chosen: int | None = None) -> None:
-        """Offer something else; None: nothing. Without `chosen` the offer says whether its first entry is."""
+        """Offer something else (the same: nothing changes); None: nothing. Without `chosen` the offer says whether its first entry is."""
+        if offer == self.offer and chosen is None:
+            return
         self.offer = offer
         self._at = chosen if chosen is not None else 0 if offer is not None and offer.eager else None
         self._first = max(0, (self._at or 0) - self.rows + 1)

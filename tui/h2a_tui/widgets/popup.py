@@ -51,7 +51,7 @@ class Popup(Widget):
     def show(self, offer: Offer | None) -> None:
         """Show `offer`; None: nothing."""
         if offer == self.offer:
-            return
+            return  # not even a paint
         rows = self._list.rows
         self._list.show(offer)
         self.set_class(offer is not None, "-open")

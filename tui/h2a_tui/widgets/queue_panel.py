@@ -24,6 +24,7 @@ from textual.widget import Widget
 from h2a_agent.events import QueueItem
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
+from h2a_tui.widgets.queue_choice import InSight, QueueChoice
 from h2a_tui.widgets.queue_row import KIND_WORDS, queue_row, queue_title
 from h2a_tui.widgets.receipts import RECEIPT_S, Receipts
 
@@ -70,64 +71,52 @@ class QueueList(Widget, can_focus=True):
         self._keymap = keymap
         self._perform = perform
         self._clock = clock
-        self._items: tuple[QueueItem, ...] = ()
-        self._receipts: tuple[QueueItem, ...] = ()
+        self._queue = QueueChoice()
         self._paused = False
-        self._chosen_id = ""
-        self._chosen_at = 0
 
     # -------------------------------------------------------------- the items
 
     @property
     def is_empty(self) -> bool:
         """Does nothing wait?"""
-        return not self._items
+        return not self._queue.items
 
     @property
     def is_blank(self) -> bool:
         """Is there nothing to draw, no receipt either?"""
-        return not self._items and not self._receipts
+        return not self._queue.items and not self._queue.receipts
 
     def mark_delivered(self, receipts: tuple[QueueItem, ...]) -> None:
         """Show `receipts` in front of what waits."""
-        self.show(self._items, self._paused, receipts)
+        self.show(self._queue.items, self._paused, receipts)
 
     @property
     def chosen(self) -> QueueItem | None:
         """The item the queue keys act on."""
-        return next((item for item in self._items if item.id == self._chosen_id), None)
+        return self._queue.chosen
 
     def show(self, items: tuple[QueueItem, ...], paused: bool, receipts: tuple[QueueItem, ...] = ()) -> None:
         """Show `items` behind `receipts`. When the chosen one has gone, the one in its row is chosen."""
-        resize = len(items) + len(receipts) != len(self._items) + len(self._receipts)
-        self._items, self._receipts, self._paused = items, receipts, paused
-        if items and self.chosen is None:
-            self._choose(min(self._chosen_at, len(items) - 1))
-        elif self.chosen is not None:
-            self._chosen_at = items.index(self.chosen)
-        self.refresh(layout=resize)
+        before = len(self._queue.items) + len(self._queue.receipts)
+        self._paused = paused
+        self._queue.show(items, receipts)
+        self.refresh(layout=len(items) + len(receipts) != before)
 
     def choose_newest(self) -> None:
         """Choose the item accepted last."""
-        if self._items:
-            newest = max(self._items, key=lambda item: (item.accepted_at, item.id))
-            self._choose(self._items.index(newest))
+        self._queue.choose_newest()
+        self.refresh()
 
     def move(self, offset: int) -> None:
         """Choose the item `offset` rows down."""
-        if self._items:
-            self._choose(min(max(self._chosen_at + offset, 0), len(self._items) - 1))
-
-    def _choose(self, index: int) -> None:
-        self._chosen_at = index
-        self._chosen_id = self._items[index].id
+        self._queue.move(offset)
         self.refresh()
 
     # ---------------------------------------------------------------- drawing
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row for the title and one per item, up to a limit that leaves the conversation its room."""
-        wanted = len(self._receipts) + len(self._items)
+        wanted = len(self._queue.receipts) + len(self._queue.items)
         return 1 + max(1, min(wanted, self.MAX_ROWS, viewport.height // 4))
 
     def render(self) -> RenderResult:
@@ -137,26 +126,19 @@ class QueueList(Widget, can_focus=True):
 
     def _rows(self) -> list[Text]:
         receipts, first, count = self._in_sight()
-        rows = [self._row("✓", item, delivered=True) for item in self._receipts[:receipts]]
-        waiting = enumerate(self._items[first : first + count], first + 1)
+        rows = [self._row("✓", item, delivered=True) for item in self._queue.receipts[:receipts]]
+        waiting = enumerate(self._queue.items[first : first + count], first + 1)
         return rows + [self._row(str(place), item) for place, item in waiting]
 
-    def _in_sight(self) -> tuple[int, int, int]:
-        """How many receipts there is room for, the first item shown, and how many items.
-
-        The chosen item stays in sight while the list has the keyboard, and one item beside any receipts.
-        """
-        room = max(1, self.content_size.height - 1)
-        receipts = min(len(self._receipts), room - 1 if self._items else room)
-        room -= receipts
-        last = max(len(self._items) - room, 0)
-        first = min(max(self._chosen_at - room + 1, 0), last) if self.has_focus else 0
-        return receipts, first, min(room, len(self._items) - first)
+    def _in_sight(self) -> InSight:
+        return self._queue.in_sight(max(1, self.content_size.height - 1), choosing=self.has_focus)
 
     def _title(self) -> Text:
-        oldest_s = self._clock() - min((item.accepted_at for item in self._items), default=self._clock())
+        oldest_s = self._clock() - min(
+            (item.accepted_at for item in self._queue.items), default=self._clock()
+        )
         title, held, advice = queue_title(
-            len(self._items),
+            len(self._queue.items),
             oldest_s,
             self.content_size.width,
             paused=self._paused,
@@ -171,8 +153,8 @@ class QueueList(Widget, can_focus=True):
         )
 
     def _row(self, place: str, item: QueueItem, *, delivered: bool = False) -> Text:
-        chosen = self.has_focus and item.id == self._chosen_id and not delivered
-        mark = f"{'▸' if chosen else ' '} {place:>{len(str(len(self._items)))}} "
+        chosen = self.has_focus and item is self._queue.chosen and not delivered
+        mark = f"{'▸' if chosen else ' '} {place:>{len(str(len(self._queue.items)))}} "
         room = self.content_size.width - len(mark)
         kind, text, aside = queue_row(item, room, self._clock(), paused=self._paused, delivered=delivered)
         row = Text(mark, self._style("delivered" if delivered else "aside"), no_wrap=True, end="")
@@ -204,7 +186,8 @@ class QueueList(Widget, can_focus=True):
         receipts, first, count = self._in_sight()
         row = event.y - (self.content_size.height > 1) - receipts
         if 0 <= row < count:
-            self._choose(first + row)
+            self._queue.choose(first + row)
+            self.refresh()
 
 
 class QueueEditor(Editor):

@@ -7,7 +7,7 @@ rank is taken away, and the fact's next, shorter one stands in its place.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -19,11 +19,19 @@ from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.state import State
 from h2a_tui import format as fmt
 
-__all__ = ["SEPARATOR", "Fact", "Facts", "facts_shown", "sandbox_word", "state_line"]
+__all__ = ["SEPARATOR", "Fact", "Facts", "facts_shown", "sandbox_word", "state_glyph", "state_line"]
 
 Tone: TypeAlias = Literal["", "warning", "error"]
 SEPARATOR: Final = " · "
 _BAR_CELLS: Final = 6
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_GLYPHS: Final[Mapping[Phase, str]] = {
+    Phase.IDLE: "●",
+    Phase.SETTLING: "●",
+    Phase.APPROVAL: "?",
+    Phase.RETRYING: "↻",
+    Phase.PAUSED: "‖",
+}
 _NEARLY_FULL: Final = 0.7
 _FULL: Final = 0.9
 
@@ -63,6 +71,11 @@ def sandbox_word(sandbox: Sandbox | None) -> str:
 
 
 # ------------------------------------------------------------------- the state
+
+
+def state_glyph(state: State, frame: int) -> str:
+    """A sign for the state; while something goes on one that turns with `frame`."""
+    return _GLYPHS.get(state.phase) or _SPINNER[frame % len(_SPINNER)]
 
 
 def state_line(state: State, now: float) -> str:

@@ -8,7 +8,7 @@ nothing out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -20,22 +20,14 @@ from textual.widget import Widget
 
 from h2a_agent.events import Phase
 from h2a_agent.state import State
-from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_line
+from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_glyph, state_line
 
 __all__ = ["NOTICE_S", "StatusLine"]
 
-_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _TICK_S: Final = 0.1
 _TICKS_PER_S: Final = round(1 / _TICK_S)
 _SPINNER_CELLS: Final = Region(0, 0, 2, 1)  # within the padding: only these two are sent ten times a second
 NOTICE_S: Final = 4.0
-_GLYPHS: Final[Mapping[Phase, str]] = {
-    Phase.IDLE: "●",
-    Phase.SETTLING: "●",
-    Phase.APPROVAL: "?",
-    Phase.RETRYING: "↻",
-    Phase.PAUSED: "‖",
-}
 _QUIET: Final = frozenset({Phase.IDLE, Phase.SETTLING, Phase.PAUSED})
 
 
@@ -139,7 +131,7 @@ class StatusLine(Widget):
         """The line, at the widget's width."""
         width = self.content_size.width
         state = self._state
-        glyph = _GLYPHS.get(state.phase) or _SPINNER[self._frame % len(_SPINNER)]
+        glyph = state_glyph(state, self._frame)
         left = Text(f"{glyph} {state_line(state, self._clock())}", no_wrap=True, end="")
         left.truncate(width)
         left.stylize(self._style(state.word))
