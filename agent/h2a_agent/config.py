@@ -70,6 +70,8 @@ class Settings:
     bell: bool = True
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
     paste_burst: bool = True
+    images: bool = True
+    reduced_motion: bool = False
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

@@ -124,6 +124,8 @@ class ConfigFile(BaseModel):
     bell: bool | None = None
     diffs: Literal["side-by-side", "unified"] | None = None
     paste_burst: bool | None = None
+    images: bool | None = None
+    reduced_motion: bool | None = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

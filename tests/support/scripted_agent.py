@@ -6,6 +6,7 @@ bus, and no run: a test plays the run with `say`. `calls` holds every verb with 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,7 @@ class ScriptedAgent:
         *,
         past: Sequence[AnyEvent] = (),
         on_call: Callable[[ScriptedAgent, tuple[Any, ...]], None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.workspace = workspace
         self.session_path: Path | None = None
@@ -64,8 +66,8 @@ class ScriptedAgent:
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
-        self._bus = EventBus()
-        self._inbox = Inbox(changed=lambda _item: self._queue_changed())
+        self._bus = EventBus(clock=clock)
+        self._inbox = Inbox(changed=lambda _item: self._queue_changed(), clock=clock)
         self._open: set[str] = set()
 
     # ------------------------------------------------------- what a test plays

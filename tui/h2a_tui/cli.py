@@ -459,7 +459,9 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         known = ", ".join(action.value for action in Action)
         raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
     keys = {Action(name): keys for name, keys in settings.keys.items()}
-    signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
+    still = settings.reduced_motion or environment.motionless(os.environ)
+    progress = settings.progress and not still  # the terminal's bar runs to and fro
+    signals = Signals(settings.title, progress, settings.notifications, settings.bell)
     prompts = paths.prompts_file if kept else None
     return ScreenSettings(
         paths.logs_dir,
@@ -472,6 +474,8 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.diffs,
         settings.paste_burst,
         prompts,
+        images=settings.images,
+        reduced_motion=still,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["accessible", "prepare"]
+__all__ = ["accessible", "motionless", "prepare"]
 
 # A lone ESC may be the first byte of Alt+Enter. Locally the rest follows within a millisecond; over a slow
 # line it may come in the next packet, and an Escape reported too early would abort the run.
@@ -28,4 +28,13 @@ def prepare(environ: MutableMapping[str, str]) -> None:
 
 def accessible(environ: Mapping[str, str]) -> bool:
     """Has somebody who uses a screen reader said so, as other programs understand it too?"""
-    return environ.get("ACCESSIBLE", "").lower() not in ("", "0", "false", "no")
+    return _is_on(environ, "ACCESSIBLE")
+
+
+def motionless(environ: Mapping[str, str]) -> bool:
+    """Has somebody said that nothing is to move by itself?"""
+    return _is_on(environ, "NO_MOTION")
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").lower() not in ("", "0", "false", "no")

@@ -31,6 +31,8 @@ class ScreenSettings:
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
     `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
     messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
+    `images` draws small pictures in the conversation where the terminal has the colours for it. `reduced_motion`: nothing
+    moves by itself.
     """
 
     log_dir: Path
@@ -44,6 +46,8 @@ class ScreenSettings:
     paste_burst: bool = True
     prompts_file: Path | None = None
     draft_for: Path | None = None
+    images: bool = True
+    reduced_motion: bool = False
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""

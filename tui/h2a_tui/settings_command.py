@@ -33,6 +33,8 @@ _OF_THE_SCREEN: Final = (
     "bell",
     "diffs",
     "paste_burst",
+    "images",
+    "reduced_motion",
 )
 
 

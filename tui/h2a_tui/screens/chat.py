@@ -131,7 +131,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.hint_line = HintLine()
         self.hud = Hud(queue, self._bytes_written)
         self._branch = ""
-        self.status_line = StatusLine(self._facts())
+        self.status_line = StatusLine(self._facts(), reduced_motion=settings.reduced_motion)
         transcript.end_key = self._keymap.label(Action.TRANSCRIPT_END)
         self._actions = ChatActions(self, client, settings, self._keymap)
 

@@ -25,6 +25,7 @@ from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_li
 __all__ = ["StatusLine"]
 
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_STANDING: Final = "◆"
 _TICK_S: Final = 0.1
 _TICKS_PER_S: Final = round(1 / _TICK_S)
 _SPINNER_CELLS: Final = Region(0, 0, 2, 1)  # within the padding: only these two are sent ten times a second
@@ -90,8 +91,12 @@ class StatusLine(Widget):
     }
     """
 
-    def __init__(self, facts: Facts, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, facts: Facts, clock: Callable[[], float] = time.time, *, reduced_motion: bool = False
+    ) -> None:
+        """`reduced_motion`: the spinner stands still; the seconds go on."""
         super().__init__()
+        self._spinner = _STANDING if reduced_motion else _SPINNER
         self._facts = facts
         self._clock = clock
         self._state = State()
@@ -130,16 +135,16 @@ class StatusLine(Widget):
 
     def _tick(self) -> None:
         self._frame += 1
-        if self._frame % _TICKS_PER_S:
-            self.refresh(_SPINNER_CELLS)
-        else:
+        if self._frame % _TICKS_PER_S == 0:
             self.refresh()
+        elif len(self._spinner) > 1:
+            self.refresh(_SPINNER_CELLS)
 
     def render(self) -> RenderResult:
         """The line, at the widget's width."""
         width = self.content_size.width
         state = self._state
-        glyph = _GLYPHS.get(state.phase) or _SPINNER[self._frame % len(_SPINNER)]
+        glyph = _GLYPHS.get(state.phase) or self._spinner[self._frame % len(self._spinner)]
         left = Text(f"{glyph} {state_line(state, self._clock())}", no_wrap=True, end="")
         left.truncate(width)
         left.stylize(self._style(state.word))
