@@ -51,12 +51,13 @@ from h2a_agent.events import (
     Usage,
     UserInput,
 )
-from h2a_agent.history import AssistantEntry, UserEntry
+from h2a_agent.history import AssistantEntry, Node, UserEntry
 from h2a_agent.providers.base import TokenUsage
 from h2a_agent.safe_text import safe_text
 from h2a_agent.sandbox.sandbox import Level, Sandbox
 from h2a_agent.session import Session
 from h2a_agent.session_verbs import SessionVerbs
+from h2a_queue import H2AQueue
 from h2a_tui.keymap import Keymap
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.settings import ListedSetting
@@ -123,7 +124,9 @@ async def _still_chat(
     patch.setattr("h2a_tui.widgets.status_line._NOTICE_S", 1e6)  # what is said stays
     patch.setattr("h2a_tui.transcript.widget.time", clock)
     patch.setattr("h2a_tui.job_commands.time.time", clock)
-    patch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", 1e9)  # a question takes the keyboard when F2 gives it
+    patch.setattr(
+        "h2a_tui.screens.chat.TYPING_PAUSE_S", 1e9
+    )  # a question takes the keyboard when F2 gives it
     project = home / "project"
     for name in ("src/parser.py", "src/parse_tree.py", "tests/test_parser.py", "README.md"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +197,7 @@ DIFF: Final = """\
 +        config = load_config(path)
 +        log.debug("parsed %s", path)
 +        return Tree(config, source=path)
- 
+     # The file is ours.
      def close(self) -> None:
          self._file.close()
 """
@@ -456,7 +459,13 @@ async def todo_open(chat: Chat) -> None:
 
 def _todos() -> tuple[TodoItem, ...]:
     done, now, later = TodoStatus.DONE, TodoStatus.IN_PROGRESS, TodoStatus.PENDING
-    words = ("Read the parser", "Find who calls it", "Read the file once", "Run the tests", "Say what changed")
+    words = (
+        "Read the parser",
+        "Find who calls it",
+        "Read the file once",
+        "Run the tests",
+        "Say what changed",
+    )
     return tuple(
         TodoItem(text, status) for text, status in zip(words, (done, done, now, later, later), strict=True)
     )
@@ -469,10 +478,11 @@ async def hud(chat: Chat) -> None:
     vitals = Vitals()
     for samples, value in ((vitals.lag, 0.0012), (vitals.frame, 0.0034), (vitals.echo, 0.0056)):
         samples.add(value)
-        samples.add = lambda _seconds: None  # type: ignore[method-assign]
+        samples.add = lambda seconds: None  # type: ignore[method-assign]
     vitals.bytes_per_s = 12_345.0
+    stats = H2AQueue[str]().get_stats()
     vitals.rows = lambda _queue, rows=vitals.rows: [  # type: ignore[method-assign,misc]
-        (name, "48 MB" if name == "memory" else value) for name, value in rows(None)
+        (name, "48 MB" if name == "memory" else value) for name, value in rows(stats)
     ]
     chat.screen.hud._stop()
     chat.screen.hud._vitals = vitals
@@ -487,10 +497,14 @@ async def help_page(chat: Chat) -> None:
 @scene()
 async def tree_picker(chat: Chat) -> None:
     session = Session.unsaved(chat.agent.workspace)
+    ids = iter(("0a1b2c3d", "1b2c3d4e", "2c3d4e5f", "3d4e5f60"))
     for n, words in enumerate(("Why is the parser slow?", "Make it fast, but leave the cache alone"), 1):
-        session.append(UserEntry(f"i{n}", Kind.PROMPT, (TextBlock(words),), NOW))
+        session.history.add(
+            Node(next(ids), session.history.head, UserEntry(f"i{n}", Kind.PROMPT, (TextBlock(words),), NOW))
+        )
         text = f"It reads the file twice. {words} " * 3
-        session.append(AssistantEntry(n, (TextBlock(text),), "end_turn", "m", TokenUsage(), NOW))
+        answer = AssistantEntry(n, (TextBlock(text),), "end_turn", "m", TokenUsage(), NOW)
+        session.history.add(Node(next(ids), session.history.head, answer))
     chat.agent.sessions = SessionVerbs(session)
     await _command(chat, "/tree")
 
@@ -572,7 +586,9 @@ async def compacted(chat: Chat) -> None:
 async def failed(chat: Chat) -> None:
     message = "The provider does not accept the key"
     advice = "Check ANTHROPIC_API_KEY, or keep another one: h2a-chat key set anthropic"
-    await chat.say(*TALK[:2], Status(Phase.STREAMING, 1), Error("authentication", message, advice, fatal=True))
+    await chat.say(
+        *TALK[:2], Status(Phase.STREAMING, 1), Error("authentication", message, advice, fatal=True)
+    )
     await chat.say(Settled("failed", 1), Status(Phase.IDLE))
 
 
@@ -615,7 +631,9 @@ async def new_below(chat: Chat) -> None:
     await chat.say(*TALK, *ENDED)
     await chat.press("ctrl+home", "pageup")
     words = "\n\n".join(f"Paragraph {n}." for n in range(40))
-    await chat.say(UserInput("i2", Kind.PROMPT, "More!"), Status(Phase.STREAMING, 2), TokenStream(2, 0, words))
+    await chat.say(
+        UserInput("i2", Kind.PROMPT, "More!"), Status(Phase.STREAMING, 2), TokenStream(2, 0, words)
+    )
     await chat.until(lambda: not chat.screen.transcript.busy)
     await chat.press("ctrl+home")
     await chat.say(TokenStream(2, 0, words))

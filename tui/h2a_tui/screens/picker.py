@@ -15,6 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.screens.page import NARROW
 
 __all__ = ["Choice", "PickerScreen"]
 
@@ -33,6 +34,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
     """Returns the id of the chosen row, None when the list was closed."""
 
     AUTO_FOCUS: ClassVar[str | None] = ""
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = NARROW
     DEFAULT_CSS = """
     PickerScreen {
         align: center middle;
@@ -47,6 +49,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
             border-subtitle-color: $h2a-muted;
             background: $h2a-surface;
         }
+        &.-narrow Vertical { width: 100%; max-height: 100%; }
         & OptionList {
             height: auto;
             max-height: 100%;
@@ -81,6 +84,10 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin at the row that is current."""
         self._list.highlighted = self._chosen
+        self.call_after_refresh(self._list.scroll_to_highlight)
+
+    def on_resize(self) -> None:
+        """Keep the row that is chosen in sight."""
         self.call_after_refresh(self._list.scroll_to_highlight)
 
     def on_key(self, event: events.Key) -> None:

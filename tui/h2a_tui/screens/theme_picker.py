@@ -22,7 +22,7 @@ class ThemePicker(PickerScreen):
     ThemePicker {
         align: right middle;
         background: transparent;
-        & Vertical { width: 36; }
+        & Vertical, &.-narrow Vertical { width: 36; max-width: 100%; }
     }
     """
 

@@ -32,8 +32,9 @@ from textual.widgets import Static
 from h2a_agent.events import ApprovalRequested, Decision
 from h2a_agent.safe_text import one_line, safe_text
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.verbs import is_offered
+from h2a_tui.verbs import ANSWER_ACTIONS, Hint, is_offered
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
+from h2a_tui.widgets.hint_line import hint_text
 
 __all__ = ["ANSWERS", "ApprovalPanel", "ChangeEditor", "ReasonEditor"]
 
@@ -55,6 +56,7 @@ class ReasonEditor(Editor):
     context: ClassVar[Context] = Context.REASON
     DEFAULT_CSS = """
     ReasonEditor { display: none; max-height: 3; }
+    ReasonEditor, ReasonEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
 
@@ -64,6 +66,7 @@ class ChangeEditor(Editor):
     context: ClassVar[Context] = Context.CHANGE
     DEFAULT_CSS = """
     ChangeEditor { display: none; max-height: 8; }
+    ChangeEditor, ChangeEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
     def _insert_paste(self, text: str) -> None:
@@ -247,27 +250,27 @@ class ApprovalPanel(Vertical, can_focus=True):
     def _foot(self) -> str:
         focused = self.has_focus or self.reason.has_focus or self.change.has_focus
         if not focused:
-            return f"{self._keymap.label(Action.FOCUS_APPROVAL)} to answer{self._below()}"
+            hints = [Hint(self._keymap.label(Action.FOCUS_APPROVAL), "to answer"), *self._below()]
+            return hint_text(hints, self.content_size.width).plain
         if self.has_class("-reason"):
             return (
                 f"{self._keymap.label(Action.SEND_REASON)} reject · {self._keymap.label(Action.ESCAPE)} back"
             )
         if self.has_class("-change"):
             return f"{self._keymap.label(Action.SEND_CHANGE)} allow this · {self._keymap.label(Action.ESCAPE)} back"
-        rows = [row for row in self._keymap.rows if row.context is self.context and row.keys]
-        answers = [
-            f"{self._keymap.label(row.action)} {row.label}" for row in rows if self._is_answer(row.action)
-        ]
-        return " · ".join(answers) + self._below()
+        rows = {row.action: row for row in self._keymap.rows if row.context is self.context and row.keys}
+        offered = [rows[action] for action in ANSWER_ACTIONS if action in rows and self._is_answer(action)]
+        answers = [Hint(self._keymap.label(row.action), row.label) for row in offered]
+        return hint_text([*self._below(), *answers], self.content_size.width).plain
 
     def _is_answer(self, action: Action) -> bool:
         return action in _SAID and self._question is not None and is_offered(action, self._question)
 
-    def _below(self) -> str:
+    def _below(self) -> list[Hint]:
         """How many rows of what would run are below the last one in sight."""
         detail = self.query_one("#approval-scroll")
         rows = detail.max_scroll_y - round(detail.scroll_y)
-        return f" · {self._keymap.label(Action.DETAIL_DOWN)} {rows} more" if rows > 0 else ""
+        return [Hint(self._keymap.label(Action.DETAIL_DOWN), f"{rows} more")] if rows > 0 else []
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"approval--{name}", partial=True)

@@ -61,6 +61,7 @@ class Editor(TextArea, inherit_bindings=False):
         scrollbar-size: 0 0;
         &:focus { border: none; background: transparent; }
         & .text-area--cursor-line { background: transparent; }
+        & .text-area--placeholder { color: $h2a-dim; }
     }
     """
 

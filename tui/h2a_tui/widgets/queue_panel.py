@@ -59,7 +59,7 @@ class QueueList(Widget, can_focus=True):
         & .queue--aside { color: $h2a-dim; }
         & .queue--title { color: $h2a-muted; }
         & .queue--delivered { color: $h2a-success; }
-        & .queue--chosen { background: $h2a-panel; }
+        & .queue--chosen { background: $h2a-panel; color: $h2a-text; }
         & .queue--paused { color: $h2a-status-paused; text-style: bold; }
     }
     """
@@ -74,6 +74,7 @@ class QueueList(Widget, can_focus=True):
         self._receipts: tuple[QueueItem, ...] = ()
         self._paused = False
         self._chosen_id = ""
+        self._edited_id = ""
         self._chosen_at = 0
 
     # -------------------------------------------------------------- the items
@@ -96,6 +97,11 @@ class QueueList(Widget, can_focus=True):
     def chosen(self) -> QueueItem | None:
         """The item the queue keys act on."""
         return next((item for item in self._items if item.id == self._chosen_id), None)
+
+    def mark_edited(self, item_id: str) -> None:
+        """The item with this id is in the editor; "" for none."""
+        self._edited_id = item_id
+        self.refresh()
 
     def show(self, items: tuple[QueueItem, ...], paused: bool, receipts: tuple[QueueItem, ...] = ()) -> None:
         """Show `items` behind `receipts`. When the chosen one has gone, the one in its row is chosen."""
@@ -144,14 +150,19 @@ class QueueList(Widget, can_focus=True):
     def _in_sight(self) -> tuple[int, int, int]:
         """How many receipts there is room for, the first item shown, and how many items.
 
-        The chosen item stays in sight while the list has the keyboard, and one item beside any receipts.
+        The marked item stays in sight, and one item beside any receipts.
         """
         room = max(1, self.content_size.height - 1)
         receipts = min(len(self._receipts), room - 1 if self._items else room)
         room -= receipts
         last = max(len(self._items) - room, 0)
-        first = min(max(self._chosen_at - room + 1, 0), last) if self.has_focus else 0
+        first = min(max(self._chosen_at - room + 1, 0), last) if self._marked_id else 0
         return receipts, first, min(room, len(self._items) - first)
+
+    @property
+    def _marked_id(self) -> str:
+        """What is edited, else what the keys act on while the list has the keyboard."""
+        return self._edited_id or (self._chosen_id if self.has_focus else "")
 
     def _title(self) -> Text:
         oldest_s = self._clock() - min((item.accepted_at for item in self._items), default=self._clock())
@@ -171,7 +182,7 @@ class QueueList(Widget, can_focus=True):
         )
 
     def _row(self, place: str, item: QueueItem, *, delivered: bool = False) -> Text:
-        chosen = self.has_focus and item.id == self._chosen_id and not delivered
+        chosen = item.id == self._marked_id and not delivered
         mark = f"{'▸' if chosen else ' '} {place:>{len(str(len(self._items)))}} "
         room = self.content_size.width - len(mark)
         kind, text, aside = queue_row(item, room, self._clock(), paused=self._paused, delivered=delivered)
@@ -213,6 +224,7 @@ class QueueEditor(Editor):
     context: ClassVar[Context] = Context.QUEUE_EDIT
     DEFAULT_CSS = """
     QueueEditor { max-height: 6; margin: 0 0 0 2; }
+    QueueEditor, QueueEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
 
@@ -287,6 +299,7 @@ class QueuePanel(Vertical):
         if item is None:
             return False
         self._editing = item
+        self.list.mark_edited(item.id)
         self.editor.show(item.text)
         self.add_class("-editing")
         self._set_filled()
@@ -297,6 +310,7 @@ class QueuePanel(Vertical):
         """Close the editor and return what it held."""
         text = self.editor.message
         self._editing = None
+        self.list.mark_edited("")
         self.remove_class("-editing")
         self.editor.load_text("")
         self._set_filled()

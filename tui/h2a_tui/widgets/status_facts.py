@@ -69,11 +69,10 @@ def state_line(state: State, now: float) -> str:
     """The state's word with what belongs to it: what it waits for, how long it has run, why."""
     if not state.busy:
         return state.word
-    parts = [state.word, _detail(state, now)]
-    if state.run_started_at:
-        parts.append(fmt.duration(now - state.run_started_at))
-    parts.append(state.note)
-    return " ".join(part for part in parts if part)
+    since = fmt.duration(now - state.run_started_at) if state.run_started_at else ""
+    detail = _detail(state, now)
+    parts = [f"{state.word} {detail}", since] if detail else [f"{state.word} {since}".rstrip()]
+    return SEPARATOR.join(part for part in (*parts, state.note) if part)
 
 
 def _detail(state: State, now: float) -> str:
