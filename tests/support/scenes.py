@@ -13,6 +13,8 @@ Everything that is not the same everywhere (time, folders, versions, spinners) s
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from PIL import Image, ImageDraw
 
-from h2a_agent.content import TextBlock
+from h2a_agent.content import ImageBlock, TextBlock
 from h2a_agent.context.breakdown import Breakdown, Share
 from h2a_agent.events import (
     AnyEvent,
@@ -62,6 +65,7 @@ from h2a_tui.keymap import Keymap
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.settings import ListedSetting
 from h2a_tui.themed_app import ThemedApp
+from h2a_tui.transcript.preview import Wish
 from h2a_tui.trust_question import TrustQuestion
 from h2a_tui.vitals import Vitals
 from support.chat_pilot import Chat, running_chat
@@ -614,6 +618,41 @@ async def notices(chat: Chat) -> None:
         Status(Phase.IDLE),
     )
     chat.screen.notice("Copied 12 lines")
+
+
+def _sunset(width: int, height: int) -> ImageBlock:
+    """A red disc in a blue sky over green hills, with a clear corner."""
+    image = Image.new("RGBA", (width, height), "#3060b0")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((width * 0.55, height * 0.2, width * 0.8, height * 0.6), "#e04020")
+    draw.rectangle((0, height * 0.75, width, height), "#208040")
+    draw.rectangle((0, 0, width * 0.2, height * 0.2), "#00000000")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=0)
+    return ImageBlock("image/png", base64.b64encode(buffer.getvalue()).decode())
+
+
+@scene()
+async def pictures(chat: Chat) -> None:
+    """In a message, and read by a tool."""
+    broken = ImageBlock("image/png", base64.b64encode(b"\x89PNG\r\n\x1a\nnothing").decode())
+    chat.agent.album.update({"i1": (_sunset(120, 40), broken), "t1": (_sunset(30, 60),)})
+    await chat.say(
+        UserInput("i1", Kind.PROMPT, "What is in here?", images=2),
+        Status(Phase.STREAMING, 1),
+        ToolCall(1, 0, "t1", "read", "complete", arguments={"path": "plan.png"}, title="plan.png"),
+        Done(1, "tool_use"),
+        ToolResult("t1", Outcome.OK, "plan.png: png image, 7 kB", "png image, 7 kB", 0.1),
+        Status(Phase.STREAMING, 2),
+    )
+    shown = chat.screen.transcript.document.pictures
+    await chat.until(lambda: shown and all(each.wish is Wish.SHOWN for each in shown.values()))
+
+
+@scene(images=False)
+async def pictures_named(chat: Chat) -> None:
+    """Where they are not wanted."""
+    await chat.say(UserInput("i1", Kind.PROMPT, "What is in here?", images=2), Status(Phase.STREAMING, 1))
 
 
 @scene()

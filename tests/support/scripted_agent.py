@@ -14,7 +14,7 @@ from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
-from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.content import ImageBlock, TextBlock, UserBlock
 from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import (
     AnyEvent,
@@ -62,6 +62,7 @@ class ScriptedAgent:
         self.has_summary = False
         self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
+        self.album: dict[str, Sequence[ImageBlock]] = {}
         self.sessions = SessionVerbs(Session.unsaved(workspace))
         self._past = list(past)
         self._on_call = on_call
@@ -141,6 +142,9 @@ class ScriptedAgent:
 
     async def context(self) -> Breakdown:
         return self.fills
+
+    def pictures(self, source: str) -> Sequence[ImageBlock]:
+        return self.album.get(source, ())
 
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)

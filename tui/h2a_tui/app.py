@@ -30,6 +30,7 @@ from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
+from h2a_tui.transcript.preview import Gallery
 from h2a_tui.transcript.widget import Transcript
 
 __all__ = ["H2AApp"]
@@ -72,6 +73,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             self.themes,
             lambda: self._events.stats,
         )
+        if settings.images:
+            drawn = self.console.color_system in ("256", "truecolor") and not self.no_color
+            self.chat.transcript.gallery = Gallery(client.pictures, drawn=drawn)
         self._attention = Attention(self._tell_terminal, settings.signals, os.environ, client.workspace)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()

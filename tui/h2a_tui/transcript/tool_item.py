@@ -18,6 +18,7 @@ from h2a_tui.format import duration
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.items import Foldable, behind, bounded
 from h2a_tui.transcript.lines import Line, Page, Run, crop_line
+from h2a_tui.transcript.preview import Pictured
 from h2a_tui.transcript.tool_views import shown_brief, view_of
 from h2a_tui.transcript.view import OutputView, View
 
@@ -68,6 +69,7 @@ class ToolItem(Foldable):
         self.text = ""
         self.diff = ""
         self.elapsed_s = 0.0
+        self.pictures: Pictured | None = None
         self._tail = ""
         self._received = 0
         self._made: View[Any] | None = None
@@ -116,7 +118,7 @@ class ToolItem(Foldable):
             return 0, min(self.LIVE_ROWS, self._tail.count("\n") + 1) if self._tail else 0
         # No view is made for what nobody looks at.
         lines = min((self.diff or self.text).count("\n") + 1, 6 if self.folded else 1200)
-        return 0, lines + bool(self.brief)
+        return 0, lines + bool(self.brief) + (self.pictures.height if self.pictures else 0)
 
     @property
     def _view(self) -> View[Any]:
@@ -189,7 +191,8 @@ class ToolItem(Foldable):
         brief = " · ".join(part for part in (self._word(), said, self.note) if part)
         style = styles.error if self.outcome is Outcome.FAILED else styles.muted
         rows = [crop_line([(brief, style)], width, styles.dim)] if brief else []
-        return rows + self._view.rows(page, width, folded=self.folded)
+        rows += self._view.rows(page, width, folded=self.folded)
+        return rows + (self.pictures.rows(width, styles.page, named=False) if self.pictures else [])
 
     def _word(self) -> str:
         """The outcome in a word where the glyph alone would not say it."""

@@ -33,6 +33,7 @@ from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip
 from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.transcript.marks import Mark, mark_right, thumb_rows, with_marks
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
+from h2a_tui.transcript.preview import Gallery, Pictured, Wish
 from h2a_tui.transcript.search import Search, spots_in
 from h2a_tui.transcript.viewport import Viewport
 
@@ -98,6 +99,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         self._marks: dict[int, list[Mark]] = {}  # what a search has found, by the identity of a row in view
         self.end_key = ""  # how to get to the end, for the mark that says what is new there
         self._ticking = False
+        self.gallery: Gallery | None = None  # where the pictures are from; without one they are only named
 
     # --------------------------------------------------------------- content
 
@@ -391,6 +393,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         view = self._view
         view.height = self.size.height
         view.measure()
+        self._fetch_pictures()
         # Nothing on the screen is laid out by our virtual size, so the watchers (a layout pass) are not wanted.
         self.set_reactive(ScrollView.virtual_size, Size(self.size.width, view.layout.total))
         self.set_reactive(ScrollView.scroll_y, float(view.top))
@@ -409,6 +412,22 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         if chosen != self._chosen:
             self._chosen = chosen
             self.refresh()
+
+    def _fetch_pictures(self) -> None:
+        """Ask for the pictures of what has just been drawn without them."""
+        if self.gallery is not None:
+            for index, pictures in self.document.pictures.items():
+                if pictures.wish is Wish.WANTED:
+                    pictures.wish = Wish.FETCHED
+                    self.run_worker(self._show_pictures(self.gallery, self.document, index, pictures))
+
+    async def _show_pictures(
+        self, gallery: Gallery, document: Document, index: int, pictures: Pictured
+    ) -> None:
+        pictures.show(await gallery.previews(pictures.source))
+        if pictures.wish is Wish.SHOWN:
+            document.dirty.add(index)
+            self._wake()
 
     def _refresh_changed(self, was: list[Line], shown: list[Line]) -> None:
         rows = range(max(len(was), len(shown)))
