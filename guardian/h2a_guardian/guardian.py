@@ -48,6 +48,7 @@ class Guardian:
         self._keepers: set[int] = set()
         self._taken = False
         self._memory: Mapping[str, str] = {}
+        self._folders: list[str] = []
         self._next_blow: tuple[float, signal.Signals] | None = None
         become_subreaper()
         hide_memory()
@@ -112,6 +113,8 @@ class Guardian:
                 self._taken = message["taken"]
             case "remember":
                 self._memory = message
+            case "remove":
+                self._folders.append(message["folder"])
 
     def _fork_keeper(self, connection: int, output: int, program: socket.socket) -> None:
         try:
@@ -187,6 +190,7 @@ class Guardian:
         self._keepers.clear()
         self._program = 0
         self._kill_strays()
+        self._remove_folders()
 
     def _kill_strays(self) -> None:
         """Kill every descendant that is neither the program's nor a keeper's."""
@@ -203,6 +207,14 @@ class Guardian:
             if not strays:
                 return
             time.sleep(_LOOK_AGAIN_S)
+
+    def _remove_folders(self) -> None:
+        """Remove the program's temporary folders, where it has not done so itself."""
+        if left := [folder for folder in self._folders if os.path.lexists(folder)]:
+            import shutil  # costs more than all the rest of the guardian, and is hardly ever needed
+
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _say_what_happened(self, number: int) -> None:
         what = f"was killed ({signal.Signals(number).name})" if number > 0 else "has ended in the middle"

@@ -6,6 +6,7 @@ On the guardian's socket:
     program → guardian   {"do": "keep"} + [keeper's socket, output pipe]  fork a keeper on these
                          {"do": "terminal", "taken": true}                put it back if I die; false: I have
                          {"do": "remember", "resume": "…", "session": "…", "log": "…"}    what to tell the person then
+                         {"do": "remove", "folder": "…"}                  when I have ended, if it is still there
 
 On a keeper's socket:
 

@@ -246,9 +246,33 @@ async def test_find_takes_several_patterns_and_goes_on(ctx: ToolContext) -> None
     assert (await call(ctx, "find", pattern="*", path="a.py")).brief == "is a file"
 
 
-async def test_find_skips_ignored_folders_and_git(ctx: ToolContext) -> None:
-    plant(ctx.workspace, DOTgitignore="build/\n", build__aDOTpy="", DOTgit__hooks__bDOTpy="", cDOTpy="")
-    assert (await call(ctx, "find", pattern="*.py")).text == "c.py"
+@pytest.mark.parametrize("pattern", ["*.py", "*", "**", "**/*", "*.*", "**/*.py", "{a,c,b}.py", "[a-c]*"])
+async def test_find_skips_ignored_folders_and_git_whatever_the_pattern(
+    ctx: ToolContext, pattern: str
+) -> None:
+    plant(
+        ctx.workspace,
+        DOTignore="*ignore\n",
+        DOTgitignore="build/\n*.log\n",
+        build__aDOTpy="",
+        build__deep__aDOTpy="",
+        aDOTlog="",
+        DOTgit__hooks__bDOTpy="",
+        cDOTpy="",
+    )
+    assert (await call(ctx, "find", pattern=pattern)).text == "c.py"
+
+
+async def test_find_finds_what_is_ignored_by_its_name_or_in_its_folder(ctx: ToolContext) -> None:
+    plant(ctx.workspace, DOTgitignore="build/\n.env\n", build__aDOTpy="", DOTenv="", src__DOTenv="")
+    assert (await call(ctx, "find", pattern=".env")).text == ".env\nsrc/.env"
+    assert (await call(ctx, "find", pattern="*.py", path="build")).text == "build/a.py"
+
+
+async def test_grep_with_a_glob_for_everything_skips_what_is_ignored(ctx: ToolContext) -> None:
+    plant(ctx.workspace, DOTgitignore="build/\n", build__a="needle", b="needle")
+    for everything in ("*", "**", "**/*"):
+        assert (await call(ctx, "grep", pattern="needle", glob=everything)).text == "b:1:needle"
 
 
 async def test_find_stops_at_its_limit(ctx: ToolContext) -> None:
@@ -264,7 +288,9 @@ async def test_find_stops_at_its_limit(ctx: ToolContext) -> None:
 async def test_find_explains_an_invalid_pattern_and_a_missing_folder(ctx: ToolContext) -> None:
     outcome = await call(ctx, "find", pattern="a[")
     assert outcome.is_error
-    assert outcome.brief == "search failed"
+    assert outcome.brief == "invalid pattern"
+    assert "without its ]" in outcome.text
+    assert (await call(ctx, "find", pattern="{a,b}{c,d}" * 10)).brief == "invalid pattern"
     assert (await call(ctx, "find", pattern="*", path="none")).brief == "no such folder"
 
 

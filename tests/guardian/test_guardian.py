@@ -145,6 +145,19 @@ def test_one_line_tells_how_to_go_on_and_where_the_log_is(tmp_path: Path) -> Non
         assert line + str(log) in shell.said()
 
 
+def test_temporary_folders_go_with_a_program_that_is_killed_and_nothing_else(tmp_path: Path) -> None:
+    folder, other = tmp_path / "scratch", tmp_path / "other"
+    for one in (folder, other):
+        (one / "deep").mkdir(parents=True)
+        (one / "deep" / "file").write_text("x")
+    (folder / "link").symlink_to(other)
+    with Shell("SIGKILL", FOLDER=str(folder)).ready() as shell:
+        shell.terminal.write(b"x")
+        assert shell.code() == 128 + signal.SIGKILL
+    assert not folder.exists()
+    assert (other / "deep" / "file").exists()
+
+
 def test_what_there_is_not_is_not_named(tmp_path: Path) -> None:
     log = tmp_path / "now.log"
     log.touch()

@@ -37,6 +37,9 @@ async def run(how: str, commands: list[str]) -> None:
     children = [await Child.start(["/bin/bash", "-c", command], Path.cwd()) for command in commands]
     for child in children:
         assert b"ready" in await child.read()
+    # With a handler of the loop's own every signal wakes it; without one, a Ctrl+C that comes just before it sleeps waits
+    # until something else happens.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)
     os.write(1, b"READY\n")
     if how in ("wait", "deaf"):
         await asyncio.Event().wait()
@@ -75,6 +78,8 @@ def main() -> None:
     line.remember(
         resume="h2a-chat -r THIS", session=os.environ.get("SESSION", ""), log=os.environ.get("LOG", "")
     )
+    if folder := os.environ.get("FOLDER"):
+        line.remove_at_end(Path(folder))
     if how == "deaf":
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

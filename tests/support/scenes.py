@@ -129,7 +129,7 @@ async def _still_chat(
     patch.setattr("h2a_tui.transcript.widget.time", clock)
     patch.setattr("h2a_tui.job_commands.time.time", clock)
     patch.setattr(
-        "h2a_tui.screens.chat.TYPING_PAUSE_S", 1e9
+        "h2a_tui.answering.TYPING_PAUSE_S", 1e9
     )  # a question takes the keyboard when F2 gives it
     project = home / "project"
     for name in ("src/parser.py", "src/parse_tree.py", "tests/test_parser.py", "README.md"):
@@ -410,7 +410,7 @@ async def approval_changed(chat: Chat) -> None:
 
 async def _answer_with(key: str, chat: Chat) -> None:
     await approval_command(chat)
-    await chat.until(lambda: chat.screen.approval.readable)
+    await chat.until(lambda: chat.screen.approval._answering.readable)
     await chat.press(key)
     await chat.until(lambda: chat.screen.focused is not chat.screen.approval)
 

@@ -6,7 +6,7 @@ import pytest
 from textual import events
 
 from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Phase, Status
-from h2a_tui.widgets import approval
+from h2a_tui import answering
 from support.chat_pilot import Chat, running_chat
 
 ASKING = Status(Phase.APPROVAL, 1)
@@ -22,8 +22,8 @@ def question(call_id: str = "c1", detail: str = "npm test", **more: str) -> Appr
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that may be answered at once, by a person who is not typing."""
-    monkeypatch.setattr(approval, "READABLE_S", 0.001)
-    monkeypatch.setattr(approval, "LONE_KEY_S", 0.001)
+    monkeypatch.setattr(answering, "READABLE_S", 0.001)
+    monkeypatch.setattr(answering, "LONE_KEY_S", 0.001)
 
 
 async def ask(chat: Chat, *questions: ApprovalRequested) -> None:
@@ -42,7 +42,7 @@ async def until_called(chat: Chat) -> None:
 async def test_question_shows_tool_place_reason_and_the_whole_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", NEVER_S)
+    monkeypatch.setattr("h2a_tui.answering.TYPING_PAUSE_S", NEVER_S)
     async with running_chat() as chat:
         await ask(chat)
         for part in ("May bash run?", "in /home/space · it runs a command", "npm test", "F2 to answer"):
@@ -186,7 +186,7 @@ async def test_answer_is_to_the_question_on_screen_and_to_no_other() -> None:
 async def test_word_begun_before_the_question_goes_on_in_the_composer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(approval, "READABLE_S", 0.001)
+    monkeypatch.setattr(answering, "READABLE_S", 0.001)
     async with running_chat() as chat:
         await chat.type("ma")
         await ask(chat)
@@ -196,8 +196,8 @@ async def test_word_begun_before_the_question_goes_on_in_the_composer(
 
 
 async def test_unreadable_question_takes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approval, "READABLE_S", NEVER_S)
-    monkeypatch.setattr(approval, "LONE_KEY_S", 0.001)
+    monkeypatch.setattr(answering, "READABLE_S", NEVER_S)
+    monkeypatch.setattr(answering, "LONE_KEY_S", 0.001)
     async with running_chat() as chat:
         await ask(chat)
         await chat.press("f2", "y", "a", "n")
@@ -207,8 +207,8 @@ async def test_unreadable_question_takes_no_answer(monkeypatch: pytest.MonkeyPat
 
 
 async def test_letter_followed_by_another_was_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approval, "READABLE_S", 0.0)
-    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    monkeypatch.setattr(answering, "READABLE_S", 0.0)
+    monkeypatch.setattr(answering, "LONE_KEY_S", NEVER_S)
     async with running_chat() as chat:
         await ask(chat)
         await chat.press("f2")
@@ -222,8 +222,8 @@ async def test_letter_followed_by_another_was_text(monkeypatch: pytest.MonkeyPat
 async def test_words_that_arrive_at_once_are_text_to_their_last_letter(
     monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    monkeypatch.setattr(approval, "READABLE_S", 0.0)
-    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    monkeypatch.setattr(answering, "READABLE_S", 0.0)
+    monkeypatch.setattr(answering, "LONE_KEY_S", NEVER_S)
     async with running_chat() as chat:
         await ask(chat)
         await chat.press("f2")
@@ -237,8 +237,8 @@ async def test_words_and_the_key_that_sends_them_arrive_at_once_and_are_sent(
     monkeypatch: pytest.MonkeyPatch, key: str, verb: str
 ) -> None:
     """The question has the keyboard when a whole line comes in one burst: nothing of it may be lost."""
-    monkeypatch.setattr(approval, "READABLE_S", 0.0)
-    monkeypatch.setattr(approval, "LONE_KEY_S", NEVER_S)
+    monkeypatch.setattr(answering, "READABLE_S", 0.0)
+    monkeypatch.setattr(answering, "LONE_KEY_S", NEVER_S)
     for words in ("table", "yes", "list files"):
         async with running_chat() as chat:
             await ask(chat)
@@ -278,7 +278,7 @@ async def test_enter_space_and_escape_never_answer() -> None:
 async def test_question_takes_the_keyboard_only_from_an_idle_empty_editor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", 0.0)
+    monkeypatch.setattr("h2a_tui.answering.TYPING_PAUSE_S", 0.0)
     async with running_chat() as chat:
         await chat.type("draft")
         await ask(chat)
@@ -290,8 +290,8 @@ async def test_question_takes_the_keyboard_only_from_an_idle_empty_editor(
 
 
 async def test_question_waits_for_a_pause_in_typing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approval, "READABLE_S", 0.001)
-    monkeypatch.setattr("h2a_tui.screens.chat.TYPING_PAUSE_S", NEVER_S)
+    monkeypatch.setattr(answering, "READABLE_S", 0.001)
+    monkeypatch.setattr("h2a_tui.answering.TYPING_PAUSE_S", NEVER_S)
     async with running_chat() as chat:
         await chat.press("a", "backspace")
         await ask(chat)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import h2a_tui
 from h2a_tui.commands import COMMANDS, find_command, parse_command
+from h2a_tui.help_table import help_table
 from h2a_tui.keymap import KEYMAP, Action, Context, Keymap, key_label
-from h2a_tui.screens.help import help_table
 
 
 def test_no_key_means_two_things_in_one_context() -> None:

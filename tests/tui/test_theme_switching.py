@@ -15,9 +15,9 @@ from h2a_agent.events import Phase, Status, TokenStream
 from h2a_themes import Palette, load, names
 from h2a_themes.palette import XTERM
 from h2a_tui import themed_app
+from h2a_tui.keys import TerminalColours
 from h2a_tui.screens.page import PageScreen
 from h2a_tui.screens.theme_picker import ThemePicker
-from h2a_tui.terminal_colours import TerminalColours
 from h2a_tui.theme_choice import ThemeChoice, resolve
 from support.chat_pilot import Chat, running_chat
 from support.theme_scene import SIZE, colours_of_scene, play_scene, styled_rows

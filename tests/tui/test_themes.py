@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prompt_toolkit.styles import Style as PromptToolkitStyle
 from pygments.token import Keyword, Name, Token
 from rich.style import Style
 from textual.app import App, ComposeResult
@@ -24,7 +23,8 @@ from h2a_themes.__main__ import readme_with_table, schema_text
 from h2a_themes.colours import indexed, rgb, to_hex
 from h2a_themes.palette import XTERM
 from h2a_themes.tokens import TEXT
-from h2a_tui.theme import for_terminal, styles_of, textual_theme
+from h2a_tui.textual_theme import textual_theme
+from h2a_tui.theme import for_terminal, styles_of
 
 ALIEN = Palette(
     "#aaaaaa",
@@ -333,18 +333,12 @@ def as_textual(colour: str) -> str:
     return colour if colour.startswith("#") else f"ansi_{colour or 'default'}"
 
 
-def test_styles_come_by_token_for_rich_and_prompt_toolkit() -> None:
+def test_styles_come_by_token() -> None:
     theme = load("dark").recoloured({"text": "", "muted": "white", "steer": "bright_white", "error": "red"})
     styles = styles_of(theme)
     assert styles.rich("text") == Style(color="default", bgcolor=theme.background)
     assert styles.rich("diff_added") == Style(color=theme.diff_added, bgcolor=theme.diff_added_background)
     assert styles.rich("muted", on="panel") == Style(color="white", bgcolor=theme.panel)
-    by_token = {token: styles.prompt_toolkit(token) for token in TOKENS if TOKENS[token].on}
-    assert by_token["text"] == f"fg:default bg:{theme.background}"
-    assert by_token["muted"] == f"fg:ansigray bg:{theme.background}"
-    assert by_token["steer"] == f"fg:ansiwhite bg:{theme.user_background}"
-    assert by_token["error"] == f"fg:ansired bg:{theme.background}"
-    assert len(PromptToolkitStyle.from_dict(by_token).style_rules) == len(by_token)  # it reads them all
 
 
 @pytest.mark.parametrize("name", ["dark", "light", "sixteen", "nord"])

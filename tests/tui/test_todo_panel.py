@@ -13,7 +13,7 @@ from h2a_agent.events import (
     TodoItem,
     TodoStatus,
 )
-from h2a_tui.widgets.todo_panel import current_todo, todo_window
+from h2a_tui.widgets.todo_rows import current_todo, todo_window
 from support.chat_pilot import Chat, running_chat
 
 DONE, NOW, NEXT = TodoStatus.DONE, TodoStatus.IN_PROGRESS, TodoStatus.PENDING

@@ -26,7 +26,7 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_themes import load
-from h2a_tui.theme import textual_theme
+from h2a_tui.textual_theme import textual_theme
 from h2a_tui.transcript.pacing import Pacer
 from h2a_tui.transcript.widget import Transcript
 

@@ -10,7 +10,7 @@ from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem
 from h2a_agent.state import State
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.verbs import Escape, escape_means, hints, kind_for
-from h2a_tui.widgets.hint_line import hint_text
+from h2a_tui.widgets.hint_text import hint_text
 
 QUESTION = ApprovalRequested("c1", "bash", "rm", "rm x", "command", "", "/w")
 ITEM = QueueItem("i1", Kind.FOLLOW_UP, "queued", "later", 0, 0.0, 0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from h2a_agent.content import UserBlock
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
 from h2a_tui.client import Client
@@ -20,7 +21,7 @@ from h2a_tui.job_commands import complete_jobs, jobs_command
 from h2a_tui.keymap import Action
 from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
-from h2a_tui.screens.picker import Choice
+from h2a_tui.overlays import Choice, Page
 from h2a_tui.settings_command import settings_command
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import theme_command
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from h2a_tui.screens.page import PageScreen
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
@@ -43,7 +43,7 @@ class Chat(Protocol):
     @property
     def settings(self) -> ScreenSettings: ...
 
-    def send(self, content: str, action: Action) -> None:
+    def send(self, content: str | Sequence[UserBlock], action: Action) -> None:
         """Send `content` as if it had been sent with the key of `action`."""
         ...
 
@@ -70,7 +70,7 @@ class Chat(Protocol):
         """Let `job` go on in the background."""
         ...
 
-    def show_page(self, title: str, content: Table | Text) -> PageScreen:
+    def show_page(self, title: str, content: Table | Text) -> Page:
         """Show something to read."""
         ...
 

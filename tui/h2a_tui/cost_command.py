@@ -12,7 +12,7 @@ from h2a_tui import format as fmt
 
 if TYPE_CHECKING:
     from h2a_tui.client import Client
-    from h2a_tui.screens.page import PageScreen
+    from h2a_tui.overlays import Page
 
 __all__ = ["cost_command", "cost_rows"]
 
@@ -23,7 +23,7 @@ class Chat(Protocol):
     @property
     def client(self) -> Client: ...
     def notice(self, text: str) -> None: ...
-    def show_page(self, title: str, content: Table | Text) -> PageScreen: ...
+    def show_page(self, title: str, content: Table | Text) -> Page: ...
 
 
 def cost_command(chat: Chat, _argument: str) -> bool:

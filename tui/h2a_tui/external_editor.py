@@ -12,12 +12,10 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Final
-
-from textual.app import App, SuspendNotSupported
+from typing import Final
 
 from h2a_agent.tools.finish import in_thread
 
@@ -48,8 +46,8 @@ def editor_command(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-async def edit_text(app: App[Any], text: str) -> str:
-    """`text` as the user leaves it in their editor.
+async def edit_text(step_aside: Callable[[], AbstractContextManager[None]], text: str) -> str:
+    """`text` as the user leaves it in their editor, which has the terminal while we `step_aside`.
 
     Raises:
         EditorFailed: there is no editor, it fails, or what it leaves cannot be read.
@@ -60,13 +58,11 @@ async def edit_text(app: App[Any], text: str) -> str:
     except OSError as error:
         raise EditorFailed(f"The text could not be handed over: {error.strerror}") from None
     try:
-        with app.suspend(), _signals_are_the_editors():
+        with step_aside(), _signals_are_the_editors():
             trouble = await _run([*command, os.fspath(path)])  # nothing may be raised in here
         if trouble:
             raise EditorFailed(f"{Path(command[0]).name}: {trouble}; text kept")
         return await in_thread(_read, path)
-    except SuspendNotSupported:
-        raise EditorFailed("An editor cannot be opened in this terminal") from None
     except OSError as error:
         raise EditorFailed(f"The text could not be read back: {error.strerror}") from None
     finally:

@@ -39,64 +39,33 @@ from textual.keys import Keys
 from textual.message import Message
 
 from h2a_agent.tools.supervisor import guardian
+from h2a_themes import Palette
 from h2a_tui.bursts import Bursts
-from h2a_tui.terminal_colours import QUESTION, ColourAnswers, TerminalColours
+from h2a_tui.key_sequences import plain_sequence
+from h2a_tui.terminal_colours import QUESTION, ColourAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from textual._parser import Peek1, Read1
 
-__all__ = ["KeyDriver", "KeyParser", "LiteralKeyDriver", "plain_sequence"]
+__all__ = ["KeyDriver", "KeyParser", "LiteralKeyDriver", "TerminalColours"]
 
 _ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
 # What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
 _INTRODUCERS: Final = frozenset("[O]P^_XN")
-_EXTENDED: Final = re.compile(r"\x1b\[([\d:]*(?:;[\d:]*){0,3})([u~A-HPQRS])")
 _WHOLE_CSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-Z\\-~]")
 # Sequences in CSI form that the base parser looks at after keys: mouse, mode reports, window size.
 _NOT_KEYS: Final = re.compile(r"\x1b\[(?:[<M]|\?[\d;]*\$y|[\d;]*M|48;|[IO]\Z|20[01]~)")
-_RELEASE: Final = 3
 _ALT_MOVES: Final = frozenset({"up", "down", "left", "right", "home", "end", "pageup", "pagedown"})
 
 
-def _number(field: str, default: int) -> int:
-    """The first sub-field, which is the only one that names the key."""
-    first = field.partition(":")[0]
-    return int(first) if first else default
+class TerminalColours(Message):
+    """The terminal has said what its colours are."""
 
-
-def _is_character(code: int) -> bool:
-    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
-
-
-def plain_sequence(sequence: str) -> str | None:
-    """An extended key `sequence` in the form the base parser reads, None for one to be ignored.
-
-    Sequences of any other kind come back as they are.
-    """
-    match = _EXTENDED.fullmatch(sequence)
-    if match is None:
-        return sequence
-    fields, end = match[1].split(";"), match[2]
-    if len(fields) == 1 and end != "u":
-        return sequence if ":" not in fields[0] else f"\x1b[{_number(fields[0], 1)}{end}"
-    code = _number(fields[0], 1)
-    modifier_field = fields[1] if len(fields) > 1 else ""
-    modifiers = _number(modifier_field, 1)
-    text = fields[2] if len(fields) > 2 else ""
-    if modifier_field.partition(":")[2].partition(":")[0] == str(_RELEASE):
-        return None
-    if end == "~" and code == 27 and text:
-        code, text, end = _number(text, 0), "", "u"
-    if not _is_character(code):
-        return None
-    characters = [int(part) for part in text.split(":") if part]
-    if any(c < 0x20 or 0x7F <= c < 0xA0 or not _is_character(c) for c in characters):
-        characters = []
-    if not characters and modifiers <= 1:
-        return f"\x1b[{code}{end}" if end in "u~" else f"\x1b[{end}"
-    return f"\x1b[{code};{modifiers}{';' + ':'.join(map(str, characters)) if characters else ''}{end}"
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        self.palette = palette
 
 
 class KeyParser(XTermParser):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 from h2a_agent.run_settings import Mode
-from h2a_tui.screens.picker import Choice
+from h2a_tui.overlays import Choice
 
 if TYPE_CHECKING:
     from h2a_tui.client import Client

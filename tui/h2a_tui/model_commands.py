@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from h2a_tui.client import Client
-    from h2a_tui.screens.page import PageScreen
+    from h2a_tui.overlays import Page
 
 __all__ = [
     "complete_levels",
@@ -39,7 +39,7 @@ class Chat(Protocol):
     @property
     def models(self) -> ModelChoice | None: ...
     def notice(self, text: str) -> None: ...
-    def show_page(self, title: str, content: Table | Text) -> PageScreen: ...
+    def show_page(self, title: str, content: Table | Text) -> Page: ...
     def work(self, job: Coroutine[None, None, None]) -> None: ...
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
 from h2a_tui.format import age, folder
-from h2a_tui.screens.picker import Choice
+from h2a_tui.overlays import Choice
 
 if TYPE_CHECKING:
     from h2a_agent.session_search import Found

@@ -16,7 +16,7 @@ from h2a_tui.settings import ListedSetting
 if TYPE_CHECKING:
     from h2a_agent.config import Settings
     from h2a_tui.client import Client
-    from h2a_tui.screens.page import PageScreen
+    from h2a_tui.overlays import Page
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["list_settings", "settings_command", "settings_now"]
@@ -45,7 +45,7 @@ class Chat(Protocol):
     def client(self) -> Client: ...
     @property
     def settings(self) -> ScreenSettings: ...
-    def show_page(self, title: str, content: Table | Text) -> PageScreen: ...
+    def show_page(self, title: str, content: Table | Text) -> Page: ...
 
 
 def settings_command(chat: Chat, _argument: str) -> bool:

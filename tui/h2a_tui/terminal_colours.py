@@ -16,11 +16,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from textual.message import Message
-
 from h2a_themes import Palette
 
-__all__ = ["QUESTION", "ColourAnswers", "TerminalColours"]
+__all__ = ["QUESTION", "ColourAnswers"]
 
 QUESTION: Final = (
     "".join(f"\x1b]4;{number};?\x1b\\" for number in range(16)) + "\x1b]10;?\x1b\\" + "\x1b]11;?\x1b\\"
@@ -33,14 +31,6 @@ _ANSWER: Final = re.compile(
     rf"\x1b\](?:4;(\d{{1,3}})|1([01]));(?:rgba?:{_PART}/{_PART}/{_PART}[^\x07\x1b]*)?(?:\x07|\x1b\\)"
 )
 _BEGINNING: Final = re.compile(r"\x1b(?:\](?:[14][^\x07\x1b]{0,40}\x1b?)?)?\Z")
-
-
-class TerminalColours(Message):
-    """The terminal has said what its colours are."""
-
-    def __init__(self, palette: Palette) -> None:
-        super().__init__()
-        self.palette = palette
 
 
 class ColourAnswers:

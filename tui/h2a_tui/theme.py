@@ -1,8 +1,7 @@
-"""A `h2a_themes.Theme` as Textual, Rich, Pygments and prompt_toolkit want it.
+"""A `h2a_themes.Theme` as Rich and Pygments want it.
 
-Style sheets see every token as a variable: `diff_added` is `$h2a-diff-added`. What is painted line by line
-(the transcript) takes ready Rich styles from `styles_of`, each with its ground, so that no renderer names a
-colour. An inline screen takes the same styles as texts for prompt_toolkit.
+What is painted line by line (the transcript, the inline mode) takes ready Rich styles from `styles_of`, each with its
+ground, so that no renderer names a colour. Style sheets have theirs from `textual_theme.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from rich.style import Style
-from textual.theme import Theme as TextualTheme
 
 from h2a_agent.events import Kind
 from h2a_themes import TOKENS, Theme, as_256, load
@@ -20,7 +18,7 @@ from h2a_themes import TOKENS, Theme, as_256, load
 if TYPE_CHECKING:
     from pygments.token import _TokenType
 
-__all__ = ["Styles", "for_terminal", "styles_of", "textual_theme"]
+__all__ = ["Styles", "for_terminal", "styles_of"]
 
 # A Pygments token type is a tuple of names; the longest prefix found here decides.
 _SYNTAX: Final[Mapping[tuple[str, ...], str]] = {
@@ -65,81 +63,6 @@ def for_terminal(theme: Theme, color_system: str | None, *, no_color: bool) -> T
         own = not any(colour.startswith("#") for colour in theme.colours.values())
         return theme if own else load("sixteen" if theme.dark else "sixteen-light")
     return as_256(theme) if color_system == "256" else theme
-
-
-@lru_cache(maxsize=8)
-def textual_theme(theme: Theme) -> TextualTheme:
-    """`theme` for `App.register_theme`.
-
-    Its name is made of what is in it, so that another version of the same theme is a change, and none of
-    Textual's own is replaced.
-    """
-    colours = {token: _for_textual(colour) for token, colour in theme.colours.items()}
-    return TextualTheme(
-        name=f"h2a-{hash(theme) & 0xFFFFFFFFFFFF:x}",
-        dark=theme.dark,
-        ansi=any(colour.startswith("ansi_") for colour in colours.values()),
-        primary=colours["accent"],
-        secondary=colours["follow_up"],
-        accent=colours["accent"],
-        success=colours["success"],
-        warning=colours["warning"],
-        error=colours["error"],
-        foreground=colours["text"],
-        background=colours["background"],
-        surface=colours["surface"],
-        panel=colours["panel"],
-        variables={
-            **{f"h2a-{token.replace('_', '-')}": colour for token, colour in colours.items()},
-            # By themselves these would be rounded on a way through other colour spaces.
-            "background": colours["background"],
-            "foreground": colours["text"],
-            "surface": colours["surface"],
-            "panel": colours["panel"],
-            "ansi-background": colours["background"],
-            "ansi-foreground": colours["text"],
-            "text-muted": colours["muted"],
-            "text-disabled": colours["dim"],
-            "text-accent": colours["accent"],
-            "text-success": colours["success"],
-            "text-warning": colours["warning"],
-            "text-error": colours["error"],
-            "border": colours["border"],
-            "border-blurred": colours["border"],
-            "block-cursor-foreground": colours["text"],
-            "block-cursor-background": colours["panel"],
-            "block-cursor-blurred-foreground": colours["text"],
-            "block-cursor-blurred-background": colours["panel"],
-            "input-selection-background": colours["selection"],
-            "input-selection-foreground": colours["text"],
-            "screen-selection-background": colours["selection"],
-            "screen-selection-foreground": colours["text"],
-            "scrollbar": colours["border"],
-            "scrollbar-hover": colours["border"],
-            "scrollbar-active": colours["accent"],
-            "scrollbar-background": colours["surface"],
-            "scrollbar-background-hover": colours["surface"],
-            "scrollbar-background-active": colours["surface"],
-            "scrollbar-corner-color": colours["surface"],
-        },
-    )
-
-
-def _for_textual(colour: str) -> str:
-    return colour if colour.startswith("#") else f"ansi_{colour or 'default'}"
-
-
-_PROMPT_TOOLKIT_NAMES: Final[Mapping[str, str]] = {
-    "": "default",
-    "white": "ansigray",
-    "bright_black": "ansibrightblack",
-    "bright_white": "ansiwhite",
-}
-
-
-def _for_prompt_toolkit(colour: str) -> str:
-    named = _PROMPT_TOOLKIT_NAMES.get(colour)
-    return named or (colour if colour.startswith("#") else f"ansi{colour.replace('_', '')}")
 
 
 @lru_cache(maxsize=8)
@@ -222,11 +145,6 @@ class Styles:
         """`token` on the ground of that name, or on its usual one, for Rich and Textual's strips."""
         colour, ground = self._pair(token, on)
         return Style(color=_for_rich(colour), bgcolor=_for_rich(ground))
-
-    def prompt_toolkit(self, token: str, *, on: str = "") -> str:
-        """`token` on the ground of that name, or on its usual one, as a style of prompt_toolkit."""
-        colour, ground = map(_for_prompt_toolkit, self._pair(token, on))
-        return f"fg:{colour} bg:{ground}"
 
     def _pair(self, token: str, on: str) -> tuple[str, str]:
         return getattr(self.theme, token), getattr(self.theme, on or TOKENS[token].on[0])

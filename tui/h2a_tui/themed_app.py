@@ -15,9 +15,9 @@ from textual import on
 from textual.app import App
 
 from h2a_themes import Theme, ThemeError
-from h2a_tui.keys import KeyDriver
-from h2a_tui.terminal_colours import TerminalColours
-from h2a_tui.theme import for_terminal, textual_theme
+from h2a_tui.keys import KeyDriver, TerminalColours
+from h2a_tui.textual_theme import textual_theme
+from h2a_tui.theme import for_terminal
 from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["ThemedApp"]

@@ -27,6 +27,7 @@ from h2a_agent.sandbox.probes import PROBES
 from h2a_agent.sandbox.sandbox import OFF, Level, Sandbox
 from h2a_agent.sandbox.settings import SandboxSettings
 from h2a_agent.tools.child_env import child_env
+from h2a_agent.tools.supervisor import guardian
 
 __all__ = ["SessionSandbox", "choose"]
 
@@ -53,7 +54,7 @@ def choose(
 
     Its `tmp` folder is new, and the caller's to remove.
     """
-    tmp = Path(tempfile.mkdtemp(prefix="h2a-"))
+    tmp = _temporary_folder("h2a-")
     base = Sandbox(Level.NONE, "", (), settings, tuple(own), tuple(shown), tmp, python=python)
     reasons: list[str] = []
     for candidate in _candidates(base, workspace, reasons):
@@ -68,6 +69,14 @@ def choose(
             f"{candidate.level.title} {f'failed: {trouble}' if trouble else f'let through: {missing}'}"
         )
     return replace(base, why="; ".join(reasons))
+
+
+def _temporary_folder(prefix: str, where: str | None = None) -> Path:
+    """A new folder, which goes with us even if we are killed."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=where))
+    if (ours := guardian()) is not None:
+        ours.remove_at_end(folder)
+    return folder
 
 
 def _candidates(base: Sandbox, workspace: Path, reasons: list[str]) -> Iterator[Sandbox]:
@@ -109,7 +118,7 @@ def _try(sandbox: Sandbox) -> tuple[frozenset[str], str]:
 def _stage() -> Iterator[Path]:
     # Not in /tmp: a command's own /tmp would hide the stage, and then writing there fails whatever the rules say.
     elsewhere = str(_STAGES) if os.access(_STAGES, os.W_OK) else None
-    root = Path(tempfile.mkdtemp(prefix="h2a-trial-", dir=elsewhere))
+    root = _temporary_folder("h2a-trial-", elsewhere)
     try:
         for name in ("work/.git/hooks", "secret", "outside"):
             (root / name).mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from h2a_agent.tools.base import Effect, Preview, ToolContext, ToolOutcome, WhenSteered
 from h2a_agent.tools.disk import FileProblem
+from h2a_agent.tools.globs import BadGlob, Globs, is_literal
 from h2a_agent.tools.grep_results import FileResults
 from h2a_agent.tools.params import Listed, PathText, Text, ToolParams, manual
 from h2a_agent.tools.ripgrep import SEARCH_S, records
@@ -73,9 +74,11 @@ class FindTool:
             if not place.is_folder:
                 raise FileProblem(f"{params.path} is a file, not a folder. Use read.", "is a file")
             results = FileResults(place.prefix, min(params.limit, MAX_FILES), params.offset)
-            globs = [f"--glob={pattern}" for pattern in params.pattern]
-            arguments = ["--files", "--null", *globs, "--glob=!.git", "--", place.target]
-            ended = await records(arguments, place.folder, b"\0", results.take, ctx.workspace)
+            lifting, take = _choice(params.pattern, results)
+            arguments = ["--files", "--null", *lifting, "--glob=!.git", "--", place.target]
+            ended = await records(arguments, place.folder, b"\0", take, ctx.workspace)
+        except BadGlob as error:
+            return ToolOutcome(f"The pattern cannot be used. {error}", "invalid pattern", is_error=True)
         except FileProblem as problem:
             return problem.outcome()
         if ended.complaint and not results.found:
@@ -91,3 +94,19 @@ class FindTool:
         go_on = f"Narrow the pattern or the path, or go on with offset={params.offset + results.found}."
         notice = f"[There are more: {results.found} files are shown. {go_on}]"
         return ToolOutcome(f"{text}\n\n{notice}", f"{results.found}+ files")
+
+
+def _choice(patterns: Sequence[str], results: FileResults) -> tuple[list[str], Callable[[bytes], bool]]:
+    """What ripgrep is told of the patterns, and what takes its records.
+
+    A name without wildcards is ripgrep's to find, which then finds it where .gitignore excludes it, too.
+    """
+    if all(is_literal(pattern) for pattern in patterns):
+        return [f"--glob={pattern}" for pattern in patterns], results.take
+    globs = Globs(patterns)
+
+    def take(record: bytes) -> bool:
+        name = record.removeprefix(b"./").decode("utf-8", "surrogateescape")
+        return not globs.match(name) or results.take(record)
+
+    return [], take

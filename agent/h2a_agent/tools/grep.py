@@ -22,6 +22,7 @@ __all__ = ["GrepParams", "GrepTool"]
 MAX_MATCHES: Final = 100
 MAX_FILES: Final = 1000
 MAX_CONTEXT: Final = 20
+_EVERYTHING: Final = frozenset({"*", "**", "**/*"})
 _MODES: Final = {"content": "lines", "files_with_matches": "files", "counts": "count"}
 
 
@@ -156,7 +157,8 @@ def _options(params: GrepParams, *, skips_secrets: bool) -> list[str]:
         f"--type={params.type}": params.type,
     }
     options += [option for option, is_wanted in wanted.items() if is_wanted]
-    options += [f"--glob={glob}" for glob in params.glob]
+    # A glob counts before .gitignore; one that leaves nothing out would only bring back what that excludes.
+    options += [f"--glob={glob}" for glob in params.glob if glob not in _EVERYTHING]
     options.append("--glob=!.git")
     return [*options, *WITHOUT_SECRETS] if skips_secrets else options
 

@@ -57,6 +57,10 @@ class Supervisor:
         """What to tell the person if we die: the command that goes on with the file `session`, and a file that may say why."""
         self._tell({"do": "remember", "resume": resume, "session": session, "log": log})
 
+    def remove_at_end(self, folder: Path) -> None:
+        """`folder` is temporary: it is to go when we have ended, however that comes about."""
+        self._tell({"do": "remove", "folder": os.fspath(folder)})
+
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` when the guardian dies, from now on and in this event loop, until `unwatch`."""
         loop = asyncio.get_running_loop()

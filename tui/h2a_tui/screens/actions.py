@@ -6,22 +6,23 @@ in the keymap. A method that finds nothing to do returns False, and the key keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from textual.app import SuspendNotSupported
 from textual.widgets.text_area import Selection
 
 from h2a_agent.content import UserBlock
-from h2a_agent.events import Kind, Phase, QueueItem
+from h2a_agent.events import Kind, QueueItem
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
-from h2a_tui import session_slash
+from h2a_tui import sending, session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.clipboard import Clipboard
-from h2a_tui.command_offers import command_offer, near_commands
-from h2a_tui.commands import find_command, parse_command
+from h2a_tui.command_offers import command_offer
 from h2a_tui.completion import Offer
 from h2a_tui.context_text import breakdown_text
 from h2a_tui.external_editor import EditorFailed, edit_text
@@ -29,17 +30,17 @@ from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.help import HelpScreen
 from h2a_tui.screens.page import PageScreen
-from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
-from h2a_tui.shell_line import parse_shell
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
-from h2a_tui.verbs import Escape, escape_means, kind_for
+from h2a_tui.verbs import Escape, escape_means
 from h2a_tui.widgets.editor import Editor
 
 if TYPE_CHECKING:
@@ -134,50 +135,10 @@ class ChatActions:
 
     def send(self, content: str | Sequence[UserBlock], action: Action) -> None:
         """Hand a message to the agent, as the key of `action` would."""
-        match kind_for(action, self._enter):
-            case Kind.FOLLOW_UP:
-                self.client.follow_up(content)
-            case Kind.NUDGE:
-                self.client.nudge(content)
-            case _:
-                self.client.steer(content)
+        sending.send(self.client, content, action, self._enter)
 
     def _submit(self, action: Action) -> None:
-        composer = self._chat.composer
-        if composer.is_blank:
-            return
-        if composer.reading_pictures:
-            self.notice("A picture is still being read · send again in a moment")
-            return
-        if (shell := parse_shell(composer.message)) is not None:
-            if shell.private or self._may_be_written():
-                self.client.shell(shell.command, private=shell.private)
-                composer.take()
-            return
-        line = parse_command(composer.message)
-        if line is None:
-            if self._may_be_written():
-                self.send(composer.take(), action)
-            return
-        command = find_command(line.name)
-        if command is None:
-            near = " or ".join(f"/{name}" for name in near_commands(line.name))
-            self.notice(
-                f"No command /{line.name}{f' · did you mean {near}?' if near else ''} · F1 lists them"
-            )
-            return
-        try:
-            done = command.run(self, line.argument)
-        except SessionError as error:
-            self.notice(str(error))
-        else:
-            if done:
-                composer.take()
-
-    def _may_be_written(self) -> bool:
-        if self.client.sessions.read_only:
-            self.notice("This session is only being looked at: /fork goes on in a copy")
-        return not self.client.sessions.read_only
+        sending.submit(self, self._chat.composer, action)
 
     def offer(self, before: str) -> Offer | None:
         """What can be taken for the command line `before` the cursor."""
@@ -190,11 +151,19 @@ class ChatActions:
         composer = self._chat.composer
         before = composer.text
         try:
-            after = await edit_text(self._chat.app, before)
+            after = await edit_text(self._step_aside, before)
         except EditorFailed as failure:
             self.notice(str(failure))
         else:
             composer.take_back(before, after)
+
+    @contextmanager
+    def _step_aside(self) -> Iterator[None]:
+        try:
+            with self._chat.app.suspend():
+                yield
+        except SuspendNotSupported:
+            raise EditorFailed("An editor cannot be opened in this terminal") from None
 
     # ------------------------------------------------------- what commands use
 
@@ -332,13 +301,7 @@ class ChatActions:
         self.notice(f"Changes are drawn {how}")
 
     def _pause_resume(self) -> None:
-        state = self._chat.state
-        if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
-            self.client.resume()
-        elif state.busy:
-            self.client.pause()
-        else:
-            self.notice("Nothing is running")
+        sending.pause_or_resume(self, self._chat.state)
 
     # ------------------------------------------------------ selection, leaving
 

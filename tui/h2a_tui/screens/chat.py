@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import ClassVar, Final
 
 from textual import events, on, work
@@ -36,7 +36,7 @@ from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.transcript.widget import Transcript
 from h2a_tui.verbs import hints
-from h2a_tui.widgets.approval import TYPING_PAUSE_S, ApprovalPanel
+from h2a_tui.widgets.approval import ApprovalPanel
 from h2a_tui.widgets.composer import Composer
 from h2a_tui.widgets.editor import hand_on
 from h2a_tui.widgets.find_bar import FindBar
@@ -294,8 +294,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     @on(ApprovalPanel.Ready)
     def _offer_question(self) -> None:
         """Give the question the keyboard, unless somebody is writing."""
-        silent_s = monotonic() - self.composer.last_key_at
-        if self.focused is self.composer and self.composer.is_blank and silent_s >= TYPING_PAUSE_S:
+        composer = self.composer
+        if self.focused is composer and self.approval.takes_keyboard(
+            blank=composer.is_blank, last_key_at=composer.last_key_at
+        ):
             self.set_focus(self.approval)
 
     def _take_text(self, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,19 +14,10 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.page import NARROW
 
-__all__ = ["Choice", "PickerScreen"]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One row: what is returned when it is chosen, what it says, and a quiet word at its end."""
-
-    id: str
-    text: str
-    aside: str = ""
-    strong: bool = False
+__all__ = ["PickerScreen"]
 
 
 class PickerScreen(ModalScreen[str | None], inherit_bindings=False):

@@ -9,7 +9,8 @@ from textual.widgets import OptionList
 
 from h2a_themes import ThemeError
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.screens.picker import Choice, PickerScreen
+from h2a_tui.overlays import Choice
+from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["ThemePicker"]

@@ -9,8 +9,8 @@ from typing import Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
 
+from h2a_themes.colours import rgb, to_hex
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.code import LineLexer, language_of
 from h2a_tui.transcript.diff_lines import (
@@ -157,6 +157,6 @@ def _word_style(line: Style) -> Style:
     colours = [colour.name for colour in (line.bgcolor, line.color) if colour and colour.name.startswith("#")]
     if len(colours) < 2:
         return Style(bold=True, underline=True)
-    below, own = map(Color.parse, colours)
-    ground = below.blend(own, _WORD_GROUND)
-    return Style(bold=True, bgcolor=ground.hex.lower())
+    pairs = zip(*map(rgb, colours), strict=True)
+    ground = to_hex([int(below + (own - below) * _WORD_GROUND) for below, own in pairs])
+    return Style(bold=True, bgcolor=ground)

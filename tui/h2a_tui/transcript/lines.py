@@ -11,15 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, split_graphemes
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from h2a_agent.safe_text import safe_text
 from h2a_tui.theme import Styles
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
 
 __all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "restyled", "wrap"]
 
@@ -215,6 +217,8 @@ def make_strip(line: Line, page: Page) -> Strip:
         rest = page.width - page.margin - used
         if rest > 0:
             row.append(Segment(" " * rest, ground))
+        from textual.strip import Strip  # here, because who prints lines instead does without Textual
+
         strip = Strip(row, page.margin + used + max(0, rest))
         line.strip = strip if rest >= 0 else strip.crop(0, page.width)
     return line.strip

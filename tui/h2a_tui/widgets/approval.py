@@ -1,26 +1,12 @@
-"""The agent's question whether a tool may run.
-
-It stands above the composer and never takes a key that was meant for it (half of what people report about
-such dialogs is a command approved by a word they were typing):
-
-- it takes the keyboard only when the editor is empty, it has been readable for 300 ms, and nobody has typed for
-  a second; otherwise it waits for the key that goes to it;
-- an answer is a letter that stands alone: when another key follows within a quarter of a second, both were text
-  and go to the composer, as does every other letter; the keyboard goes with the first of them, so that the rest
-  of a word or line, however quickly it comes, is the composer's too;
-- Enter, Space and Escape never answer.
-
-Enter in the composer steers, which withdraws the question (steering contract).
-"""
+"""The agent's question whether a tool may run, above the composer. Which keys answer it is in `answering.py`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Final
+from collections.abc import Callable
+from typing import ClassVar
 
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -30,24 +16,15 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from h2a_agent.events import ApprovalRequested, Decision
-from h2a_agent.safe_text import one_line, safe_text
+from h2a_tui import answering
+from h2a_tui.answering import ANSWERS, Answering, Asked, Lone, Typed
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.verbs import ANSWER_ACTIONS, Hint, is_offered
+from h2a_tui.verbs import Hint
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
-from h2a_tui.widgets.hint_line import hint_text
+from h2a_tui.widgets.hint_text import hint_text
+from h2a_tui.widgets.question_text import question_detail, question_head
 
-__all__ = ["ANSWERS", "ApprovalPanel", "ChangeEditor", "ReasonEditor"]
-
-READABLE_S: Final = 0.3
-TYPING_PAUSE_S: Final = 1.0
-LONE_KEY_S: Final = 0.25
-
-ANSWERS: Final[Mapping[Action, Decision]] = {
-    Action.ALLOW: Decision.ALLOW,
-    Action.ALLOW_SESSION: Decision.ALLOW_SESSION,
-    Action.ALLOW_ALWAYS: Decision.ALLOW_ALWAYS,
-    Action.REJECT: Decision.REJECT,
-}
+__all__ = ["ApprovalPanel", "ChangeEditor", "ReasonEditor"]
 
 
 class ReasonEditor(Editor):
@@ -142,11 +119,9 @@ class ApprovalPanel(Vertical, can_focus=True):
         self._keymap = keymap
         self._perform = perform
         self._take_text = take_text
-        self._clock = clock
-        self._question: ApprovalRequested | None = None
+        self._answering = Answering(keymap, clock)
         self._count = 0
-        self._shown_at = 0.0
-        self._pending: tuple[str, Timer] | None = None
+        self._alone: Timer | None = None
         self._offer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -170,30 +145,29 @@ class ApprovalPanel(Vertical, can_focus=True):
     @property
     def question(self) -> ApprovalRequested | None:
         """The question on screen."""
-        return self._question
+        return self._answering.question
 
-    @property
-    def readable(self) -> bool:
-        """Has the question been on screen long enough to be read?"""
-        return self._question is not None and self._clock() - self._shown_at >= READABLE_S
+    def takes_keyboard(self, *, blank: bool, last_key_at: float) -> bool:
+        """Is it time to give it the keyboard? As `Answering.takes_keyboard`."""
+        return self._answering.takes_keyboard(blank=blank, last_key_at=last_key_at)
 
     def show(self, questions: tuple[ApprovalRequested, ...]) -> None:
         """Show the first of the open `questions`, or nothing."""
         question = questions[0] if questions else None
-        changed = question != self._question
+        changed = question != self.question
         if not changed and len(questions) == self._count:
             return
-        self._question, self._count = question, len(questions)
+        self._count = len(questions)
         self.set_class(question is not None, "-open")
         if changed:
-            self._forget_pending()
+            self._answering.ask(question)
+            self._stop_waiting()
             self._stop_offering()
             self.close_editors()
         if question is None:
             return
         if changed:
-            self._shown_at = self._clock()
-            self._offer = self.set_interval(READABLE_S, lambda: self.post_message(self.Ready()))
+            self._offer = self.set_interval(answering.READABLE_S, lambda: self.post_message(self.Ready()))
             self._show_detail(question)
             self.query_one("#approval-scroll").scroll_home(animate=False)
         self._show_head(question)
@@ -201,51 +175,20 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     def _recolour(self, _theme: TextualTheme) -> None:
         """What stands there had its colours when it was made."""
-        if self._question is not None:
-            self._show_detail(self._question)
-            self._show_head(self._question)
+        if self.question is not None:
+            self._show_detail(self.question)
+            self._show_head(self.question)
 
     def _show_head(self, question: ApprovalRequested) -> None:
-        self.query_one("#approval-head", Static).update(self._head(question))
+        self.query_one("#approval-head", Static).update(
+            question_head(question, self._count, self._keymap, self._style)
+        )
 
     def _show_detail(self, question: ApprovalRequested) -> None:
-        self.query_one("#approval-detail", Static).update(self._detail(question))
+        self.query_one("#approval-detail", Static).update(question_detail(question, self._style))
 
     def _show_foot(self) -> None:
         self.query_one("#approval-foot", Static).update(self._foot())
-
-    def _head(self, question: ApprovalRequested) -> Text:
-        title, aside = self._style("title"), self._style("aside")
-        of = f" (1 of {self._count})" if self._count > 1 else ""
-        head = Text(end="", overflow="fold")
-        head.append(f"May {one_line(question.tool, 40)} run?{of}", title)
-        if question.detail_kind != "command":
-            head.append(f"  {one_line(question.title)}")
-        where = f"in {one_line(question.cwd)}" if question.cwd else ""
-        about = " · ".join(part for part in (where, one_line(question.reason)) if part)
-        if about:
-            head.append(f"\n{about}", aside)
-        if question.rule:
-            key = self._keymap.label(Action.ALLOW_ALWAYS)
-            head.append(f"\n{key} keeps the rule {safe_text(question.rule)}", aside)
-        return head
-
-    def _detail(self, question: ApprovalRequested) -> Text:
-        detail = Text(end="", overflow="fold")
-        for line in safe_text(question.detail).expandtabs(4).split("\n"):
-            style = self._line_style(line) if question.detail_kind == "diff" else None
-            detail.append(line + "\n", style)
-        detail.rstrip()
-        return detail
-
-    def _line_style(self, line: str) -> Style | None:
-        if line.startswith("@@"):
-            return self._style("hunk")
-        if line.startswith(("+++", "---")):
-            return self._style("aside")
-        if line.startswith("+"):
-            return self._style("added")
-        return self._style("removed") if line.startswith("-") else None
 
     def _foot(self) -> str:
         focused = self.has_focus or self.reason.has_focus or self.change.has_focus
@@ -258,13 +201,7 @@ class ApprovalPanel(Vertical, can_focus=True):
             )
         if self.has_class("-change"):
             return f"{self._keymap.label(Action.SEND_CHANGE)} allow this · {self._keymap.label(Action.ESCAPE)} back"
-        rows = {row.action: row for row in self._keymap.rows if row.context is self.context and row.keys}
-        offered = [rows[action] for action in ANSWER_ACTIONS if action in rows and self._is_answer(action)]
-        answers = [Hint(self._keymap.label(row.action), row.label) for row in offered]
-        return hint_text([*self._below(), *answers], self.content_size.width).plain
-
-    def _is_answer(self, action: Action) -> bool:
-        return action in _SAID and self._question is not None and is_offered(action, self._question)
+        return hint_text([*self._below(), *self._answering.offered()], self.content_size.width).plain
 
     def _below(self) -> list[Hint]:
         """How many rows of what would run are below the last one in sight."""
@@ -283,48 +220,45 @@ class ApprovalPanel(Vertical, can_focus=True):
             return
         event.stop()
         event.prevent_default()
-        text = event.character if event.is_printable else None
-        if self._pending is not None:
-            self._take_text(self._forget_pending() + (text or ""))
-            if text is None:
-                hand_on(event, self)
-            return
-        action = self._keymap.action(event.key, self.context, Context.GLOBAL)
-        answers = action is not None and self._is_answer(action)
-        if answers and action is not None and text is not None and self.readable:
-            self._pending = (text, self.set_timer(LONE_KEY_S, lambda: self._answer(action)))
-        elif answers and text is not None:
-            self._take_text(text)  # nobody can have answered what nobody has read
-        elif action is not None and action not in _SAID:
-            self._perform(action)
-        elif text is not None:
-            self._take_text(text)
+        self._stop_waiting()
+        match self._answering.press(event.key, event.character if event.is_printable else None):
+            case Lone(action):
+                self._alone = self.set_timer(answering.LONE_KEY_S, lambda: self._answer(action))
+            case Typed(words, key_too):
+                self._take_text(words)
+                if key_too:
+                    hand_on(event, self)
+            case Asked(action):
+                self._perform(action)
+            case None:
+                pass
 
     def _answer(self, action: Action) -> None:
-        self._pending = None
-        if self._question is None:
+        self._alone = None
+        self._answering.alone()
+        if self.question is None:
             return
         if action is Action.REJECT_WITH_REASON:
             self.add_class("-reason")
             self.screen.set_focus(self.reason)
         elif action is Action.CHANGE_CALL:
             self.add_class("-change")
-            self.change.load_text(self._question.editable)
+            self.change.load_text(self.question.editable)
             self.change.move_cursor(self.change.document.end)
             self.screen.set_focus(self.change)
         else:
-            self.post_message(self.Answered(self._question, ANSWERS[action]))
+            self.post_message(self.Answered(self.question, ANSWERS[action]))
 
     def send_reason(self) -> None:
         """Reject with what the reason says, and steer with it; without one, just reject."""
         reason = self.reason.message.strip()
-        if self._question is not None:
+        if self.question is not None:
             decision = Decision.REJECT_AND_STEER if reason else Decision.REJECT
-            self.post_message(self.Answered(self._question, decision, reason))
+            self.post_message(self.Answered(self.question, decision, reason))
 
     def send_change(self) -> None:
         """Allow the call as it now reads."""
-        question, text = self._question, self.change.text
+        question, text = self.question, self.change.text
         if question is None:
             return
         if text == question.editable:
@@ -346,13 +280,10 @@ class ApprovalPanel(Vertical, can_focus=True):
         """Take no more than half of a screen of `screen_rows`: the rest of the panel needs six."""
         self.query_one("#approval-scroll").styles.max_height = max(1, min(16, screen_rows // 2 - 6))
 
-    def _forget_pending(self) -> str:
-        if self._pending is None:
-            return ""
-        letter, timer = self._pending
-        timer.stop()
-        self._pending = None
-        return letter
+    def _stop_waiting(self) -> None:
+        if self._alone is not None:
+            self._alone.stop()
+            self._alone = None
 
     def _stop_offering(self) -> None:
         if self._offer is not None:
@@ -370,6 +301,3 @@ class ApprovalPanel(Vertical, can_focus=True):
             self._stop_offering()
         if self.is_mounted:
             self._show_foot()
-
-
-_SAID: Final = (*ANSWERS, Action.CHANGE_CALL, Action.REJECT_WITH_REASON)

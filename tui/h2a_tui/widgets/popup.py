@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -11,13 +11,10 @@ from textual.app import RenderResult
 from textual.message import Message
 from textual.widget import Widget
 
-from h2a_agent.safe_text import one_line
 from h2a_tui.completion import Entry, Offer
+from h2a_tui.widgets.offered import Offered
 
 __all__ = ["Popup"]
-
-_ROWS: Final = 8
-_LABEL_SHARE: Final = 0.6  # of the width, at most, where there is help beside it
 
 
 class Popup(Widget):
@@ -43,75 +40,48 @@ class Popup(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.offer: Offer | None = None
-        self._at: int | None = None
-        self._most = _ROWS
-        self._first = 0
+        self._list = Offered()
 
     # ------------------------------------------------------------- what it shows
+
+    @property
+    def offer(self) -> Offer | None:
+        """What can be taken."""
+        return self._list.offer
 
     def show(self, offer: Offer | None) -> None:
         """Show `offer`; None: nothing."""
         if offer == self.offer:
             return
-        rows = self._rows
-        self.offer = offer
-        self._at = 0 if offer is not None and offer.eager else None
-        self._first = 0
+        rows = self._list.rows
+        self._list.show(offer)
         self.set_class(offer is not None, "-open")
-        self.refresh(layout=rows != self._rows)
+        self.refresh(layout=rows != self._list.rows)
 
     def limit_to(self, screen_rows: int) -> None:
         """Take no more than a quarter of a screen of `screen_rows`."""
-        self._most = max(1, min(_ROWS, screen_rows // 4))
+        self._list.limit_to(screen_rows)
 
     @property
     def chosen(self) -> Entry | None:
         """The entry that would be taken."""
-        return None if self.offer is None or self._at is None else self.offer.entries[self._at]
+        return self._list.chosen
 
     def move(self, offset: int) -> None:
         """Choose the entry `offset` further down, around the ends."""
-        if self.offer is None:
-            return
-        count = len(self.offer.entries)
-        at = (0 if offset > 0 else count - 1) if self._at is None else (self._at + offset) % count
-        self._at = at
-        self._first = min(max(self._first, at - self._rows + 1), at)
+        self._list.move(offset)
         self.refresh()
-
-    @property
-    def _rows(self) -> int:
-        return 0 if self.offer is None else min(len(self.offer.entries), self._most)
 
     # ------------------------------------------------------------------ drawing
 
     def get_content_height(self, *_args: object) -> int:
         """A row for each entry."""
-        return self._rows
+        return self._list.rows
 
     def render(self) -> RenderResult:
         """The entries around the chosen one."""
-        if self.offer is None:
-            return ""
-        width = self.content_size.width
-        rows = max(1, min(self._rows, self.content_size.height))
-        first = max(self._first, 0 if self._at is None else self._at - rows + 1)
-        shown = list(enumerate(self.offer.entries))[first : first + rows]
-        helped = any(entry.help for _, entry in shown)
-        column = int(width * _LABEL_SHARE) if helped else width - 2
-        column = min(column, max(Text(_label(entry)).cell_len for _, entry in shown))
-        return Text("\n", no_wrap=True, end="").join(self._row(i, entry, column, width) for i, entry in shown)
-
-    def _row(self, index: int, entry: Entry, column: int, width: int) -> Text:
-        chosen = index == self._at
-        label = Text(_label(entry), self._style("chosen" if chosen else "label"), no_wrap=True, end="")
-        label.truncate(column, overflow="ellipsis", pad=bool(entry.help))
-        row = Text.assemble("▸ " if chosen else "  ", label, no_wrap=True, end="")
-        if entry.help:
-            row.append(f"  {one_line(entry.help)}", self._style("help"))
-        row.truncate(width, overflow="ellipsis")
-        return row
+        rows = self._list.lines(self.content_size.width, self.content_size.height, self._style)
+        return Text("\n", no_wrap=True, end="").join(rows)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"popup--{name}", partial=True)
@@ -119,10 +89,5 @@ class Popup(Widget):
     def on_click(self, event: events.Click) -> None:
         """Take the entry that was clicked."""
         event.stop()
-        if self.offer is not None and self._first + event.y < len(self.offer.entries):
-            self._at = self._first + event.y
+        if self._list.choose_row(event.y):
             self.post_message(self.Clicked())
-
-
-def _label(entry: Entry) -> str:
-    return one_line(entry.label, 300)

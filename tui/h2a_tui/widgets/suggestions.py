@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from h2a_tui.completion import MOST, Entry, Offer, mention_before
 from h2a_tui.project_files import ProjectFiles
-from h2a_tui.widgets.popup import Popup
 
 __all__ = ["Commands", "HistorySearch", "Suggestions"]
 
 Commands = Callable[[str], Offer | None]
 """The offer for a command line, from its beginning to the cursor."""
+
+
+class OfferList(Protocol):
+    """Whatever shows offers."""
+
+    @property
+    def offer(self) -> Offer | None: ...
+    def show(self, offer: Offer | None) -> None: ...
 
 
 class Suggestions:
@@ -26,7 +34,7 @@ class Suggestions:
     """
 
     def __init__(
-        self, popup: Popup, commands: Commands, files: ProjectFiles, found: Callable[[], None]
+        self, popup: OfferList, commands: Commands, files: ProjectFiles, found: Callable[[], None]
     ) -> None:
         self.popup = popup
         self._commands = commands
@@ -94,7 +102,9 @@ class Suggestions:
 class HistorySearch:
     """A search through earlier messages under way: the editor holds what is looked for, `draft` what it held before."""
 
-    def __init__(self, popup: Popup, messages: Sequence[str], draft: str, cursor: tuple[int, int]) -> None:
+    def __init__(
+        self, popup: OfferList, messages: Sequence[str], draft: str, cursor: tuple[int, int]
+    ) -> None:
         self.draft = draft
         self.cursor = cursor
         self._popup = popup

@@ -5,8 +5,7 @@ It is there while something is left to do, and as long as the run goes on after 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -15,31 +14,9 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from h2a_agent.events import TodoItem, TodoStatus
-from h2a_agent.safe_text import one_line
+from h2a_tui.widgets.todo_rows import current_todo, todo_window, todo_words
 
-__all__ = ["TodoPanel", "current_todo", "todo_window"]
-
-_MARKS: Final[Mapping[TodoStatus, str]] = {
-    TodoStatus.PENDING: "☐",
-    TodoStatus.IN_PROGRESS: "▸",
-    TodoStatus.DONE: "☑",
-}
-_TEXT_LIMIT: Final = 400  # characters of an item that can ever be seen in its row
-
-
-def current_todo(items: Sequence[TodoItem]) -> int:
-    """The place of what is being done, else of what is next; the last place when all is done."""
-    for status in (TodoStatus.IN_PROGRESS, TodoStatus.PENDING):
-        for place, item in enumerate(items):
-            if item.status is status:
-                return place
-    return max(0, len(items) - 1)
-
-
-def todo_window(items: Sequence[TodoItem], rows: int) -> range:
-    """The places that are shown in `rows` rows: the present one with one done before it, and what comes next."""
-    first = min(max(current_todo(items) - 1, 0), max(len(items) - rows, 0))
-    return range(first, min(first + rows, len(items)))
+__all__ = ["TodoPanel"]
 
 
 class TodoPanel(Widget):
@@ -123,8 +100,7 @@ class TodoPanel(Widget):
 
     def _row(self, place: int, width: int, indent: str = "") -> Text:
         item = self._items[place]
-        words = f"{indent}{_MARKS[item.status]} {one_line(item.content, _TEXT_LIMIT)}"
-        row = Text(words, self._style(item.status.value), no_wrap=True, end="")
+        row = Text(f"{indent}{todo_words(item)}", self._style(item.status.value), no_wrap=True, end="")
         row.truncate(max(1, width), overflow="ellipsis")
         return row
 

@@ -1,0 +1,50 @@
+"""What terminals with extended keyboards send, brought to one form: `CSI code ; modifiers u`, or as ever, `CSI 1 ; 3 A`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["plain_sequence"]
+
+_EXTENDED: Final = re.compile(r"\x1b\[([\d:]*(?:;[\d:]*){0,3})([u~A-HPQRS])")
+_RELEASE: Final = 3
+
+
+def _number(field: str, default: int) -> int:
+    """The first sub-field, which is the only one that names the key."""
+    first = field.partition(":")[0]
+    return int(first) if first else default
+
+
+def _is_character(code: int) -> bool:
+    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+
+
+def plain_sequence(sequence: str) -> str | None:
+    """An extended key `sequence` in the form the base parser reads, None for one to be ignored.
+
+    Sequences of any other kind come back as they are.
+    """
+    match = _EXTENDED.fullmatch(sequence)
+    if match is None:
+        return sequence
+    fields, end = match[1].split(";"), match[2]
+    if len(fields) == 1 and end != "u":
+        return sequence if ":" not in fields[0] else f"\x1b[{_number(fields[0], 1)}{end}"
+    code = _number(fields[0], 1)
+    modifier_field = fields[1] if len(fields) > 1 else ""
+    modifiers = _number(modifier_field, 1)
+    text = fields[2] if len(fields) > 2 else ""
+    if modifier_field.partition(":")[2].partition(":")[0] == str(_RELEASE):
+        return None
+    if end == "~" and code == 27 and text:
+        code, text, end = _number(text, 0), "", "u"
+    if not _is_character(code):
+        return None
+    characters = [int(part) for part in text.split(":") if part]
+    if any(c < 0x20 or 0x7F <= c < 0xA0 or not _is_character(c) for c in characters):
+        characters = []
+    if not characters and modifiers <= 1:
+        return f"\x1b[{code}{end}" if end in "u~" else f"\x1b[{end}"
+    return f"\x1b[{code};{modifiers}{';' + ':'.join(map(str, characters)) if characters else ''}{end}"
