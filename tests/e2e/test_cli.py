@@ -429,11 +429,14 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-@pytest.mark.parametrize("term", ["dumb", "unknown"])
-def test_a_terminal_that_cannot_show_the_app_says_what_to_use(shell: Shell, term: str) -> None:
-    terminal = Terminal(shell, TERM=term)
-    assert terminal.exit_code() == 1
-    assert f"(TERM={term})cannotshowtheapp.Useh2a-chat--plain" in terminal.text()
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_terminal_that_can_show_lines_only_gets_lines(shell: Shell, term: str) -> None:
+    terminal = Terminal(shell, "--demo", "thanks", TERM=term)
+    terminal.until("You are welcome")
+    assert "Thisterminalcanshowlinesonly" in terminal.text()
+    terminal.press("/quit\n")
+    assert terminal.exit_code() == 0
+    assert b"\x1b" not in terminal.screen
 
 
 def test_an_unknown_theme_is_one_line_before_the_screen_is_taken(shell: Shell) -> None:

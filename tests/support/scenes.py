@@ -128,9 +128,7 @@ async def _still_chat(
     patch.setattr("h2a_tui.widgets.status_line._NOTICE_S", 1e6)  # what is said stays
     patch.setattr("h2a_tui.transcript.widget.time", clock)
     patch.setattr("h2a_tui.job_commands.time.time", clock)
-    patch.setattr(
-        "h2a_tui.answering.TYPING_PAUSE_S", 1e9
-    )  # a question takes the keyboard when F2 gives it
+    patch.setattr("h2a_tui.answering.TYPING_PAUSE_S", 1e9)  # a question takes the keyboard when F2 gives it
     project = home / "project"
     for name in ("src/parser.py", "src/parse_tree.py", "tests/test_parser.py", "README.md"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from h2a_tui.print_mode import PLAIN_DEMO_TOKENS_PER_S
 from h2a_tui.program_commands import PROGRAM_COMMANDS
 from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
 from h2a_tui.trace_flag import traced
+from h2a_tui.twins import soften
 from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
@@ -71,10 +72,6 @@ settings: {config}
 
 exit codes:
 {exit_codes}"""
-
-
-class UnsuitableTerminal(Exception):
-    """The terminal cannot show the app; the message says what to use instead."""
 
 
 def parser(config_file: Path) -> argparse.ArgumentParser:
@@ -167,6 +164,7 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (default: the process's own); returns the exit code."""
+    soften((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
     try:
         return _main(argv)
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -195,7 +193,6 @@ def _exit_code(error: Exception) -> int | None:
         (ConfigError, USAGE),
         (SessionError, USAGE),
         (ThemeError, USAGE),
-        (UnsuitableTerminal, FAILED),
         (JournalLocked, FAILED),
         (OSError, FAILED),
     )
@@ -270,6 +267,9 @@ def _main(argv: Sequence[str] | None) -> int:
         return _talk_plainly(args, settings, paths)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _play_demo(args, paths)
+    if not environment.can_paint(os.environ):
+        print("This terminal can show lines only; for the app set TERM to what it is.", file=sys.stderr)
+        return _talk_plainly(args, settings, paths)
     return _chat(args, settings, paths)
 
 
@@ -278,12 +278,6 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
     """The app in the terminal."""
-    term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
-        raise UnsuitableTerminal(
-            f"this terminal (TERM={term or 'not set'}) cannot show the app. Use h2a-chat --plain, or -p PROMPT, or set "
-            "TERM to what your terminal is, such as xterm-256color."
-        )
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["accessible", "motionless", "prepare"]
+__all__ = ["accessible", "can_paint", "motionless", "prepare"]
 
 # A lone ESC may be the first byte of Alt+Enter. Locally the rest follows within a millisecond; over a slow
 # line it may come in the next packet, and an Escape reported too early would abort the run.
@@ -29,6 +29,11 @@ def prepare(environ: MutableMapping[str, str]) -> None:
 def accessible(environ: Mapping[str, str]) -> bool:
     """Has somebody who uses a screen reader said so, as other programs understand it too?"""
     return _is_on(environ, "ACCESSIBLE")
+
+
+def can_paint(environ: Mapping[str, str]) -> bool:
+    """Can the terminal do more than print lines?"""
+    return environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def motionless(environ: Mapping[str, str]) -> bool:
