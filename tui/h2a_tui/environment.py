@@ -20,7 +20,12 @@ _FRAMES_PER_S: Final = (
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Choose the terminal timings the user has not chosen."""
+    """Choose the terminal timings the user has not chosen, and forget what size somebody says the terminal had.
+
+    Some shells export it; Textual would believe that before the terminal, and never see it change.
+    """
+    for name in ("COLUMNS", "LINES"):
+        environ.pop(name, None)
     remote = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "MOSH_IP"))
     environ.setdefault("ESCDELAY", _ESCAPE_MS_REMOTE if remote else _ESCAPE_MS_LOCAL)
     environ.setdefault("TEXTUAL_FPS", _FRAMES_PER_S)

@@ -71,9 +71,14 @@ class ThemedApp(App[Result], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Ask the terminal for its colours when they matter; look after the theme's file when there is one."""
-        if self.themes.asks_terminal and isinstance(self._driver, KeyDriver):
-            self._driver.ask_colours()
+        self._ask_terminal()
+        self.watch(self, "app_focus", self._ask_terminal, init=False)
         self._watch_file()
+
+    def _ask_terminal(self, here: bool = True) -> None:
+        """Ask for its colours: at the start, and when somebody comes back, who may have made it light or dark."""
+        if here and self.themes.asks_terminal and isinstance(self._driver, KeyDriver):
+            self._driver.ask_colours()
 
     @on(TerminalColours)
     async def _terminal_has_answered(self, answer: TerminalColours) -> None:
