@@ -294,7 +294,7 @@ async def tools(chat: Chat) -> None:
         ToolResult("t3", Outcome.OK, "import os\nx = 1\ny = 2\nz = 3\nprint(x)", "5 lines", 0.1),
         ToolResult("t4", Outcome.STOPPED, "one\ntwo", "stopped after 4.2 s by the user's steering", 4.2),
         ToolResult("t5", Outcome.REJECTED, "", "rejected by the user", 0.0),
-        ToolResult("t6", Outcome.NOT_STARTED, "", "not started", 0.0),
+        ToolResult("t6", Outcome.NOT_STARTED, "", "not run", 0.0),
         Status(Phase.STREAMING, 2),
         ToolCall(2, 0, "t7", "bash", "complete", title="pytest -q"),
         Done(2, "tool_use"),

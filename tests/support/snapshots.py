@@ -24,7 +24,7 @@ from textual.strip import Strip
 
 from h2a_themes import contrast
 
-__all__ = ["Look", "Picture", "Screen", "check", "colour_table", "look_at"]
+__all__ = ["Look", "Picture", "Screen", "check", "colour_table", "faint_words", "look_at"]
 
 FOLDER: Final = Path(__file__).parents[1] / "tui" / "snapshots"
 _UPDATE: Final = "H2A_UPDATE_SNAPSHOTS"
@@ -37,6 +37,7 @@ _ATTRIBUTES: Final = (
     ("reverse", "r"),
     ("strike", "s"),
 )
+READABLE: Final = 4.5
 _SAMPLE: Final = 24  # characters of what a combination of colours is shown on
 
 
@@ -137,6 +138,16 @@ def colour_table(pictures: list[Picture]) -> list[str]:
         f"{sample.strip():<{_SAMPLE}} {' | '.join(str(look) for look in looks)}"
         for looks, sample in samples.items()
     ]
+
+
+def faint_words(picture: Picture) -> set[tuple[str, str]]:
+    """Rows with letters that cannot be read on their ground (WCAG AA), and in which colours."""
+    return {
+        (text, str(look))
+        for row, text in zip(picture.cells, picture.rows, strict=True)
+        for character, look in row
+        if character.isalnum() and (look.contrast or READABLE) < READABLE
+    }
 
 
 def check(screen: Screen) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from h2a_themes import load
 from support.scenes import SCENES, SIZE, Stage
-from support.snapshots import Picture, Screen, check, look_at
+from support.snapshots import Picture, Screen, check, faint_words, look_at
 
 SIZES = (SIZE, (160, 45), (60, 18), (20, 5))
 THEMES = ("dark", "light", "high-contrast", "sixteen")
@@ -34,6 +34,8 @@ async def test_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: py
         for theme in THEMES:
             stage.app.wear(load(theme))
             themes[theme] = await look(stage)
+            if len(stage.app.screen_stack) == 1:  # behind a dialog it is faint on purpose
+                assert not faint_words(themes[theme]), theme
         stage.app.wear(load("dark"))
         for size in SIZES:
             await stage.resize(*size)

@@ -196,7 +196,8 @@ class ToolItem(Foldable):
 
     def _word(self) -> str:
         """The outcome in a word where the glyph alone would not say it."""
-        silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief
+        never_ran = self.outcome in _NEVER_RAN and self.brief.startswith("not ")  # which says as much
+        silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief or never_ran
         return "" if silent else self.outcome.value
 
 
