@@ -63,6 +63,7 @@ class Settings:
     theme: str = ""
     enter: Literal["steer", "next-step"] = "steer"
     alt_enter: Literal["follow-up", "newline"] = "follow-up"
+    editing: Literal["emacs", "vim"] = "emacs"
     mouse: bool = True
     title: bool = True
     progress: bool = True

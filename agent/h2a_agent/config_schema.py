@@ -117,6 +117,7 @@ class ConfigFile(BaseModel):
     theme: _Word | None = None
     enter: Literal["steer", "next-step"] | None = None
     alt_enter: Literal["follow-up", "newline"] | None = None
+    editing: Literal["emacs", "vim"] | None = None
     mouse: bool | None = None
     title: bool | None = None
     progress: bool | None = None

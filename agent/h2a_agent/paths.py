@@ -45,6 +45,11 @@ class Paths:
         return self.sessions_dir / "prompts.history"
 
     @property
+    def tips_file(self) -> Path:
+        """What a person has been told once and is not told again."""
+        return self.config_dir / "tips-told"
+
+    @property
     def keys_dir(self) -> Path:
         """Where API keys are kept that are not in a keyring."""
         return self.config_dir / "keys"

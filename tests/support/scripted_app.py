@@ -6,7 +6,8 @@
         assert app.next_call() == ["steer", "hi"]
 
 The program is this file: calls come as JSON lines through one pipe, what the agent shall do goes as Python
-expressions through another (`say(...)`, `agent.hold()`, all names of `h2a_agent.events`).
+expressions through another (`say(...)`, `agent.hold()`, all names of `h2a_agent.events`). After `listen()` keys do nothing
+but are told as calls, `["key", key, contexts, action]`, as the table of keys is asked for them; `obey_keys()` ends that.
 """
 
 from __future__ import annotations
@@ -41,9 +42,14 @@ class ScriptedApp:
 
     @classmethod
     def start(
-        cls, *, size: tuple[int, int] = (80, 24), env: Mapping[str, str] | None = None, **settings: str
+        cls,
+        *,
+        size: tuple[int, int] = (80, 24),
+        env: Mapping[str, str] | None = None,
+        kitty: bool = False,
+        **settings: str,
     ) -> ScriptedApp:
-        """Start it, with these `ScreenSettings`, and wait for its first frame."""
+        """Start it, with these `ScreenSettings`, and wait for its first frame. `kitty` is for `Terminal.spawn`."""
         calls_read, calls_write = os.pipe()
         script_read, script_write = os.pipe()
         home = tempfile.TemporaryDirectory(prefix="h2a-app-")
@@ -60,6 +66,7 @@ class ScriptedApp:
                 ],
                 size=size,
                 env={"PYTHONPATH": os.pathsep.join([str(tests), *sys.path]), **(env or {})},
+                kitty=kitty,
                 pass_fds=(calls_write, script_read),
             )
         finally:
@@ -123,16 +130,40 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
 
     from h2a_agent import events
     from h2a_tui.app import H2AApp
+    from h2a_tui.keymap import Action, Context, Keymap
     from h2a_tui.settings import ScreenSettings
     from support.scripted_agent import ScriptedAgent
 
-    def report(_agent: ScriptedAgent, call: tuple[Any, ...]) -> None:
-        plain = [arg if isinstance(arg, str | int) else repr(arg) for arg in call]
+    def report(_agent: ScriptedAgent | None, call: tuple[Any, ...]) -> None:
+        plain = [arg if isinstance(arg, str | int | list) else repr(arg) for arg in call]
         os.write(calls, json.dumps(plain).encode() + b"\n")
 
+    ask_keymap = Keymap.action
+
+    def tell_key(keymap: Keymap, key: str, *contexts: Context) -> Action | None:
+        action = ask_keymap(keymap, key, *contexts)
+        report(None, ("key", key, [context.name for context in contexts], action or ""))
+        return Action.DETAIL_UP  # scrolls what is not there
+
+    def listen() -> None:
+        type.__setattr__(Keymap, "action", tell_key)
+        report(None, ("listening",))
+
+    def obey_keys() -> None:
+        type.__setattr__(Keymap, "action", ask_keymap)
+        report(None, ("obeying",))
+
     agent = ScriptedAgent(workspace=home, on_call=report)
+    if "tips_file" in settings:
+        settings = {**settings, "tips_file": Path(settings["tips_file"])}
     agent.session_path = home / "session.jsonl"
-    names = {**vars(events), "agent": agent, "say": agent.say}
+    names = {
+        **vars(events),
+        "agent": agent,
+        "say": agent.say,
+        "listen": listen,
+        "obey_keys": obey_keys,
+    }
     buffer = bytearray()
 
     def obey() -> None:

@@ -19,9 +19,10 @@ from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from h2a_tui.key_names import needs_protocol
 from h2a_tui.keymap import EDITING, KEYMAP
 from h2a_tui.keys import KeyDriver, KeyParser
-from support.terminal_keys import ENCODINGS, Encoding, encode
+from support.terminal_keys import ENCODINGS, Encoding, encode, kitty_forms
 
 # What terminals send that no table of ours builds: keys.md's rows, by name of the terminal that sends them.
 ROWS: dict[str, tuple[str, list[str]]] = {
@@ -63,6 +64,31 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "legacy alt+a": ("\x1ba", ["alt+a"]),
     "alt+space types nothing": ("\x1b ", ["alt+space"]),
     "shift+tab": ("\x1b[Z", ["shift+tab"]),
+    "alt+tab changes no mode": ("\x1b\t", ["alt+tab"]),
+    "alt+ctrl+x cuts nothing": ("\x1b\x18", ["alt+ctrl+x"]),
+    "alt+ctrl+c": ("\x1b\x03", ["alt+ctrl+c"]),
+    "alt+backspace as ^H": ("\x1b\x08", ["alt+backspace"]),
+    "ctrl+space": ("\x00", ["ctrl+space"]),
+    "rxvt home": ("\x1b[7~", ["home"]),
+    "rxvt ctrl+home": ("\x1b[7^", ["ctrl+home"]),
+    "rxvt ctrl+end": ("\x1b[8^", ["ctrl+end"]),
+    "rxvt ctrl+up": ("\x1bOa", ["ctrl+up"]),
+    "rxvt ctrl+down": ("\x1bOb", ["ctrl+down"]),
+    "rxvt shift+up": ("\x1b[a", ["shift+up"]),
+    "rxvt alt+pageup": ("\x1b\x1b[5~", ["alt+pageup"]),
+    "rxvt alt+ctrl+up": ("\x1b\x1bOa", ["alt+ctrl+up"]),
+    "rxvt alt+delete": ("\x1b\x1b[3~", ["alt+delete"]),
+    "rxvt alt+f1": ("\x1b\x1b[11~", ["alt+f1"]),
+    "older ctrl+up": ("\x1bO5A", ["ctrl+up"]),
+    "older alt+f1": ("\x1bO3P", ["alt+f1"]),
+    "older ctrl+right": ("\x1b[5C", ["ctrl+right"]),
+    "f13": ("\x1b[25~", ["f13"]),
+    "kitty ctrl+c on a Cyrillic keyboard": ("\x1b[1089::99;5u", ["ctrl+c"]),
+    "kitty letter on a Cyrillic keyboard": ("\x1b[1089::99;;1089u", ["с"]),
+    "kitty shift alone": ("\x1b[57441;2u", []),
+    "kitty caps lock alone": ("\x1b[57358;65u", []),
+    "win32 input mode, a letter": ("\x1b[65;30;97;1;0;1_", []),
+    "win32 input mode, a release": ("\x1b[65;30;97;0;0;1_", []),
     "an answer of the terminal": ("\x1b[?62;22c", []),
     "a late kitty answer": ("\x1b[?25u", []),
     "win32 input mode": ("\x1b[13;28;13;1;2;1_", []),
@@ -110,19 +136,52 @@ def test_sequence_inside_a_burst_leaves_the_text_around_it(name: str) -> None:
 def bound_keys() -> Iterator[tuple[str, Encoding, str]]:
     """Every key of the tables, as every terminal sends it that can."""
     for key in sorted({key for row in KEYMAP for key in row.keys} | set(EDITING)):
-        sign = key.replace("underscore", "_").replace("minus", "-").replace("slash", "/")
         for encoding in ENCODINGS:
             with contextlib.suppress(ValueError):
-                yield key, encoding, encode(sign, encoding).decode()
+                yield key, encoding, encode(key, encoding).decode()
+
+
+# In bytes some keys are one key: Ctrl+H is Backspace, Alt+B is Ctrl+Left. Both are bound to the same.
+SAME = {"ctrl+h": {"backspace"}, "alt+b": {"ctrl+left"}, "alt+f": {"ctrl+right"}}
+SAME |= {"alt+backspace": {"ctrl+w"}, "alt+d": {"ctrl+delete"}, "alt+delete": {"ctrl+delete"}}
 
 
 @pytest.mark.parametrize(("key", "encoding", "data"), list(bound_keys()))
 def test_every_bound_key_arrives_under_its_name(key: str, encoding: Encoding, data: str) -> None:
-    # In bytes some keys are one key: Ctrl+H is Backspace, Alt+B is Ctrl+Left. Both are bound to the same.
-    same = {"ctrl+h": {"backspace"}, "alt+b": {"ctrl+left"}, "alt+f": {"ctrl+right"}}
-    same |= {"alt+backspace": {"ctrl+w"}, "alt+d": {"ctrl+delete"}, "alt+delete": {"ctrl+delete"}}
-    (name,) = read(data)
-    assert name == key or name in same.get(key, ()), name
+    for pieces in splits(data):
+        (name,) = read(*pieces)
+        assert name == key or name in SAME.get(key, ()), (pieces, name)
+
+
+@pytest.mark.parametrize(("key", "encoding", "data"), list(bound_keys()))
+def test_every_bound_key_is_found_in_a_burst_of_text(key: str, encoding: Encoding, data: str) -> None:
+    if data == "\x1b":
+        return  # before a letter that is Alt
+    first, name, *rest = read(f"ö{data}ö")
+    assert (first, rest) == ("ö", ["ö"])
+    assert name == key or name in SAME.get(key, ()), name
+
+
+def test_every_bound_key_is_tried_in_every_encoding_that_has_it() -> None:
+    """A key that is new in the table is tried above, or this says for lack of which bytes it is not."""
+    tried = {(key, encoding) for key, encoding, _ in bound_keys()}
+    for key in {key for row in KEYMAP for key in row.keys} | set(EDITING):
+        assert (key, "kitty") in tried
+        assert (key, "modify-other-keys") in tried
+        assert ((key, "legacy") in tried) or needs_protocol(key), key
+
+
+@pytest.mark.parametrize("key", sorted({key for row in KEYMAP for key in row.keys} | set(EDITING)))
+def test_every_form_of_a_key_in_kittys_protocol_is_that_key(key: str) -> None:
+    forms = kitty_forms(key)
+    assert forms
+    for form in forms:
+        data = form.decode()
+        for pieces in splits(data):
+            assert read(*pieces) == [key], pieces
+        release = data.replace(":1", ":3", 1)
+        if ":1" in data.partition(";")[2]:
+            assert read(release) == []
 
 
 def test_alt_enter_is_reported_without_waiting_for_the_clock() -> None:

@@ -202,7 +202,8 @@ def test_clipboard_program_of_the_project_itself_is_never_run(
 def test_text_with_a_line_end_inside_is_a_paste_and_so_is_its_rest() -> None:
     bursts = Bursts()
     assert bursts.is_paste("first line of a paste\rsecond", 1.0)
-    assert bursts.is_paste(" line\r", 1.01)
+    assert bursts.is_paste(" line", 1.01)
+    assert bursts.is_paste("\r", 1.02)  # rather one Enter too few than a message that nobody has sent
     assert not bursts.is_paste("\r", 2.0)
 
 

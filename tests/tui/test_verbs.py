@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem
 from h2a_agent.state import State
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.verbs import Escape, escape_means, hints, kind_for
+from h2a_tui.vim import Mode
+from h2a_tui.vim import State as VimState
 from h2a_tui.widgets.hint_text import hint_text
 
 QUESTION = ApprovalRequested("c1", "bash", "rm", "rm x", "command", "", "/w")
@@ -133,6 +136,40 @@ def test_escape_closes_then_unselects_then_stops_a_command_then_aborts(
     rest = Escape.ABORT if busy else Escape.NOTHING
     rest = Escape.CANCEL_SELECTION if selection else Escape.STOP_SHELL if shell else rest
     assert escape_means(context, selection=selection, busy=busy, shell=shell) is closes.get(context, rest)
+
+
+@pytest.mark.parametrize("selection", [False, True])
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("context", list(Context))
+def test_escape_leads_to_normal_mode_first_and_means_there_what_it_means_without_vim(
+    context: Context, selection: bool, busy: bool
+) -> None:
+    """Only a list that is open comes before; a command that is not whole and a choice are dropped like a text that is written."""
+
+    def means(**vim: Any) -> Escape:
+        state = VimState(**vim) if vim else None
+        return escape_means(context, selection=selection, busy=busy, vim=state)
+
+    assert means(mode=Mode.NORMAL) is means()
+    if context is Context.POPUP:
+        assert {means(mode=mode, keys="d") for mode in Mode} == {Escape.CLOSE_POPUP}
+    else:
+        assert means(mode=Mode.INSERT) is Escape.NORMAL_MODE
+        assert means(mode=Mode.VISUAL) is means(mode=Mode.VISUAL_LINE) is Escape.CANCEL_SELECTION
+        assert means(mode=Mode.NORMAL, keys="2d") is Escape.FORGET_KEYS
+
+
+def test_label_says_what_escape_does_in_vims_modes() -> None:
+    state = State(phase=Phase.STREAMING)
+
+    def said(context: Context, mode: Mode) -> str:
+        return hint_text(hints(context, state, Keymap(), "steer", VimState(mode=mode)), 120).plain
+
+    assert "Esc normal mode" in said(Context.COMPOSER, Mode.INSERT)
+    assert "Esc stop" in said(Context.COMPOSER, Mode.NORMAL)
+    assert said(Context.QUEUE_EDIT, Mode.INSERT).endswith("Esc normal mode")
+    assert said(Context.QUEUE_EDIT, Mode.NORMAL).endswith("Esc back")
+    assert said(Context.POPUP, Mode.INSERT).endswith("Esc back")
 
 
 def test_every_phase_has_a_label() -> None:

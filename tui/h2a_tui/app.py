@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -25,9 +25,11 @@ from h2a_themes import Theme
 from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
-from h2a_tui.keys import KeyDriver, LiteralKeyDriver
+from h2a_tui.key_tips import TIP_S, KeyTips
+from h2a_tui.keys import KeyDriver, KeyProtocol, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
+from h2a_tui.terminal_facts import TmuxKeys, ask_tmux, terminal_facts
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.preview import Gallery
@@ -76,6 +78,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         if settings.images:
             drawn = self.console.color_system in ("256", "truecolor") and not self.no_color
             self.chat.transcript.gallery = Gallery(client.pictures, drawn=drawn)
+        self._key_tips = KeyTips(settings.keymap(), settings.tips_file, self._say_tip)
+        self._kitty: bool | None = None
+        self._tmux: TmuxKeys | None = None
         self._attention = Attention(self._tell_terminal, settings.signals, os.environ, client.workspace)
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self._first_state, self._events = client.replay(), client.state, client.subscribe()
@@ -95,6 +100,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
         self._take_terminal()
+        self._learn_keys()
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
         self.call_after_refresh(self._after_first_frame)
@@ -117,6 +123,36 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             driver.write(driver.greeting)
         self._attention.show(self._first_state)
 
+    # ------------------------------------------------ keys that do not arrive
+
+    @on(KeyProtocol)
+    def _terminal_has_said_its_keys(self, said: KeyProtocol) -> None:
+        self._kitty = said.kitty
+        self._learn_keys()
+
+    def _learn_keys(self) -> None:
+        """Show keys that arrive, as far as that is known by now."""
+        flow_control = isinstance(self._driver, KeyDriver) and self._driver.flow_control
+        facts = terminal_facts(os.environ, kitty=self._kitty, tmux=self._tmux, flow_control=flow_control)
+        if facts != self._key_tips.facts:
+            self._key_tips.facts = facts
+            self.chat.prefer_keys(facts.arrives)
+
+    async def _ask_about_keys(self) -> None:
+        await self._key_tips.load()
+        self._tmux = await ask_tmux(os.environ, self._client.workspace)
+        self._learn_keys()
+        self._give_tip()
+
+    def _give_tip(self) -> None:
+        if self._key_tips.see(self.chat.state):
+            self.run_worker(self._key_tips.keep(), name="tip")
+
+    def _say_tip(self, line: str) -> None:
+        self.chat.notice(line, TIP_S)
+
+    # -------------------------------------------------------------- the terminal
+
     def _tell_terminal(self, sequence: str) -> None:
         """Send what is no part of the screen; without a terminal of ours nothing."""
         if isinstance(self._driver, KeyDriver):
@@ -137,12 +173,14 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
                 state = reduce(state, event)
             self.chat.show(state, events)
             self._attention.show(state)
+            self._give_tip()
             if not self.app_focus and (call := call_for(state, events)):
                 self._attention.call(call)
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
         self.run_worker(self._warm_up(), name="warm-up")
+        self.run_worker(self._ask_about_keys(), name="keys")
         if self._offers is not None:
             self.run_worker(self._offer(self._offers), name="offers")
 

@@ -3,7 +3,9 @@
 Where bracketed paste does not work (old multiplexers, some remote consoles) a paste arrives as keys, and each line end
 in it would send. Nobody types a line end and goes on with the next line so fast that all of it comes in one read
 of the terminal; a paste always does. So a piece of plain text of some length with a line end *inside* is a paste, and
-so is what follows it at once.
+so is what follows it at once: also a line end that comes alone, because a paste may be cut before its last one. A person
+who presses Enter so soon after a paste (nobody does within 50 ms; a program that types may) presses it again, while a
+message that went out by itself would have cut the answer for good.
 """
 
 from __future__ import annotations

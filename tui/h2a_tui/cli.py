@@ -308,6 +308,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
+        from h2a_tui.keymap_check import keymap_notes
         from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
@@ -324,6 +325,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
             notices = (
                 _FELL_BACK if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
+                *keymap_notes(screen.keymap()),
             )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
             offers = models.offers if settings.fell_back else None
@@ -444,15 +446,14 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
 def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> ScreenSettings:
     from h2a_agent.config import ConfigError
     from h2a_tui.attention import Signals
-    from h2a_tui.keymap import Action
+    from h2a_tui.keymap_check import BadKeys, read_keys
     from h2a_tui.settings import ScreenSettings
     from h2a_tui.settings_command import list_settings
 
-    unknown = [name for name in settings.keys if name not in set(Action)]
-    if unknown:
-        known = ", ".join(action.value for action in Action)
-        raise ConfigError(f"{paths.config_file}: keys: unknown action {unknown[0]!r}; known are: {known}.")
-    keys = {Action(name): keys for name, keys in settings.keys.items()}
+    try:
+        keys = read_keys(settings.keys)
+    except BadKeys as error:
+        raise ConfigError(f"{paths.config_file}: keys: {error}.") from error
     still = settings.reduced_motion or environment.motionless(os.environ)
     progress = settings.progress and not still  # the terminal's bar runs to and fro
     signals = Signals(settings.title, progress, settings.notifications, settings.bell)
@@ -470,6 +471,8 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         prompts,
         images=settings.images,
         reduced_motion=still,
+        editing=settings.editing,
+        tips_file=paths.tips_file if kept else None,
     )
 
 

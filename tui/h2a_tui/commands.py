@@ -90,6 +90,10 @@ class Chat(Protocol):
 
     def show_help(self) -> None: ...
     def toggle_todos(self) -> None: ...
+    def change_editing(self) -> None:
+        """Turn vim's keys on or off in all editors."""
+        ...
+
     def find(self, text: str) -> None:
         """Find `text` in the conversation."""
         ...
@@ -174,6 +178,11 @@ def _todo(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _vim(chat: Chat, _argument: str) -> bool:
+    chat.change_editing()
+    return True
+
+
 def _find(chat: Chat, argument: str) -> bool:
     chat.find(argument)
     return True
@@ -243,6 +252,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),
+    Command("vim", "", 'Edit with vim\'s keys, or no more; for always: editing = "vim"', _vim),
     Command("find", "[TEXT]", "Find TEXT in the conversation", _find),
     Command("compact", "[WORDS]", "Summarise what is older; also: preview, accept, drop, undo", _compact),
     Command("context", "", "Show what fills the model's window", _context),

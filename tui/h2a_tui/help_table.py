@@ -11,6 +11,8 @@ from rich.text import Text
 
 from h2a_tui.commands import COMMANDS
 from h2a_tui.keymap import Context, Keymap, key_label
+from h2a_tui.keymap_check import keymap_notes
+from h2a_tui.vim.help import HELP
 
 __all__ = ["help_table"]
 
@@ -37,6 +39,8 @@ def help_table(keymap: Keymap) -> Table:
 
 
 def _lines(keymap: Keymap) -> Iterator[tuple[str, str]]:
+    for note in keymap_notes(keymap):
+        yield "", note
     for context in Context:
         if context is Context.HELP:
             continue
@@ -45,6 +49,10 @@ def _lines(keymap: Keymap) -> Iterator[tuple[str, str]]:
             yield context.value, ""
             yield from ((", ".join(map(key_label, row.keys)), row.help) for row in rows)
             yield "", ""
+    if keymap.editing == "vim":
+        yield "In normal mode, as in vim", ""
+        yield from HELP
+        yield "", ""
     yield "Commands", ""
     for command in COMMANDS:
         yield f"/{command.name} {command.argument}".rstrip(), command.help

@@ -1,4 +1,10 @@
-"""What terminals with extended keyboards send, brought to one form: `CSI code ; modifiers u`, or as ever, `CSI 1 ; 3 A`."""
+"""What terminals with extended keyboards send, brought to one form: `CSI code ; modifiers u`, or as ever, `CSI 1 ; 3 A`.
+
+CSI 27 ; m ; c ~         xterm's modifyOtherKeys                    CSI c ; m u
+CSI c:s:b ; m:e ; t u    kitty with sub-fields                      CSI c ; m ; t u; nothing for a release (e = 3)
+CSI 1089::99 ; 5 u       Ctrl with a letter of another alphabet     CSI 99 ; 5 u, the key's letter on a Latin keyboard
+SS3 5 A, CSI 5 A         modified keys of older terminals           CSI 1 ; 5 A
+"""
 
 from __future__ import annotations
 
@@ -8,13 +14,21 @@ from typing import Final
 __all__ = ["plain_sequence"]
 
 _EXTENDED: Final = re.compile(r"\x1b\[([\d:]*(?:;[\d:]*){0,3})([u~A-HPQRS])")
+_OLDER: Final = re.compile(r"\x1b(?:O([2-9]|1[0-6])([A-DFHP-S])|\[([2-9]|1[0-6])([A-DFH]))")
 _RELEASE: Final = 3
+_COMMANDS: Final = 2 | 4 | 8  # Alt, Ctrl, Super: with these a letter is a command and types nothing
 
 
 def _number(field: str, default: int) -> int:
     """The first sub-field, which is the only one that names the key."""
     first = field.partition(":")[0]
     return int(first) if first else default
+
+
+def _on_latin_keyboard(field: str, code: int) -> int:
+    """The third sub-field, where it is a letter or sign of ASCII: what the key types on a keyboard of that layout."""
+    base = field.split(":")[2:3]
+    return int(base[0]) if base and base[0] and 0x20 < int(base[0]) < 0x7F else code
 
 
 def _is_character(code: int) -> bool:
@@ -26,6 +40,8 @@ def plain_sequence(sequence: str) -> str | None:
 
     Sequences of any other kind come back as they are.
     """
+    if (older := _OLDER.fullmatch(sequence)) is not None:
+        return f"\x1b[1;{older[1] or older[3]}{older[2] or older[4]}"
     match = _EXTENDED.fullmatch(sequence)
     if match is None:
         return sequence
@@ -40,6 +56,8 @@ def plain_sequence(sequence: str) -> str | None:
         return None
     if end == "~" and code == 27 and text:
         code, text, end = _number(text, 0), "", "u"
+    if end == "u" and code > 0x7F and modifiers - 1 & _COMMANDS:
+        code = _on_latin_keyboard(fields[0], code)
     if not _is_character(code):
         return None
     characters = [int(part) for part in text.split(":") if part]

@@ -7,15 +7,28 @@ overlay are printed from the same rows. Key names are Textual's; the first key o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["EDITING", "KEYMAP", "Action", "AltEnter", "Context", "Enter", "Keymap", "Row", "key_label"]
+__all__ = [
+    "EDITING",
+    "KEYMAP",
+    "VIM",
+    "Action",
+    "AltEnter",
+    "Context",
+    "Editing",
+    "Enter",
+    "Keymap",
+    "Row",
+    "key_label",
+]
 
 AltEnter: TypeAlias = Literal["follow-up", "newline"]
 Enter: TypeAlias = Literal["steer", "next-step"]
+Editing: TypeAlias = Literal["emacs", "vim"]
 
 
 class Context(Enum):
@@ -387,6 +400,20 @@ EDITING: Final[Mapping[str, str]] = {
     for key in keys
 }
 
+# Keys that are no characters but commands of vim's normal mode all the same: the command each is.
+VIM: Final[Mapping[str, str]] = {
+    "left": "h",
+    "right": "l",
+    "up": "k",
+    "down": "j",
+    "home": "0",
+    "end": "$",
+    "backspace": "h",
+    "delete": "x",
+    "space": "l",
+    "ctrl+r": "\x12",
+}
+
 _NAMES: Final[Mapping[str, str]] = {
     "escape": "Esc",
     "pageup": "PgUp",
@@ -415,18 +442,26 @@ class Keymap:
 
     `alt_enter="newline"` gives Alt+Enter to the new line (for terminals whose Shift+Enter sends the same
     bytes); the follow-up keeps its other keys. `overrides` replaces the keys of actions in all contexts of
-    theirs; an empty tuple unbinds.
+    theirs, and takes them from others there; an empty tuple unbinds. `editing` says what all editors understand; it may
+    change at any time.
     """
 
     def __init__(
-        self, *, alt_enter: AltEnter = "follow-up", overrides: Mapping[Action, tuple[str, ...]] | None = None
+        self,
+        *,
+        alt_enter: AltEnter = "follow-up",
+        overrides: Mapping[Action, tuple[str, ...]] | None = None,
+        editing: Editing = "emacs",
     ) -> None:
+        self.editing = editing
+        self.overridden = frozenset(overrides or ())
         rows: Iterable[Row] = KEYMAP
         if alt_enter == "newline":
             rows = [_newline_on_alt_enter(row) for row in rows]
         if overrides:
-            rows = [replace(row, keys=overrides.get(row.action, row.keys)) for row in rows]
+            rows = _overridden(tuple(rows), overrides)
         self.rows: tuple[Row, ...] = tuple(rows)
+        self._as_set = self.rows
         self._actions = {(row.context, key): row.action for row in self.rows for key in row.keys}
 
     def action(self, key: str, *contexts: Context) -> Action | None:
@@ -442,10 +477,30 @@ class Keymap:
             (row.keys for row in self.rows if row.action is action and context in (None, row.context)), ()
         )
 
+    def prefer(self, arrives: Callable[[str], bool]) -> None:
+        """Show keys first that arrive from this terminal. What a key does stays as it is."""
+        self.rows = tuple(
+            replace(row, keys=tuple(sorted(row.keys, key=lambda key: not arrives(key))))
+            for row in self._as_set
+        )
+
     def label(self, action: Action, context: Context | None = None) -> str:
         """The preferred key of `action` as people write it, "" when it has none."""
         keys = self.keys(action, context)
         return key_label(keys[0]) if keys else ""
+
+
+def _overridden(rows: tuple[Row, ...], overrides: Mapping[Action, tuple[str, ...]]) -> tuple[Row, ...]:
+    taken = {(row.context, key) for row in rows for key in overrides.get(row.action, ())}
+    return tuple(
+        replace(
+            row,
+            keys=overrides[row.action]
+            if row.action in overrides
+            else tuple(key for key in row.keys if (row.context, key) not in taken),
+        )
+        for row in rows
+    )
 
 
 def _newline_on_alt_enter(row: Row) -> Row:

@@ -5,17 +5,21 @@ a follow-up would steer. So the parser is subclassed in the two places where it 
 
     ESC CR, ESC LF          legacy Alt+Enter                       alt+enter, at once
     ESC x                   Alt with a letter                      alt+x, at once
+    ESC TAB, ESC ^X, ESC BS Alt with a control character           alt+tab, alt+ctrl+x, alt+backspace
     ESC CSI A (B, C, D ...) Alt+Up in rxvt and old iTerm2          alt+up, not escape and up
+    CSI 7 ^, SS3 b ...      Ctrl+Home, Ctrl+Down ... in rxvt       what they are there
     CSI 27 ; m ; c ~        xterm's modifyOtherKeys                as CSI c ; m u
     CSI c:s:b ; m:e ; t u   kitty with sub-fields                  read; releases (e = 3) are ignored
     CSI 13 ; 3 ; 13 u       kitty with a control character as text alt+enter
+    CSI 57441 u             Shift, Ctrl ... alone                  nothing
     CSI of no known kind    a terminal's late answer               ignored, never typed
 
 Nothing is held back without a clock: an ESC that turns out to be alone is reported when Textual's own
 escape delay has passed.
 
 `KeyDriver` reads the terminal with this parser. It also asks for modifyOtherKeys, which is the only
-extended mode tmux honours, wakes up when a lone ESC is due instead of up to 100 ms later, asks for the terminal's colours when it is told to,
+extended mode tmux honours, for kitty's alternate keys, without which Ctrl+C does not arrive from a Cyrillic keyboard, and
+whether kitty's protocol is spoken at all (`KeyProtocol` is the answer). It wakes up when a lone ESC is due instead of up to 100 ms later, asks for the terminal's colours when it is told to,
 and tells the guardian whether the terminal is ours, so that it knows whether it has to be put back when we die.
 
 The private names used here are Textual's `XTermParser._sequence_to_key_events`, `_timeout_time` and
@@ -27,12 +31,14 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import termios
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
+from textual._keyboard_protocol import MODIFIER_FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
 
     from textual._parser import Peek1, Read1
 
-__all__ = ["KeyDriver", "KeyParser", "LiteralKeyDriver", "TerminalColours"]
+__all__ = ["KeyDriver", "KeyParser", "KeyProtocol", "LiteralKeyDriver", "TerminalColours"]
 
 _ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
 # What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
@@ -57,7 +63,37 @@ _INTRODUCERS: Final = frozenset("[O]P^_XN")
 _WHOLE_CSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-Z\\-~]")
 # Sequences in CSI form that the base parser looks at after keys: mouse, mode reports, window size.
 _NOT_KEYS: Final = re.compile(r"\x1b\[(?:[<M]|\?[\d;]*\$y|[\d;]*M|48;|[IO]\Z|20[01]~)")
-_ALT_MOVES: Final = frozenset({"up", "down", "left", "right", "home", "end", "pageup", "pagedown"})
+# Keys that rxvt sends with ESC in front when Alt is held.
+_ALT_MOVES: Final = frozenset(
+    {"up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete"}
+    | {f"f{number}" for number in range(1, 13)}
+)
+# What the base parser takes for other keys, most of it from rxvt; and function keys it takes for control characters.
+_OTHERS: Final[Mapping[str, str]] = {
+    "\x00": "ctrl+space",
+    "\x1b\t": "alt+tab",
+    "\x1b\x08": "alt+backspace",
+    "\x1bOb": "ctrl+down",
+    "\x1b[7^": "ctrl+home",
+    "\x1b[8^": "ctrl+end",
+    **{f"\x1b[{code}~": f"f{number}" for number, code in enumerate((25, 26, 28, 29, 31, 32, 33, 34), 13)},
+}
+_HELD: Final = MODIFIER_FUNCTIONAL_KEYS | {"caps_lock", "num_lock", "scroll_lock"}
+
+
+# modifyOtherKeys; to what Textual asks of kitty's protocol (25) its alternate keys (4); is it spoken, and, because there is
+# no answer when it is not, which attributes the terminal has: that everyone answers, in order.
+_ASK: Final = "\x1b[>4;1m\x1b[=4;2u\x1b[?u\x1b[c"
+_KITTY_ANSWER: Final = re.compile(r"\x1b\[\?\d+u")
+_ATTRIBUTES: Final = re.compile(r"\x1b\[\?[\d;]*c")
+
+
+class KeyProtocol(Message):
+    """The terminal has said whether it speaks kitty's keyboard protocol."""
+
+    def __init__(self, kitty: bool) -> None:
+        super().__init__()
+        self.kitty = kitty
 
 
 class TerminalColours(Message):
@@ -76,6 +112,9 @@ class KeyParser(XTermParser):
     """
 
     _feeding = False
+    _kitty_answered = False
+    kitty: bool | None = None
+    """Does the terminal speak kitty's protocol? None until it has answered."""
 
     @property
     def deadline(self) -> float | None:
@@ -92,9 +131,9 @@ class KeyParser(XTermParser):
                 # has a clock, so this waits no longer than that.
                 held.append(token)
                 return
-            if held and isinstance(token, events.Key) and token.key in _ALT_MOVES:
+            if held and isinstance(token, events.Key) and token.key.rpartition("+")[2] in _ALT_MOVES:
                 held.pop()
-                token = events.Key(f"alt+{token.key}", None)
+                token = events.Key(_with_alt(token.key), None)
             for earlier in held:
                 token_callback(earlier)
             held.clear()
@@ -113,27 +152,48 @@ class KeyParser(XTermParser):
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         if sequence in _ALT_ENTER:
             return (events.Key("alt+enter", None),)
+        if sequence in _OTHERS:
+            return (events.Key(_OTHERS[sequence], None),)
+        if len(sequence) == 2 and sequence[1] < " " and sequence[1] != "\x1b":
+            return [
+                events.Key(_with_alt(key.key), None) for key in super()._sequence_to_key_events(sequence[1])
+            ]
         plain = plain_sequence(sequence)
         if plain is None:
             return (events.Key(Keys.Ignore, sequence),)
         keys = [_named(key) for key in super()._sequence_to_key_events(plain, alt=alt)]
         if keys:
-            return keys
+            return [key if _is_key(key) else events.Key(Keys.Ignore, sequence) for key in keys]
         if len(sequence) == 2 and sequence[1].isprintable() and sequence[1] not in _INTRODUCERS:
             return [
                 events.Key(_with_alt(key.key), None) for key in super()._sequence_to_key_events(sequence[1])
             ]
         if _WHOLE_CSI.fullmatch(sequence) and not _NOT_KEYS.match(sequence):
+            self._hear(sequence)
             return (events.Key(Keys.Ignore, sequence),)
         return ()
+
+    def _hear(self, answer: str) -> None:
+        if _KITTY_ANSWER.fullmatch(answer):
+            self._kitty_answered = True
+        elif _ATTRIBUTES.fullmatch(answer):
+            self.kitty = self._kitty_answered
 
 
 def _is_bare_escape(token: Message) -> bool:
     return isinstance(token, events.Key) and token.key == "escape" and token.character == "\x1b"
 
 
+def _is_key(key: events.Key) -> bool:
+    """Not a modifier alone, nor a code the base parser has taken for a control character."""
+    return key.key not in _HELD and (len(key.key) > 1 or key.key.isprintable())
+
+
 def _with_alt(name: str) -> str:
-    return f"alt+shift+{name.lower()}" if len(name) == 1 and name.isupper() else f"alt+{name}"
+    if len(name) == 1 and name.isupper():
+        return f"alt+shift+{name.lower()}"
+    *modifiers, key = name.split("+")
+    return "+".join([*sorted({*modifiers, "alt"}), key])
 
 
 def _named(key: events.Key) -> events.Key:
@@ -165,6 +225,15 @@ class KeyDriver(LinuxDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers = ColourAnswers()
+        self._kitty: bool | None = None
+
+    @property
+    def flow_control(self) -> bool:
+        """Does the terminal line keep Ctrl+S and Ctrl+Q to itself, although it was asked not to?"""
+        try:
+            return bool(termios.tcgetattr(self.fileno)[0] & termios.IXON)
+        except (OSError, termios.error):
+            return False
 
     def ask_colours(self) -> None:
         """Ask for the terminal's colours; `TerminalColours` is the answer, if there is one."""
@@ -184,7 +253,7 @@ class KeyDriver(LinuxDriver):
         if self._writer_thread is not None:
             # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
             self._writer_thread._queue.maxsize = 0  # noqa: SLF001 (there is no other way in)
-            self.write("\x1b[>4;1m" + self.greeting)
+            self.write(_ASK + self.greeting)
             self.flush()
 
     def stop_application_mode(self) -> None:
@@ -234,6 +303,9 @@ class KeyDriver(LinuxDriver):
             process([TerminalColours(palette)])
         if typed:
             process(parser.feed(typed))
+            if parser.kitty is not None and parser.kitty is not self._kitty:
+                self._kitty = parser.kitty
+                process([KeyProtocol(parser.kitty)])
 
 
 class LiteralKeyDriver(KeyDriver):

@@ -27,7 +27,7 @@ from h2a_tui.usage import OK, UsageError
 __all__ = ["keys_command", "meaning_of", "spelled"]
 
 _LEAVES: Final = "ctrl+c"
-_ON: Final = "\x1b[>1u\x1b[>4;1m"  # kitty's keys, xterm's modifyOtherKeys
+_ON: Final = "\x1b[>29u\x1b[>4;1m"  # kitty's keys, xterm's modifyOtherKeys
 _OFF: Final = "\x1b[>4;0m\x1b[<u"
 _NAMES: Final = {0x08: "BS", 0x09: "TAB", 0x0A: "LF", 0x0D: "CR", 0x1B: "ESC", 0x20: "SPACE", 0x7F: "DEL"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from h2a_tui.attention import Signals
-from h2a_tui.keymap import Action, AltEnter, Enter, Keymap
+from h2a_tui.keymap import Action, AltEnter, Editing, Enter, Keymap
 
 __all__ = ["ListedSetting", "ScreenSettings"]
 
@@ -29,10 +29,11 @@ class ScreenSettings:
     keys of actions. `signals` is what the terminal is told besides, `listed` all settings for
     who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
-    `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
+    `editing` is whose keys the editors understand, a shell's or vim's. `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
     messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
     `images` draws small pictures in the conversation where the terminal has the colours for it. `reduced_motion`: nothing
     moves by itself.
+    `tips_file` remembers what has been told of keys.
     """
 
     log_dir: Path
@@ -48,7 +49,9 @@ class ScreenSettings:
     draft_for: Path | None = None
     images: bool = True
     reduced_motion: bool = False
+    editing: Editing = "emacs"
+    tips_file: Path | None = None
 
     def keymap(self) -> Keymap:
         """The key table under these settings."""
-        return Keymap(alt_enter=self.alt_enter, overrides=self.keys)
+        return Keymap(alt_enter=self.alt_enter, overrides=self.keys, editing=self.editing)

@@ -26,6 +26,7 @@ _CHANGED: Final = "changed here"
 _OF_THE_SCREEN: Final = (
     "enter",
     "alt_enter",
+    "editing",
     "mouse",
     "title",
     "progress",
@@ -69,7 +70,10 @@ def list_settings(settings: Settings) -> tuple[ListedSetting, ...]:
         **asdict(settings.run),
         "theme": settings.theme or _DEFAULT,
         **{name: getattr(settings, name) for name in _OF_THE_SCREEN},
-        "keys": ", ".join(sorted(settings.keys)) or "as in the help",
+        "keys": "; ".join(
+            f"{action}: {', '.join(keys) or 'none'}" for action, keys in sorted(settings.keys.items())
+        )
+        or "as in the help",
         "sandbox": f"{sandbox.level}, {'network' if sandbox.network else 'no network'}",
     }
     places = dict(settings.places)

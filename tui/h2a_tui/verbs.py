@@ -14,6 +14,8 @@ from typing import Final
 from h2a_agent.events import ApprovalRequested, Kind, Phase
 from h2a_agent.state import State
 from h2a_tui.keymap import Action, Context, Enter, Keymap
+from h2a_tui.vim import Mode as VimMode
+from h2a_tui.vim import State as VimState
 
 __all__ = ["ANSWER_ACTIONS", "Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
 
@@ -33,6 +35,8 @@ class Escape(Enum):
     """What Escape does now; there is one answer, wherever the keyboard is."""
 
     CLOSE_POPUP = "close the list"
+    FORGET_KEYS = "drop keys"
+    NORMAL_MODE = "normal mode"
     CANCEL_EDIT = "cancel the edit"
     CANCEL_REASON = "back to the question"
     LEAVE_QUEUE = "back to the editor"
@@ -57,8 +61,16 @@ _CLOSES: Final[Mapping[Context, Escape]] = {
 }
 
 
-def escape_means(context: Context, *, selection: bool, busy: bool, shell: bool = False) -> Escape:
-    """Close what is open, else drop the selection, else stop one's own command, else the run (steering contract: Escape)."""
+def escape_means(
+    context: Context, *, selection: bool, busy: bool, shell: bool = False, vim: VimState | None = None
+) -> Escape:
+    """Close what is open, else drop the selection, else stop one's own command, else the run (steering contract: Escape).
+
+    `vim` is the state of the editor that has the keyboard where it is one with vim's keys. On the way from what is
+    written to normal mode Escape belongs to it; in normal mode it means what it means without vim.
+    """
+    if vim is not None and context is not Context.POPUP and (within := _escape_in_vim(vim)) is not None:
+        return within
     if (closes := _CLOSES.get(context)) is not None:
         return closes
     if selection:
@@ -66,6 +78,14 @@ def escape_means(context: Context, *, selection: bool, busy: bool, shell: bool =
     if shell:
         return Escape.STOP_SHELL
     return Escape.ABORT if busy else Escape.NOTHING
+
+
+def _escape_in_vim(vim: VimState) -> Escape | None:
+    if vim.keys:
+        return Escape.FORGET_KEYS
+    if vim.is_visual:
+        return Escape.CANCEL_SELECTION
+    return Escape.NORMAL_MODE if vim.mode is VimMode.INSERT else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +123,7 @@ def _message_hint(action: Action, state: State, keymap: Keymap, enter: Enter) ->
     return Hint(key, f"{_VERB[kind]} ({effect})" if effect else _VERB[kind], _VERB[kind])
 
 
-def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint]:
+def _composer_hints(state: State, keymap: Keymap, enter: Enter, vim: VimState | None) -> Iterable[Hint]:
     yield _message_hint(Action.SUBMIT, state, keymap, enter)
     yield _message_hint(Action.FOLLOW_UP, state, keymap, enter)
     if "alt+enter" in keymap.keys(Action.NEWLINE, Context.COMPOSER):
@@ -112,7 +132,9 @@ def _composer_hints(state: State, keymap: Keymap, enter: Enter) -> Iterable[Hint
         yield Hint(keymap.label(Action.FOCUS_APPROVAL), "answer")
     if state.phase is Phase.PAUSED or state.pausing or state.queue_paused:
         yield Hint(keymap.label(Action.PAUSE_RESUME), "go on")
-    if state.busy or state.shells:
+    if vim is not None and (within := _escape_in_vim(vim)) is not None:
+        yield Hint(keymap.label(Action.ESCAPE), within.value)
+    elif state.busy or state.shells:
         yield Hint(keymap.label(Action.ESCAPE), "stop command" if state.shells else "stop", "stop")
     if state.queue:
         yield Hint(keymap.label(Action.FOCUS_QUEUE), "queue")
@@ -170,14 +192,17 @@ def is_offered(action: Action, question: ApprovalRequested | None) -> bool:
 _BEFORE_BACK: Final = 5  # hints that 80 columns have room for before the way out
 
 
-def hints(context: Context, state: State, keymap: Keymap, enter: Enter) -> tuple[Hint, ...]:
-    """What the keys do now, the most important first."""
+def hints(
+    context: Context, state: State, keymap: Keymap, enter: Enter, vim: VimState | None = None
+) -> tuple[Hint, ...]:
+    """What the keys do now, the most important first. `vim` as for `escape_means`."""
     actions = _CONTEXT_KEYS.get(context)
     if actions is None:
-        return tuple(hint for hint in _composer_hints(state, keymap, enter) if hint.key)
+        return tuple(hint for hint in _composer_hints(state, keymap, enter, vim) if hint.key)
     question = state.approvals[0] if state.approvals else None
     actions = tuple(action for action in actions if is_offered(action, question))
     labels = {row.action: row.label for row in keymap.rows if row.context is context}
     listed = [Hint(keymap.label(action, context), labels[action]) for action in actions if action in labels]
-    listed.insert(_BEFORE_BACK, Hint(keymap.label(Action.ESCAPE), "back"))
+    within = _escape_in_vim(vim) if vim is not None and context is not Context.POPUP else None
+    listed.insert(_BEFORE_BACK, Hint(keymap.label(Action.ESCAPE), within.value if within else "back"))
     return tuple(hint for hint in listed if hint.key)

@@ -254,6 +254,15 @@ class ChatActions:
         if not self._chat.todo_panel.toggle():
             self.notice("There is no list of what is to be done")
 
+    def change_editing(self) -> None:
+        """Vim's keys in all editors, or no more."""
+        self._keymap.editing = "emacs" if self._keymap.editing == "vim" else "vim"
+        self._chat.tell_editing()
+        if self._keymap.editing == "vim":
+            self.notice(f"Vim's keys: {self._keymap.label(Action.ESCAPE)} is normal mode · /vim ends it")
+        else:
+            self.notice("Vim's keys are off")
+
     def quit(self) -> None:
         """Leave; the session stays on disk."""
         self._chat.app.exit()
@@ -263,9 +272,17 @@ class ChatActions:
     def _escape(self) -> None:
         chat = self._chat
         selection, state = self._has_selection(), chat.state
-        match escape_means(chat.context, selection=selection, busy=state.busy, shell=bool(state.shells)):
+        editor = chat.focused if isinstance(chat.focused, Editor) else None
+        match escape_means(
+            chat.context, selection=selection, busy=state.busy, shell=bool(state.shells), vim=chat.vim
+        ):
             case Escape.CLOSE_POPUP:
                 chat.composer.close_popup()
+            case Escape.FORGET_KEYS | Escape.NORMAL_MODE if editor is not None:
+                editor.escape_in_vim()
+            case Escape.CANCEL_SELECTION if chat.vim is not None and editor is not None:
+                chat.clear_selection()
+                editor.escape_in_vim()
             case Escape.CANCEL_EDIT:
                 chat.queue_panel.end_edit()
                 self._focus_queue()

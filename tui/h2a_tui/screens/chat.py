@@ -36,16 +36,17 @@ from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.transcript.widget import Transcript
 from h2a_tui.verbs import hints
+from h2a_tui.vim import State as VimState
 from h2a_tui.widgets.approval import ApprovalPanel
 from h2a_tui.widgets.composer import Composer
-from h2a_tui.widgets.editor import hand_on
+from h2a_tui.widgets.editor import Editor, hand_on
 from h2a_tui.widgets.find_bar import FindBar
 from h2a_tui.widgets.hint_line import HintLine
 from h2a_tui.widgets.hud import Hud
 from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.queue_panel import QueuePanel
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
-from h2a_tui.widgets.status_line import StatusLine
+from h2a_tui.widgets.status_line import NOTICE_S, StatusLine
 from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
 
@@ -222,7 +223,20 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def show_hints(self) -> None:
         """Say what the keys do now."""
-        self.hint_line.show(hints(self.context, self.state, self._keymap, self._settings.enter))
+        vim = self.vim
+        shown = hints(self.context, self.state, self._keymap, self._settings.enter, vim)
+        self.hint_line.show(shown, f"{vim.mode.value} {vim.keys}".rstrip() if vim else "")
+
+    @property
+    def vim(self) -> VimState | None:
+        """In which mode of vim's the editor is that has the keyboard; None: in none, or there is no editor."""
+        return self.focused.vim if isinstance(self.focused, Editor) else None
+
+    def tell_editing(self) -> None:
+        """All editors understand other keys now."""
+        for editor in self.query(Editor):
+            editor.tell_vim()
+        self.show_hints()
 
     @property
     def context(self) -> Context:
@@ -231,9 +245,15 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             return Context.POPUP
         return getattr(self.focused, "context", Context.COMPOSER)
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, seconds: float = NOTICE_S) -> None:
         """Say something short, for a few seconds."""
-        self.status_line.notice(one_line(text))
+        self.status_line.notice(one_line(text), seconds)
+
+    def prefer_keys(self, arrives: Callable[[str], bool]) -> None:
+        """Show keys from now on that arrive from this terminal."""
+        self._keymap.prefer(arrives)
+        self.welcome.show_keys()
+        self.show_hints()
 
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""
@@ -276,6 +296,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     @on(Composer.StateChanged)
     def _composer_changed(self) -> None:
         self.query_one("#prompt").border_title = self.composer.mode.value
+        self.show_hints()
+
+    @on(Editor.VimChanged)
+    def _vim_changed(self) -> None:
         self.show_hints()
 
     @on(Composer.Said)

@@ -27,6 +27,7 @@ from h2a_tui.pictures import (
 )
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory, newest_once
+from h2a_tui.vim import Mode as VimMode
 from h2a_tui.widgets.editor import Editor, Perform
 from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.suggestions import Commands, HistorySearch, Suggestions
@@ -142,6 +143,7 @@ class Composer(Editor):
         self._drafts.remove()
         self._draft = ""
         self.clear()
+        self._vim.begin()
         self._look()
         return content
 
@@ -205,6 +207,8 @@ class Composer(Editor):
         """Offer what fits, and tell when the keys mean something else."""
         if self._search is not None:
             self._search.look(self.text)
+        elif self.vim is not None and self.vim.mode is not VimMode.INSERT:
+            self._suggestions.close()
         else:
             row, column = self.cursor_location
             self._suggestions.look(row, self.document.get_line(row)[:column])
@@ -280,6 +284,10 @@ class Composer(Editor):
 
     def _newer(self) -> bool:
         return self.cursor_at_last_line and self._show(self._at + 1)
+
+    def _leave_text(self, direction: int) -> None:
+        if self._show(self._at + direction):
+            self._vim.escape()  # so that the cursor stands on something
 
     def _show(self, index: int) -> bool:
         """Show the message at `index` of the history; the draft stands behind the newest."""

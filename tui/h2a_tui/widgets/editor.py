@@ -11,19 +11,22 @@ whatever else an editor wants to be passed over, deleted and undone as one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from textual import actions, events
 from textual.document._document import Location
 from textual.document._edit import Edit
-from textual.document._history import EditHistory
 from textual.geometry import Offset
+from textual.message import Message
 from textual.widgets import TextArea
 
 from h2a_tui.attachments import Attachments
 from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
+from h2a_tui.vim import Mode, State
+from h2a_tui.widgets.undo import Undo, within_a_line
+from h2a_tui.widgets.vim_keys import VimKeys
 
 __all__ = ["Editor", "Perform", "hand_on"]
 
@@ -32,9 +35,6 @@ Perform = Callable[[Action], bool]
 
 # Invisible, so not printable to Python, but parts of characters people type: ZWNJ and ZWJ.
 _JOINERS: Final = frozenset({"\u200c", "\u200d"})
-_UNDO_STEPS: Final = 200
-_STEP_S: Final = 2.0  # a pause this long begins a new step of undo
-_STEP_CHARACTERS: Final = 100
 
 
 def hand_on(event: events.Key, receiver: Any) -> bool:
@@ -62,10 +62,16 @@ class Editor(TextArea, inherit_bindings=False):
         &:focus { border: none; background: transparent; }
         & .text-area--cursor-line { background: transparent; }
         & .text-area--placeholder { color: $h2a-dim; }
+        &.-vim-insert .text-area--cursor { text-style: underline; color: $h2a-text; background: transparent; }
     }
     """
 
     context: ClassVar[Context] = Context.COMPOSER
+    modal: ClassVar[bool] = True
+    """Are vim's keys understood, where somebody wants them? One line that is over with the first Enter needs none."""
+
+    class VimChanged(Message):
+        """Another of vim's modes has begun in an editor, so the keys mean something else."""
 
     def __init__(self, keymap: Keymap, perform: Perform, *, placeholder: str = "", id: str | None = None):
         self._attachments = Attachments()
@@ -80,10 +86,12 @@ class Editor(TextArea, inherit_bindings=False):
         )
         self.cursor_blink = False
         self.match_cursor_bracket = False  # it searches the whole text with every key
-        self.history: EditHistory = _Undo(self._joins)
+        self.history = undo = Undo(self._joins)
         self._keymap = keymap
         self._perform = perform
         self._killed = ""
+        self._vim = VimKeys(self, undo, self._unit, self._leave_text)
+        self._vim_told: State | None = None
         self._killing = False  # was the last key one that kills, so that the next adds to it?
 
     @property
@@ -95,6 +103,12 @@ class Editor(TextArea, inherit_bindings=False):
         """Hold `text` and nothing else, the cursor at its end; nothing is to be undone."""
         self.load_text(self._attachments.shown(text))
         self.move_cursor(self.document.end)
+        self._vim.begin()
+        self.tell_vim()
+
+    def on_mount(self) -> None:
+        """Show in which mode one begins."""
+        self.tell_vim()
 
     # ------------------------------------------------------------------ keys
 
@@ -104,16 +118,27 @@ class Editor(TextArea, inherit_bindings=False):
             return
         event.stop()
         event.prevent_default()
+        await self._deal_with(event)
+        self._after_key()
+        self.tell_vim()
+
+    async def _deal_with(self, event: events.Key) -> None:
+        if self.vim is not None and self._vim.takes(event):
+            return
+        await self._do_or_type(event)
+        self._vim.forget_keys()
+
+    async def _do_or_type(self, event: events.Key) -> None:
         action = self._keymap.action(event.key, *self._contexts)
-        editing = EDITING.get(event.key)
+        writes = self.vim is None or self.vim.mode is Mode.INSERT
+        editing = EDITING.get(event.key) if writes else None
         self._killing = self._killing and editing in _KILLS
         if action is not None and self._act(action):
             pass
         elif editing is not None:
             await self._edit(editing)
-        elif event.character is not None and (event.is_printable or event.character in _JOINERS):
+        elif writes and event.character is not None and (event.is_printable or event.character in _JOINERS):
             self.replace(event.character, *self.selection, maintain_selection_offset=False)
-        self._after_key()
 
     @property
     def _contexts(self) -> tuple[Context, ...]:
@@ -153,6 +178,31 @@ class Editor(TextArea, inherit_bindings=False):
         if inspect.isawaitable(result):
             await result
 
+    # ----------------------------------------------------------------- vim's keys
+
+    @property
+    def vim(self) -> State | None:
+        """In which mode of vim's this editor is; None where it has none."""
+        return self._vim.state if self.modal and self._keymap.editing == "vim" else None
+
+    def escape_in_vim(self) -> None:
+        """Go to normal mode, or forget what of a command has been typed."""
+        self._vim.escape()
+        self.tell_vim()
+
+    def tell_vim(self) -> None:
+        """Tell when another mode has begun, or vim's keys have been turned on or off."""
+        now = self.vim
+        if now is None and self._vim_told is not None:
+            self._vim.begin()
+        self.set_class(now is not None and now.mode is Mode.INSERT, "-vim-insert")
+        if _shown(now) != _shown(self._vim_told):
+            self.post_message(self.VimChanged())
+        self._vim_told = now
+
+    def _leave_text(self, direction: int) -> None:
+        """The cursor would leave the text, upwards (-1) or downwards (1)."""
+
     # ------------------------------------------------------------ by characters
 
     def _unit(self, line: str, column: int) -> tuple[int, int]:
@@ -163,6 +213,15 @@ class Editor(TextArea, inherit_bindings=False):
         """The nearest place a cursor may stand: behind the character that `location` lies inside of."""
         row, column = super().clamp_visitable(location)
         return row, self._unit(self.document.get_line(row), column)[1]
+
+    def _undo_batch(self, edits: Sequence[Edit]) -> None:
+        """As Textual's, which wraps the wrong lines again where several edits of a step have changed their number."""
+        for part in (edits,) if within_a_line(edits) else ([edit] for edit in reversed(edits)):
+            super()._undo_batch(part)
+
+    def _redo_batch(self, edits: Sequence[Edit]) -> None:
+        for part in (edits,) if within_a_line(edits) else ([edit] for edit in edits):
+            super()._redo_batch(part)
 
     def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
         """As Textual's, which asks for it in the middle of an undo, too, when the cursor's line is gone."""
@@ -250,21 +309,10 @@ class Editor(TextArea, inherit_bindings=False):
         self.delete(start, end, maintain_selection_offset=False)
 
 
+def _shown(vim: State | None) -> object:
+    return vim and (vim.mode, vim.keys)
+
+
 _KILLS: Final = frozenset(
     {"delete_word_left", "delete_word_right", "delete_to_start_of_line", "delete_to_end_of_line"}
 )
-
-
-class _Undo(EditHistory):
-    """Textual's steps of undo, which may end in the middle of a character, without those that do."""
-
-    def __init__(self, joins: Callable[[Edit], bool]) -> None:
-        super().__init__(_UNDO_STEPS, _STEP_S, _STEP_CHARACTERS)
-        self._joins = joins
-
-    def record(self, edit: Edit) -> None:
-        """Remember `edit`: as part of the last step when it goes on with that one's last character."""
-        if self._undo_stack and not self._redo_stack and self._joins(edit):
-            self._undo_stack[-1].append(edit)
-        else:
-            super().record(edit)

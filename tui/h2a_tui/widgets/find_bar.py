@@ -20,6 +20,7 @@ class _FindEditor(Editor):
     """One line."""
 
     context: ClassVar[Context] = Context.FIND
+    modal: ClassVar[bool] = False
 
 
 class FindBar(Horizontal):

@@ -22,14 +22,14 @@ from h2a_agent.events import Phase
 from h2a_agent.state import State
 from h2a_tui.widgets.status_facts import SEPARATOR, Facts, facts_shown, state_line
 
-__all__ = ["StatusLine"]
+__all__ = ["NOTICE_S", "StatusLine"]
 
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STANDING: Final = "◆"
 _TICK_S: Final = 0.1
 _TICKS_PER_S: Final = round(1 / _TICK_S)
 _SPINNER_CELLS: Final = Region(0, 0, 2, 1)  # within the padding: only these two are sent ten times a second
-_NOTICE_S: Final = 4.0
+NOTICE_S: Final = 4.0
 _GLYPHS: Final[Mapping[Phase, str]] = {
     Phase.IDLE: "●",
     Phase.SETTLING: "●",
@@ -120,12 +120,12 @@ class StatusLine(Widget):
             self._ticker = None
         self.refresh()
 
-    def notice(self, text: str) -> None:
-        """Say `text` for a few seconds in place of the facts."""
+    def notice(self, text: str, seconds: float = NOTICE_S) -> None:
+        """Say `text` for so many `seconds` in place of the facts."""
         self._notice = text
         if self._notice_end is not None:
             self._notice_end.stop()
-        self._notice_end = self.set_timer(_NOTICE_S, self._end_notice) if text else None
+        self._notice_end = self.set_timer(seconds, self._end_notice) if text else None
         self.refresh()
 
     def _end_notice(self) -> None:

@@ -45,10 +45,21 @@ class Welcome(Container):
         self._keymap = keymap
         self._facts = f"{model} · {mode} · {folder(workspace)}"
         self._notice = notice
+        self._shown_keys = Static(self._keys())
 
     def compose(self) -> ComposeResult:
         """Name and facts, then the keys, then the notice."""
         head = Text.assemble(("h2a-chat", "bold"), f" {__version__}\n", (self._facts, "dim"))
+        yield Static(head)
+        yield Static(Text("\nWrite what to do and press Enter. While the agent works:\n"))
+        yield self._shown_keys
+        yield Static(Text(self._notice), id="welcome-notice")
+
+    def show_keys(self) -> None:
+        """Other keys are to be shown."""
+        self._shown_keys.update(self._keys())
+
+    def _keys(self) -> Table:
         keys = Table.grid(padding=(0, 2, 0, 0))
         keys.add_column(style="bold", no_wrap=True)
         keys.add_column()
@@ -57,10 +68,7 @@ class Welcome(Container):
                 action, None if action in (Action.ESCAPE, Action.HELP) else Context.COMPOSER
             ):
                 keys.add_row(label, meaning)
-        yield Static(head)
-        yield Static(Text("\nWrite what to do and press Enter. While the agent works:\n"))
-        yield Static(keys)
-        yield Static(Text(self._notice), id="welcome-notice")
+        return keys
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap what is too long for the screen, or to be read."""
