@@ -68,6 +68,7 @@ from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.preview import Wish
 from h2a_tui.trust_question import TrustQuestion
 from h2a_tui.vitals import Vitals
+from h2a_tui.widgets.status_line import StatusLine
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
 
@@ -125,7 +126,7 @@ async def _still_chat(
     clock = Clock()
     patch.setenv("HOME", str(home))
     patch.setattr("h2a_tui.widgets.welcome.__version__", "1.2.3")
-    patch.setattr("h2a_tui.widgets.status_line._NOTICE_S", 1e6)  # what is said stays
+    patch.setattr(StatusLine.notice, "__defaults__", (1e6,))  # what is said stays
     patch.setattr("h2a_tui.transcript.widget.time", clock)
     patch.setattr("h2a_tui.job_commands.time.time", clock)
     patch.setattr("h2a_tui.answering.TYPING_PAUSE_S", 1e9)  # a question takes the keyboard when F2 gives it

@@ -106,7 +106,8 @@ def test_a_storm_of_resizes_while_it_streams_ends_with_the_right_screen() -> Non
         app.say("TokenStream(1, 0, '\\n\\nThe end.')", "Done(1, 'end_turn')", "Status(Phase.IDLE)")
         app.terminal.resize(100, 30)
         app.terminal.wait_for(
-            lambda: "ready" in app.terminal.row(29) and "The end." in app.terminal.screen_text()
+            lambda: "ready" in app.terminal.row(29) and "The end." in app.terminal.screen_text(),
+            timeout_s=40,  # a busy machine draws some of the sizes in between
         )
         rows = app.terminal.screen_text().split("\n")
         assert rows[25:28] == [f"╭{'─' * 98}╮", f"│ › draft{' ' * 90}│", f"╰{'─' * 98}╯"]
