@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 from h2a_agent.config_error import ConfigError
 from h2a_agent.models import ModelInfo
 
-__all__ = ["DEMO", "Auth", "Catalogue", "ProviderInfo", "is_loopback", "origin_of", "presets"]
+__all__ = ["DEMO", "Auth", "Catalogue", "ProviderInfo", "is_loopback", "origin_of", "presets", "server_at"]
 
 Auth: TypeAlias = Literal["bearer", "x-api-key"]
 
@@ -121,11 +122,11 @@ class Catalogue:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names: the file's first, then the presets'."""
-        return tuple(dict.fromkeys([*self._tables, *presets()]))
+        """All names: the file's first, then those that came while the program runs, then the presets'."""
+        return tuple(dict.fromkeys([*self._tables, *self._fixed, *presets()]))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._tables or name in presets()
+        return name in self._tables or name in self._fixed or name in presets()
 
     def get(self, name: str, place: str = "") -> ProviderInfo:
         """The provider called `name`; `place` is where it was named, for the error.
@@ -148,7 +149,7 @@ class Catalogue:
         )
 
     def fix(self, info: ProviderInfo) -> None:
-        """Let `info` stand for its name from now on: the command line gave it another address."""
+        """Let `info` stand for its name from now on: somebody gave it another address, or it is new."""
         self._fixed[info.name] = info
 
     def split(self, reference: str, current: str = "") -> tuple[str, str]:
@@ -167,6 +168,28 @@ class Catalogue:
         if not slash or name in self:
             return ""
         return next(iter(difflib.get_close_matches(name, self.names, n=1, cutoff=0.8)), "")
+
+
+def server_at(url: str, taken: Container[str] = ()) -> ProviderInfo:
+    """A server nobody has named: it is called after its host and port, and by no name that is `taken`.
+
+    Raises:
+        ConfigError: that is no address.
+    """
+    url = url.rstrip("/").removesuffix("/v1/messages").removesuffix("/v1")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(
+            f"an address begins with http:// or https://, as in http://localhost:8080; {url[:80]!r} is none"
+        )
+    base = re.sub("[^A-Za-z0-9._-]+", "-", parts.netloc.rpartition("@")[2].lower()).strip("-.")[:36]
+    names = (base or "server", *(f"{base or 'server'}-{number}" for number in range(2, 100)))
+    name = next(one for one in names if one not in taken)
+    return ProviderInfo(name, url, local=_is_private(url), models_url=f"{url}/v1/models")
 
 
 def _from_table(name: str, table: Mapping[str, Any], preset: ProviderInfo | None) -> ProviderInfo:

@@ -73,6 +73,7 @@ class Settings:
     paste_burst: bool = True
     images: bool = True
     reduced_motion: bool = False
+    direct: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None
     catalogue: Catalogue = field(default_factory=Catalogue, repr=False, compare=False)

@@ -1,4 +1,4 @@
-"""Reads `config.toml`, and says in one line what is wrong with it; changes single keys of it where asked to."""
+"""Reads `config.toml`, and says in one line what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from h2a_agent.sandbox.settings import SandboxSettings
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["read_file", "replace_file", "set_keys"]
+__all__ = ["check_text", "check_value", "read_file", "replace_file"]
 
 _SECRET_KEYS: Final = ("api_key", "key", "token", "auth_token", "secret")
 
@@ -38,24 +38,22 @@ def read_file(path: Path) -> dict[str, Any]:
     return _checked(path, _parsed(path, text))
 
 
-def set_keys(path: Path, values: Mapping[str, str]) -> None:
-    """Set these top-level keys in the file and leave every other byte of it as it is.
+def check_text(path: Path, text: str) -> None:
+    """Would the file at `path` be in order if it said `text`?
 
     Raises:
-        ConfigError: the file cannot be read or written, or is written in a way that this cannot change.
+        ConfigError: no; the message says why.
     """
-    before = read_file(path)
-    try:
-        text = path.read_text("utf-8") if path.exists() else ""
-        lines = text.splitlines(keepends=True)
-        for key, value in values.items():
-            lines = _with_line(lines, key, value)
-        new = "".join(lines)
-        if _checked(path, _parsed(path, new)) != {**before, **values}:
-            raise ConfigError(f"{path}: cannot be changed safely; set {', '.join(values)} by hand.")
-        replace_file(path, new)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from error
+    _checked(path, _parsed(path, text))
+
+
+def check_value(name: str, value: Any) -> None:
+    """May the setting `name` have this value?
+
+    Raises:
+        ConfigError: no; the message says why, beginning with the name.
+    """
+    _checked(None, {name: value})
 
 
 # ----------------------------------------------------------------------- reading
@@ -70,16 +68,17 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}.") from error
 
 
-def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(path: Path | None, table: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from h2a_agent.config_schema import ConfigFile
 
+    where = f"{path}: " if path is not None else ""
     try:
         checked = ConfigFile.model_validate(table)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise ConfigError(f"{path}: {_explain(problem, ConfigFile)}.") from error
+        raise ConfigError(f"{where}{_explain(problem, ConfigFile)}.") from error
     values = checked.model_dump(exclude_none=True)
     if "keys" in values:
         values["keys"] = {action: tuple(keys) for action, keys in values["keys"].items()}
@@ -91,7 +90,7 @@ def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values["rules"] = Rules.parse(values.pop("permissions"))
         except RuleError as error:
-            raise ConfigError(f"{path}: {error}.") from error
+            raise ConfigError(f"{where}{error}.") from error
     return values
 
 
@@ -127,18 +126,7 @@ def _known_at(schema: Any, path: Sequence[int | str]) -> tuple[str, ...]:
     return tuple(here.model_fields)
 
 
-# ---------------------------------------------------------------------- changing
-
-
-def _with_line(lines: list[str], key: str, value: str) -> list[str]:
-    """`lines` with `key = value` in place of the line that sets it, or in front of the first table."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    line = f'{key} = "{escaped}"\n'
-    top = next((at for at, text in enumerate(lines) if text.lstrip().startswith("[")), len(lines))
-    for at in range(top):
-        if re.match(rf"\s*{key}\s*=", lines[at]):
-            return [*lines[:at], line, *lines[at + 1 :]]
-    return [line, *lines]
+# ----------------------------------------------------------------------- writing
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -37,6 +37,11 @@ def _url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f"must be an http or https address such as http://localhost:11434, not {url!r}")
     return url.rstrip("/")
+
+
+def _says(meaning: str) -> Any:
+    """What a setting is about, in a few words for whoever changes it."""
+    return Field(description=meaning)
 
 
 _Tokens = Annotated[int, Field(ge=1)]
@@ -101,32 +106,45 @@ class ConfigFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    provider: _Word | None = None
-    model: _Word | None = None
+    provider: Annotated[_Word | None, _says("where answers come from")] = None
+    model: Annotated[_Word | None, _says("the model that answers")] = None
     base_url: _Word | None = None
-    mode: Mode | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    thinking: ThinkingLevel | None = None
-    steering_mode: Delivery | None = None
-    follow_up_mode: Delivery | None = None
-    on_abort: OnAbort | None = None
-    running_tools: RunningTools | None = None
-    auto_compact: bool | None = None
-    reserve_tokens: Annotated[int, Field(ge=0)] | None = None
-    keep_tokens: Annotated[int, Field(ge=0)] | None = None
-    theme: _Word | None = None
-    enter: Literal["steer", "next-step"] | None = None
-    alt_enter: Literal["follow-up", "newline"] | None = None
-    editing: Literal["emacs", "vim"] | None = None
-    mouse: bool | None = None
-    title: bool | None = None
-    progress: bool | None = None
-    notifications: bool | None = None
-    bell: bool | None = None
-    diffs: Literal["side-by-side", "unified"] | None = None
-    paste_burst: bool | None = None
-    images: bool | None = None
-    reduced_motion: bool | None = None
+    mode: Annotated[Mode | None, _says("what runs without asking")] = None
+    max_tokens: Annotated[Annotated[int, Field(ge=1)] | None, _says("the most tokens an answer may have")] = (
+        None
+    )
+    thinking: Annotated[ThinkingLevel | None, _says("how hard the model thinks before it answers")] = None
+    steering_mode: Annotated[Delivery | None, _says("steers that wait go together, or one a step")] = None
+    follow_up_mode: Annotated[Delivery | None, _says("follow-ups go together, or one a run")] = None
+    on_abort: Annotated[OnAbort | None, _says("what becomes of waiting messages when you stop it")] = None
+    running_tools: Annotated[RunningTools | None, _says("what a steer does to a running command")] = None
+    auto_compact: Annotated[bool | None, _says("summarise before the model's window is full")] = None
+    reserve_tokens: Annotated[
+        Annotated[int, Field(ge=0)] | None, _says("tokens of the window kept free for an answer")
+    ] = None
+    keep_tokens: Annotated[
+        Annotated[int, Field(ge=0)] | None, _says("the newest tokens that are never summarised")
+    ] = None
+    theme: Annotated[_Word | None, _says("the colours")] = None
+    enter: Annotated[Literal["steer", "next-step"] | None, _says("what Enter does while the agent works")] = (
+        None
+    )
+    alt_enter: Annotated[Literal["follow-up", "newline"] | None, _says("what Alt+Enter does")] = None
+    editing: Annotated[Literal["emacs", "vim"] | None, _says("whose keys the editors understand")] = None
+    mouse: Annotated[bool | None, _says("off leaves selection and the wheel to the terminal")] = None
+    title: Annotated[bool | None, _says("the terminal's title says what goes on")] = None
+    progress: Annotated[bool | None, _says("the terminal shows progress where it can")] = None
+    notifications: Annotated[bool | None, _says("tell the desktop while you look elsewhere")] = None
+    bell: Annotated[bool | None, _says("ring while you look elsewhere")] = None
+    diffs: Annotated[
+        Literal["side-by-side", "unified"] | None, _says("how changes are drawn on wide screens")
+    ] = None
+    paste_burst: Annotated[bool | None, _says("text that comes faster than anybody types is a paste")] = None
+    direct: Annotated[bool | None, _says("what changes goes straight to the terminal")] = None
+    images: Annotated[
+        bool | None, _says("small pictures in the conversation, where there are the colours")
+    ] = None
+    reduced_motion: Annotated[bool | None, _says("nothing moves by itself")] = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

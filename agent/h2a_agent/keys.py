@@ -25,7 +25,7 @@ from h2a_agent.config_error import ConfigError
 from h2a_agent.paths import private_folder
 from h2a_agent.redact import remember
 
-__all__ = ["NO_KEYS", "Key", "Keys"]
+__all__ = ["NO_KEYS", "Key", "Keys", "checked_key"]
 
 _SERVICE: Final = "h2a-chat"
 _KEYRING_S: Final = 0.2  # a look-up at the start; a locked or absent service may never answer
@@ -83,12 +83,7 @@ class Keys:
             ConfigError: `value` cannot be a key.
             OSError: the file cannot be written.
         """
-        value = value.strip()
-        if not value or not value.isascii() or not value.isprintable() or " " in value:
-            raise ConfigError(
-                "that is no key: a key is one line of letters, digits and signs, without spaces."
-            )
-        remember(value)
+        value = checked_key(value)
 
         def keep(ring: _Ring) -> bool:
             ring.set_password(_SERVICE, _entry(info), value)
@@ -134,6 +129,19 @@ class Keys:
 
     def _path(self, info: ProviderInfo) -> Path:
         return self._folder / _entry(info)
+
+
+def checked_key(value: str) -> str:
+    """`value` without what is around it, from now on known to `redact`.
+
+    Raises:
+        ConfigError: it cannot be a key.
+    """
+    value = value.strip()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError("that is no key: a key is one line of letters, digits and signs, without spaces.")
+    remember(value)
+    return value
 
 
 NO_KEYS: Final = Keys(Path(os.devnull), {})  # of a program that was started without settings

@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from h2a_agent.catalogue import ProviderInfo, is_loopback, origin_of
 from h2a_agent.keys import Key
@@ -29,8 +29,18 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 _MOST_MODELS: Final = 2000
 
 
+Why: TypeAlias = Literal["unreachable", "refused", "unlisted"]
+
+
 class NoList(Exception):
-    """A server did not list its models; the message says why, in a few words that follow its name."""
+    """A server did not list its models; the message says why, in a few words that follow its name.
+
+    `why`: it was not there, it did not take the key, or it answered something else.
+    """
+
+    def __init__(self, message: str, why: Why = "unlisted") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ async def list_models(info: ProviderInfo, key: Key | None = None) -> tuple[str, 
         ):
             return _names(await _get(client, info, key), "")
     except TimeoutError:
-        raise NoList(f"{info.origin} did not answer in time") from None
+        raise NoList(f"{info.origin} did not answer in time", "unreachable") from None
 
 
 # --------------------------------------------------------- helpers, in call order
@@ -105,7 +115,7 @@ async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: Key | None) 
     try:
         async with client.stream("GET", info.models_url, headers=headers) as response:
             if response.status_code in (401, 403):
-                raise NoList(f"{info.origin} refuses the key")
+                raise NoList(f"{info.origin} refuses the key", "refused")
             if response.status_code != 200:
                 raise NoList(f"{info.origin} answered HTTP {response.status_code}")
             body = bytearray()
@@ -115,9 +125,10 @@ async def _get(client: httpx2.AsyncClient, info: ProviderInfo, key: Key | None) 
                     raise NoList(f"{info.origin} does not list models")
     except httpx2.ConnectError as error:
         near = f"not running at {info.origin}"
-        raise NoList(near if info.local else f"{info.origin} cannot be reached") from error
+        words = near if info.local else f"{info.origin} cannot be reached"
+        raise NoList(words, "unreachable") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise NoList(one_line(f"{info.origin}: {error}", 200)) from error
+        raise NoList(one_line(f"{info.origin}: {error}", 200), "unreachable") from error
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

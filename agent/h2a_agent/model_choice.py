@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol, get_args
 
 from h2a_agent.catalogue import DEMO, Catalogue, ProviderInfo
+from h2a_agent.config_edit import set_keys
 from h2a_agent.config_error import ConfigError
-from h2a_agent.config_file import read_file, set_keys
+from h2a_agent.config_file import read_file
 from h2a_agent.keys import Key, Keys
-from h2a_agent.local_servers import NoList, find_local_servers, list_models
+from h2a_agent.local_servers import NoList, list_models
+from h2a_agent.models import ModelInfo, model_info
+from h2a_agent.provider_setup import ProviderSetup
 from h2a_agent.providers.base import Provider
 from h2a_agent.run_settings import RunSettings, ThinkingLevel
 
@@ -43,17 +46,18 @@ class Switchable(Protocol):
 class ProviderView:
     """One provider as a list shows it: its models as far as they are known, and what is the matter with it.
 
-    One that is not `usable` lacks its key or does not run.
+    One that is not `usable` lacks its key (`keyless`) or does not run.
     """
 
     name: str
     models: tuple[str, ...]
     trouble: str = ""
     usable: bool = True
+    keyless: bool = False
 
 
 class ModelChoice:
-    """The choice for one agent. `connect` makes a provider: information, key, model."""
+    """The choice for one agent. `connect` makes a provider: information, key, model. `setup` is for who has none yet."""
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class ModelChoice:
         self._keys = keys
         self._config_file = config_file
         self._connect = connect
+        self.setup = ProviderSetup(catalogue, keys, config_file)
         self._lists: dict[str, tuple[str, ...]] = {}
         self._troubles: dict[str, str] = {}
 
@@ -86,6 +91,11 @@ class ModelChoice:
         """How hard the model thinks."""
         return self._agent.settings.thinking
 
+    async def key_source(self) -> str:
+        """Where the key of whoever answers now comes from, in a word or two."""
+        key = await self.setup.key(self._info_now())
+        return f"from {key.source}" if key is not None else "none"
+
     async def choose(self, reference: str, *, save: bool = False) -> str:
         """Let the model named `reference` answer from the next step on; returns a line that says so.
 
@@ -95,6 +105,13 @@ class ModelChoice:
             ConfigError: there is no such provider, it lacks its key, or a model has to be named; nothing changed.
         """
         info, model = self._meant(reference)
+        return await self._take(info, model, save=save)
+
+    async def take(self, provider: str, model: str, *, save: bool = False) -> str:
+        """As `choose`, for a model out of a provider's list: nothing has to be guessed."""
+        return await self._take(self._catalogue.get(provider), model, save=save)
+
+    async def _take(self, info: ProviderInfo, model: str, *, save: bool) -> str:
         key = await self._key(info)
         if save:
             await asyncio.to_thread(self._save, info.name, model)
@@ -122,22 +139,24 @@ class ModelChoice:
         views = await asyncio.gather(*(self._view(info) for info in self._all()))
         return sorted(views, key=lambda view: (view.name != self._agent.provider_name, not view.usable))
 
-    async def refresh(self) -> None:
-        """Ask every provider that can be used for its models; what goes wrong stands in the overview."""
-        await asyncio.gather(*(self._ask(info) for info in self._all() if info.name != DEMO.name))
+    async def refresh(self, answered: Callable[[], None] = lambda: None) -> None:
+        """Ask every provider that can be used for its models; what goes wrong stands in the overview.
 
-    async def offers(self) -> list[str]:
-        """What runs here or has a key, a line each, for somebody who has chosen nothing yet."""
-        lines = []
-        for server in await find_local_servers(info for info in self._all() if info.local):
-            self._lists[server.provider] = server.models
-            count = f"{len(server.models)} model{'' if len(server.models) == 1 else 's'}"
-            lines.append(f"{server.provider} is running here with {count}: /model {server.provider}/NAME")
-        for info in self._all():
-            if not info.local and await self._has_key(info):
-                name = info.name if info.model else f"{info.name}/NAME"
-                lines.append(f"There is a key for {info.name}: /model {name}")
-        return lines
+        `answered` is called after each of them.
+        """
+
+        async def ask(info: ProviderInfo) -> None:
+            await self._ask(info)
+            answered()
+
+        await asyncio.gather(*(ask(info) for info in self._all() if info.name != DEMO.name))
+
+    def facts(self, provider: str, model: str) -> ModelInfo:
+        """What is known of a model's window and price; a local server's have no price."""
+        info = self._catalogue.get(provider)
+        if info.local:
+            return info.models.get(model, ModelInfo.of({}))
+        return info.models.get(model) or model_info(model)
 
     async def near(self) -> tuple[str, ...]:
         """Names like the current model's, from its provider's own list; for when there is no such model."""
@@ -192,18 +211,13 @@ class ModelChoice:
             raise ConfigError(f"There is no key for {info.name}: {ways}.")
         return key
 
-    async def _has_key(self, info: ProviderInfo) -> bool:
-        try:
-            return await self._key(info) is not None
-        except ConfigError:
-            return False
-
     async def _view(self, info: ProviderInfo) -> ProviderView:
         models = self._known(info)
         try:
             await self._key(info)
         except ConfigError:
-            return ProviderView(info.name, models, f"no key: h2a-chat key set {info.name}", usable=False)
+            trouble = f"no key: h2a-chat key set {info.name}"
+            return ProviderView(info.name, models, trouble, usable=False, keyless=True)
         trouble = self._troubles.get(info.name, "")
         return ProviderView(info.name, models, trouble, usable=not (info.local and trouble))
 

@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["JournalRead", "RecordReader", "encode_record", "read_head", "read_journal", "read_tail"]
+__all__ = [
+    "JournalRead",
+    "RecordReader",
+    "encode_record",
+    "read_end",
+    "read_head",
+    "read_journal",
+    "read_tail",
+]
 
 _CRC_MARK: Final = b',"crc":"'
 _TAIL_LEN: Final = len(_CRC_MARK) + 8 + len(b'"}')
@@ -136,6 +144,18 @@ def read_head(path: Path, limit_bytes: int = 65_536) -> Iterator[Mapping[str, An
     with path.open("rb") as file:
         lines = file.read(limit_bytes).splitlines()
     yield from (record for line in lines if (record := _decode(line)) is not None)
+
+
+def read_end(path: Path, limit_bytes: int = 65_536) -> Iterator[Mapping[str, Any]]:
+    """The intact records in the last `limit_bytes` of `path`, the newest first, decoded as they are asked for.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - limit_bytes))
+        lines = file.read(limit_bytes).splitlines()
+    yield from (record for line in reversed(lines) if (record := _decode(line)) is not None)
 
 
 def read_tail(path: Path, limit_bytes: int = 4096) -> Mapping[str, Any] | None:

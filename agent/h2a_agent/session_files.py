@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from h2a_agent.codec import entry_of
 from h2a_agent.content import plain_text
-from h2a_agent.history import UserEntry
+from h2a_agent.history import AssistantEntry, UserEntry
 from h2a_agent.journal import Journal
 from h2a_agent.paths import private_folder
-from h2a_agent.record_lines import read_head, read_tail
+from h2a_agent.record_lines import read_end, read_head, read_tail
 from h2a_agent.safe_text import one_line
 from h2a_agent.session_loading import SessionError
 
@@ -27,6 +27,7 @@ __all__ = [
     "SessionInfo",
     "delete_session",
     "find_session",
+    "last_words",
     "latest_session",
     "list_sessions",
     "move_session",
@@ -145,6 +146,23 @@ def session_info(path: Path) -> SessionInfo | None:
         summary.get("messages"),
         summary.get("cost_usd"),
     )
+
+
+def last_words(path: Path) -> str:
+    """What was said last in a session's file, and by whom, on one line; "" when that is too far from its end.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    for record in read_end(path):
+        match entry_of(record):
+            case UserEntry(content=content):
+                return f"you: {one_line(plain_text(content), 300)}"
+            case AssistantEntry(content=content) if text := plain_text(content).strip():
+                return f"agent: {one_line(text, 300)}"
+            case _:
+                pass
+    return ""
 
 
 def _files(sessions_dir: Path, folder: Path | None) -> Iterator[Path]:

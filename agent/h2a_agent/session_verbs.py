@@ -31,6 +31,11 @@ class SessionVerbs:
         self._session = session
 
     @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._session.id
+
+    @property
     def name(self) -> str:
         """The session's name, "" when it has none."""
         return self._session.name
@@ -86,9 +91,24 @@ class SessionVerbs:
         """The id of the one other session that is called so, or whose id begins so, and that nobody has open."""
         return await asyncio.to_thread(self._locate, wanted)
 
-    async def find(self, wanted: str = "", *, limit: int = 20) -> Sequence[Found]:
-        """The newest sessions of all folders in which `wanted` occurs; all of them for ""."""
-        return await asyncio.to_thread(self._find, wanted, limit)
+    async def find(self, wanted: str = "", *, here: bool = False, limit: int = 200) -> Sequence[Found]:
+        """The newest sessions of all folders, or of the one `here`, in which `wanted` occurs; all of them for ""."""
+        return await asyncio.to_thread(self._find, wanted, here, limit)
+
+    async def last_words(self, path: Path) -> str:
+        """What was said last in the session of the file `path`; "" when that cannot be read."""
+        return await asyncio.to_thread(_last_words, path)
+
+    async def rename_other(self, session_id: str, name: str) -> None:
+        """Name any session, this one too, or with "" take its name away."""
+        if session_id == self.id:
+            self.rename(name)
+        else:
+            await asyncio.to_thread(self._rename_other, session_id, name)
+
+    async def delete(self, session_id: str) -> Path:
+        """Move another session to the trash folder; returns where its file is now. This one stays."""
+        return await asyncio.to_thread(self._delete, session_id)
 
     async def export(self, target: Path, secrets: Sequence[str] = ()) -> Exported:
         """Write the session to `target`, whose suffix says how: .md, .html or .jsonl."""
@@ -100,7 +120,7 @@ class SessionVerbs:
         from h2a_agent.journal import Journal, JournalLocked
         from h2a_agent.session_files import find_session
 
-        path = find_session(self._path().parent.parent, wanted)
+        path = find_session(self._root(), wanted)
         if path == self._session.path:
             raise SessionError("That is this session.")
         try:
@@ -109,16 +129,49 @@ class SessionVerbs:
             raise SessionError(str(locked)) from None
         return path.stem
 
-    def _find(self, wanted: str, limit: int) -> Sequence[Found]:
+    def _rename_other(self, session_id: str, name: str) -> None:
+        from h2a_agent.journal import JournalLocked
+        from h2a_agent.session_files import find_session
+
+        try:
+            other = Session.open(find_session(self._root(), session_id))
+        except (JournalLocked, OSError) as error:
+            raise SessionError(str(error)) from None
+        try:
+            other.rename(name)
+        finally:
+            other.close()
+
+    def _delete(self, session_id: str) -> Path:
+        from h2a_agent.journal import JournalLocked
+        from h2a_agent.session_files import delete_session, find_session
+
+        root = self._root()
+        path = find_session(root, session_id)
+        if path == self._session.path:
+            raise SessionError("This is the session in use; it stays.")
+        try:
+            return delete_session(root, path)
+        except (JournalLocked, OSError) as error:
+            raise SessionError(str(error)) from None
+
+    def _find(self, wanted: str, here: bool, limit: int) -> Sequence[Found]:
         from itertools import islice
 
         from h2a_agent.session_files import list_sessions
         from h2a_agent.session_search import Found, search_sessions
 
-        root = self._path().parent.parent
+        root = self._root()
+        where = self._session.workspace if here else None
         if not wanted:
-            return [Found(info, 0, ()) for info in list_sessions(root)[:limit]]
-        return list(islice(search_sessions(root, wanted), limit))
+            return [Found(info, 0, ()) for info in list_sessions(root, where)[:limit]]
+        return list(islice(search_sessions(root, wanted, workspace=where), limit))
+
+    def _root(self) -> Path:
+        """The folder of all sessions' folders, also before anything of this one is on the disk."""
+        if self._session.path is None:
+            raise SessionError("This session is not written to disk (--no-session).")
+        return self._session.path.parent.parent
 
     def _path(self) -> Path:
         if self._session.path is None:
@@ -126,3 +179,12 @@ class SessionVerbs:
         if not self._session.read_only and not self._session.saved:
             raise SessionError("Nothing of this session is on the disk yet.")
         return self._session.path
+
+
+def _last_words(path: Path) -> str:
+    from h2a_agent.session_files import last_words
+
+    try:
+        return last_words(path)
+    except OSError:
+        return ""

@@ -6,13 +6,15 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from h2a_agent.catalogue import presets
 from h2a_agent.config import ConfigError, Settings, load
-from h2a_agent.config_file import set_keys
+from h2a_agent.config_edit import set_keys
 from h2a_agent.keys import Key
 from h2a_agent.models import ModelInfo, Price
 from h2a_agent.paths import Paths, find_paths, private_folder
@@ -293,9 +295,10 @@ def test_single_keys_are_changed_and_everything_else_stays(paths: Paths) -> None
     write(paths, text)
     paths.config_file.chmod(0o640)
     set_keys(paths.config_file, {"provider": "x", "model": 'new "one"'})
-    assert paths.config_file.read_text("utf-8") == 'provider = "x"\n' + text.replace(
-        'model = "old"  # here', 'model = "new \\"one\\""'
-    )
+    assert paths.config_file.read_text("utf-8") == text.replace(
+        '"old"  # here', '"new \\"one\\""  # here'
+    ).replace('mode = "edits"\n', 'mode = "edits"\nprovider = "x"\n')
+    assert paths.config_file.with_name("config.toml.bak").read_text("utf-8") == text
     assert stat.S_IMODE(paths.config_file.stat().st_mode) == 0o640
     assert chosen(load(paths, {}, {})) == ("x", 'new "one"')
 
@@ -316,13 +319,34 @@ def test_a_link_to_the_file_stays_a_link(paths: Paths, tmp_path: Path) -> None:
     assert real.read_text("utf-8") == 'model = "b"\n'
 
 
-def test_a_file_that_cannot_be_changed_line_by_line_is_left_alone(paths: Paths) -> None:
-    text = 'theme = """\nmodel = "inside a text"\n"""\n'
+def test_numbers_switches_and_tables_are_written_as_such(paths: Paths) -> None:
+    write(paths, "bell = true # loud\n\n[providers.x]\nbase_url = 'http://localhost:1'\n")
+    set_keys(
+        paths.config_file,
+        {"bell": False, "max_tokens": 99, "providers": {"y": {"base_url": "http://localhost:2"}}},
+    )
+    text = paths.config_file.read_text("utf-8")
+    assert "bell = false # loud" in text
+    assert tomllib.loads(text) == {
+        "bell": False,
+        "max_tokens": 99,
+        "providers": {"x": {"base_url": "http://localhost:1"}, "y": {"base_url": "http://localhost:2"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "words"),
+    [
+        ("bell = true\n", {"mode": "yolo"}, r"config\.toml: mode must be"),
+        ("bell = tr", {"mode": "ask"}, "not valid TOML"),
+        ("model = 'x'\n", {"model": {"y": 1}}, "by hand"),
+    ],
+)
+def test_what_cannot_be_is_not_written(paths: Paths, text: str, values: dict[str, Any], words: str) -> None:
     write(paths, text)
-    with pytest.raises(ConfigError, match=r"config\.toml: .*set model by hand"):
-        set_keys(paths.config_file, {"model": "b"})
+    with pytest.raises(ConfigError, match=words):
+        set_keys(paths.config_file, values)
     assert paths.config_file.read_text("utf-8") == text
-    assert [path.name for path in paths.config_dir.iterdir()] == ["config.toml"]
 
 
 # ------------------------------------------------------------------------ refusals

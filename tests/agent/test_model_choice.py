@@ -288,28 +288,12 @@ async def test_the_list_has_what_servers_say_the_current_first_and_troubles_in_w
     by_name = {view.name: view for view in views}
     assert views[0].name == "near"
     assert by_name["near"].models == by_name["far"].models == ("test-model",)
-    assert by_name["locked"] == ProviderView("locked", (), "no key: h2a-chat key set locked", usable=False)
+    assert by_name["locked"] == ProviderView(
+        "locked", (), "no key: h2a-chat key set locked", usable=False, keyless=True
+    )
     assert by_name["kimi"].models == ("kimi-k3",)
     assert [view.usable for view in views] == sorted((view.usable for view in views), reverse=True)
     assert {view.name for view in views} == {"near", "far", "locked", *presets()}
-
-
-async def test_who_has_chosen_nothing_is_offered_what_runs_here_and_what_has_a_key(
-    world: World, tmp_path: Path
-) -> None:
-    catalogue = Catalogue(
-        {"ollama": {"base_url": world.near.url}, "vllm": {"base_url": "http://127.0.0.1:1"}}
-    )
-    for name in ("llama.cpp", "lmstudio"):
-        catalogue.fix(presets()[name].at("http://127.0.0.1:1"))
-    keys = Keys(tmp_path, {"DEEPSEEK_API_KEY": "sk-deep", "OPENROUTER_API_KEY": "sk-router"})
-    choice = ModelChoice(world.agent, catalogue, keys, world.config_file, world.connect)
-    assert await choice.offers() == [
-        "ollama is running here with 1 model: /model ollama/NAME",
-        "There is a key for openrouter: /model openrouter/NAME",
-        "There is a key for deepseek: /model deepseek",
-    ]
-    assert choice.current == "near/near-model", "an offer is only an offer"
 
 
 # ---------------------------------------------------------------------- remembering
@@ -321,7 +305,7 @@ async def test_a_choice_is_remembered_only_when_asked(world: World) -> None:
     assert world.config_file.read_text("utf-8") == '# mine\nmode = "edits"\n'
     await world.choice.choose("far/far-model", save=True)
     assert world.config_file.read_text("utf-8") == (
-        'model = "far-model"\nprovider = "far"\n# mine\nmode = "edits"\n'
+        '# mine\nmode = "edits"\nprovider = "far"\nmodel = "far-model"\n'
     )
 
 

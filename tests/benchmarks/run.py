@@ -13,6 +13,7 @@ BENCHMARKS = (
     "queue_core",
     "queue_channels",
     "transcript",
+    "screen",
     "sessions",
 )
 

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/transcript.py [--all]
 
-Both apps run without a terminal but paint every frame as if there were one. The figure is the process's CPU
-time, which busy neighbours do not change; the two take turns.
+The apps run without a terminal but paint every frame as if there were one. The figure is the process's CPU
+time, which busy neighbours do not change; they take turns. `direct` writes what changes itself, `composed` is the same
+transcript painted by Textual (`direct = false`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TEXTUAL_FPS", "240")  # read when textual is imported, as the program sets it
 
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Markdown, TextArea
 
 from h2a_agent.events import AnyEvent, Done, Kind, TokenStream, UserInput
@@ -81,15 +84,36 @@ def history(messages: int) -> list[AnyEvent]:
     return events
 
 
-class Painted(App[None]):
-    """Paints although there is no terminal: what is written goes nowhere."""
+class Nowhere(HeadlessDriver):
+    """A terminal that takes everything at once: what is written is counted."""
 
-    ENABLE_COMMAND_PALETTE = False
-    CSS = "TextArea { dock: bottom; height: 3; }"
+    waiting: int | None = 0
+    written = 0
 
     @property
     def is_headless(self) -> bool:
         return False
+
+    def write(self, data: str) -> None:
+        self.written += len(data.encode())
+
+
+class Painted(App[None]):
+    """Paints although there is no terminal."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "TextArea { dock: bottom; height: 3; }"
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=Nowhere)
+
+    def run_test(self, **_: object) -> Any:
+        return super().run_test(headless=False, size=SIZE)
+
+    @property
+    def terminal(self) -> Nowhere:
+        assert isinstance(self._driver, Nowhere)
+        return self._driver
 
 
 class Ours(Painted):
@@ -105,30 +129,46 @@ class Theirs(Painted):
         yield TextArea()
 
 
-async def pace(count: int, send: Callable[[int], Awaitable[None] | None]) -> float:
-    """Send `count` tokens at the rate of a fast model; CPU µs per token."""
+class Cost(NamedTuple):
+    """Of one token: CPU µs, and bytes to the terminal."""
+
+    cpu: float
+    bytes: float
+
+
+async def pace(app: Painted, count: int, send: Callable[[int], Awaitable[None] | None]) -> Cost:
+    """Send `count` tokens at the rate of a fast model."""
     gc.collect()
     gc.freeze()  # as the program does after its first frame; also, nobody pays for another's garbage
     loop = asyncio.get_running_loop()
-    began, cpu = loop.time(), time.process_time()
+    began, cpu, written = loop.time(), time.process_time(), app.terminal.written
     for n in range(count):
         if (sent := send(n)) is not None:
             await sent
         await asyncio.sleep(max(0.0, began + (n + 1) / RATE - loop.time()))
     await asyncio.sleep(0.1)
-    return (time.process_time() - cpu) / count * 1e6
+    return Cost((time.process_time() - cpu) / count * 1e6, (app.terminal.written - written) / count)
 
 
-async def ours(length: int, messages: int, count: int) -> float:
+async def floor(count: int) -> Cost:
+    """The same tokens to nobody: what waking up for each costs."""
     app = Ours()
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        return await pace(app, count, lambda _n: None)
+
+
+async def ours(length: int, messages: int, count: int, *, direct: bool = True) -> Cost:
+    app = Ours()
+    async with app.run_test() as pilot:
+        app.terminal.waiting = 0 if direct else None
         transcript = app.query_one(Transcript)
         transcript.apply_many(history(messages))
         transcript.apply(TokenStream(1_000_000, 0, "".join(tokens(length))))
         await settled(transcript)
         await pilot.pause()
         new = tokens(count, seed=2)
-        return await pace(count, lambda n: transcript.apply(TokenStream(1_000_000, 0, new[n])))
+        return await pace(app, count, lambda n: transcript.apply(TokenStream(1_000_000, 0, new[n])))
 
 
 def endless(kind: str) -> Iterator[str]:
@@ -142,17 +182,17 @@ def endless(kind: str) -> Iterator[str]:
         yield between.get(kind, " ")
 
 
-async def open_block(kind: str, length: int, count: int) -> float:
+async def open_block(kind: str, length: int, count: int) -> Cost:
     """CPU µs per token at the end of a block that is `length` tokens long and still open."""
     app = Ours()
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test() as pilot:
         transcript = app.query_one(Transcript)
         source = endless(kind)
         transcript.apply(TokenStream(1, 0, "".join(islice(source, length))))
         await settled(transcript)
         await pilot.pause()
         new = list(islice(source, count))
-        return await pace(count, lambda n: transcript.apply(TokenStream(1, 0, new[n])))
+        return await pace(app, count, lambda n: transcript.apply(TokenStream(1, 0, new[n])))
 
 
 async def settled(transcript: Transcript) -> None:
@@ -160,16 +200,16 @@ async def settled(transcript: Transcript) -> None:
         await asyncio.sleep(0.01)
 
 
-async def theirs(length: int, count: int) -> float:
+async def theirs(length: int, count: int) -> Cost:
     app = Theirs()
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test() as pilot:
         markdown = app.query_one(Markdown)
         app.query_one(VerticalScroll).anchor()
         await markdown.update("".join(tokens(length)))
         await pilot.pause()
         stream = Markdown.get_stream(markdown)
         new = tokens(count, seed=2)
-        cost = await pace(count, lambda n: stream.write(new[n]))
+        cost = await pace(app, count, lambda n: stream.write(new[n]))
         await stream.stop()
         return cost
 
@@ -177,7 +217,7 @@ async def theirs(length: int, count: int) -> float:
 async def burst(count: int) -> float:
     """Tokens per second of CPU when all come at once."""
     app = Ours()
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test() as pilot:
         transcript = app.query_one(Transcript)
         await pilot.pause()
         events = [TokenStream(1, 0, token) for token in tokens(count)]
@@ -190,20 +230,26 @@ async def burst(count: int) -> float:
 async def _measure(quick: bool) -> None:
     warm_up()
     count = 200 if quick else 600
+    print(f"CPU µs and bytes to the terminal per token at {RATE} tokens/s, {SIZE[0]}x{SIZE[1]}")
+    print(f"waking up alone: {(await floor(count)).cpu:,.0f} µs")
     print(
-        f"CPU µs per token at {RATE} tokens/s, {SIZE[0]}x{SIZE[1]}\n{'answer so far':>16} {'earlier':>8} {'ours':>8} {'get_stream':>11} {'ratio':>6}"
+        f"{'answer so far':>16}{'earlier':>9}{'direct':>8}{'bytes':>7}{'composed':>10}{'get_stream':>12}{'bytes':>7}"
     )
     for length in (100, 1000, 10_000) if quick else (100, 1000, 10_000, 50_000):
-        mine = await ours(length, 10, count)
-        stock = await theirs(length, min(count, 200)) if length <= 10_000 else None
-        ratio = f"{stock:>11,.0f} {stock / mine:>5.1f}x" if stock else ""
-        print(f"{length:>16,} {10:>8,} {mine:>8,.0f} {ratio}", flush=True)
+        mine, composed = await ours(length, 10, count), await ours(length, 10, count, direct=False)
+        row = f"{length:>16,}{10:>9,}{mine.cpu:>8,.0f}{mine.bytes:>7,.0f}{composed.cpu:>10,.0f}"
+        if length <= 10_000:
+            stock = await theirs(length, min(count, 200))
+            row += f"{stock.cpu:>12,.0f}{stock.bytes:>7,.0f}   {stock.cpu / mine.cpu:.1f} times direct"
+        print(row, flush=True)
     for messages in (1000,) if quick else (1000, 10_000):
-        print(f"{1000:>16,} {messages:>8,} {await ours(1000, messages, count):>8,.0f}", flush=True)
+        mine = await ours(1000, messages, count)
+        print(f"{1000:>16,}{messages:>9,}{mine.cpu:>8,.0f}{mine.bytes:>7,.0f}", flush=True)
     for kind in ("paragraph", "table", "quote", "list item"):
         short, long = await open_block(kind, 500, count), await open_block(kind, 10_000, count)
         print(
-            f"one {kind} without end, behind 500 and 10,000 tokens: {short:,.0f} and {long:,.0f}", flush=True
+            f"one {kind} without end, behind 500 and 10,000 tokens: {short.cpu:,.0f} and {long.cpu:,.0f}",
+            flush=True,
         )
     for size in (10_000,) if quick else (10_000, 50_000):
         print(f"burst of {size:,} tokens: {await burst(size):,.0f} tokens per second of CPU")

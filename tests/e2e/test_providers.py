@@ -153,16 +153,18 @@ async def test_a_kept_key_goes_to_its_server_in_the_header_it_wants(
     assert "authorization" not in request.headers
 
 
-async def test_a_server_that_runs_here_is_offered_to_who_has_chosen_nothing_and_can_be_chosen(
+async def test_a_server_that_runs_here_is_offered_and_can_be_chosen(
     home: Home, server: MessagesServer
 ) -> None:
     home.configure(f'[providers.ollama]\nbase_url = "{server.url}"')
     server.script(Answer(text(["I am ", gate("mid"), "a model."])))
-    with Terminal.spawn([*PROGRAM], env=home.env, cwd=home.folder, size=(100, 40)) as terminal:
-        await shows(terminal, "ollama is running here with 1 model: /model ollama/NAME", START_S)
-        assert "this is the demo" in terminal.screen_text()
-        await send(terminal, "/model ollama/test-model")
-        await shows(terminal, "ollama/test-model answers from the next step on")
+    with Terminal.spawn([*PROGRAM, "--demo"], env=home.env, cwd=home.folder, size=(100, 40)) as terminal:
+        await shows(terminal, "ready", START_S)
+        await send(terminal, "/setup")
+        await shows(terminal, "runs here with 1 model")
+        terminal.type_text("ollama")
+        terminal.press("enter")
+        await shows(terminal, "ollama/test-model answers from now on")
         await send(terminal, "who are you?")
         await server.reached("mid")
         await send(terminal, "/thinking high")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +76,23 @@ class Chat:
     async def type(self, text: str) -> None:
         await self.press(*text)
 
+    async def paste(self, text: str) -> None:
+        """Paste `text`, as a terminal marks it."""
+        driver = self.app._driver
+        assert driver is not None
+        event = events.Paste(text)
+        event.set_sender(self.app)
+        driver.send_message(event)
+        await self.drawn()
+
     async def drawn(self) -> None:
         """Until every widget has dealt with its messages and the screen has been laid out and painted."""
         await self.pilot._wait_for_screen()
         if self.app.is_running:
-            painted = asyncio.Event()
-            self.app.screen.call_after_refresh(painted.set)
-            while not painted.is_set() and self.app.is_running:  # an app on its way out paints no more
+            painted, screen = asyncio.Event(), self.app.screen
+            screen.call_after_refresh(painted.set)
+            # An app on its way out paints no more, nor does a screen that has been closed.
+            while not painted.is_set() and self.app.screen is screen and self.app.is_running:
                 await asyncio.sleep(0)
         await self.pilot._wait_for_screen()
 
@@ -125,13 +135,15 @@ async def running_chat(
     size: tuple[int, int] = (80, 24),
     log_dir: Path = Path("/nonexistent"),
     models: ModelChoice | None = None,
-    offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+    first_run: bool = False,
     themes: ThemeChoice | None = None,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
     """Run the app with `agent` and these settings."""
     agent = agent or ScriptedAgent()
-    app = H2AApp(agent, ScreenSettings(log_dir=log_dir, **settings), themes, models=models, offers=offers)
+    app = H2AApp(
+        agent, ScreenSettings(log_dir=log_dir, **settings), themes, models=models, first_run=first_run
+    )
     async with app.run_test(size=size) as pilot:
         chat = Chat(app, agent, pilot)
         await chat.drawn()

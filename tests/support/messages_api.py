@@ -127,6 +127,7 @@ class MessagesServer:
         self.expect_violations = False
         self.refusals: list[Callable[[dict[str, Any]], Status | None]] = []
         self.counts: int | None = None
+        self.key = ""  # the only one that is let in; "": any
         self.connections = 0
         self._answers: list[Answer] = []
         self._gates: dict[str, _GateState] = {}
@@ -251,12 +252,18 @@ class MessagesServer:
             case "POST", "/v1/messages/count_tokens" if self.counts is not None:
                 work = connection.respond(status(200, {"input_tokens": self.counts}))
             case "GET", "/v1/models":
-                work = connection.respond(status(200, _MODELS))
+                work = connection.respond(
+                    status(200, _MODELS) if self._lets_in(headers) else refusal(401, *_NO_KEY)
+                )
             case _:
                 work = connection.respond(refusal(404, "not_found_error", f"{method} {path} not found"))
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _lets_in(self, headers: Mapping[str, str]) -> bool:
+        given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        return not self.key or given == self.key
 
     async def _message(self, connection: _Connection, headers: Mapping[str, str], body: bytes) -> None:
         now = time.perf_counter()
@@ -274,8 +281,9 @@ class MessagesServer:
         self.requests.append(recorded)
         connection.recorded = recorded
         self._changed()
-        if not headers.get("authorization") and not headers.get("x-api-key"):
-            await connection.respond(refusal(401, "authentication_error", "x-api-key header is required"))
+        given = headers.get("authorization") or headers.get("x-api-key")
+        if not given or not self._lets_in(headers):
+            await connection.respond(refusal(401, *_NO_KEY))
         elif violations:
             await connection.respond(refusal(400, "invalid_request_error", violations[0]))
         elif refused := next((no for rule in self.refusals if (no := rule(payload)) is not None), None):
@@ -442,6 +450,9 @@ _MODELS: Final = {
     "has_more": False,
     "last_id": "test-model",
 }
+
+
+_NO_KEY: Final = ("authentication_error", "x-api-key header is required")
 
 
 def _head(code: int, headers: Mapping[str, str]) -> bytes:

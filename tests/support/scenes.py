@@ -23,6 +23,8 @@ from typing import Any, Final
 
 import pytest
 from PIL import Image, ImageDraw
+from rich.text import Text
+from textual.widgets import Static
 
 from h2a_agent.content import ImageBlock, TextBlock
 from h2a_agent.context.breakdown import Breakdown, Share
@@ -245,8 +247,10 @@ async def welcome(_chat: Chat) -> None:
 
 @scene()
 async def welcome_with_notice(chat: Chat) -> None:
-    chat.screen.welcome.say("No model is set, so the demo answers: a script, no language model.")
-    chat.screen.welcome.say("A server on this machine: /model ollama/qwen3")
+    words = (
+        "No model is set, so the demo answers: a script, no language model.\nA server on this machine: /model"
+    )
+    chat.screen.welcome.query_one("#welcome-notice", Static).update(Text(words))
 
 
 @scene()
@@ -552,8 +556,9 @@ async def context_page(chat: Chat) -> None:
 async def jobs_page(chat: Chat) -> None:
     jobs = (JobItem(1, "npm run dev -- --port 3000", NOW - 75, True), JobItem(2, "make", NOW - 9, False, 2))
     await chat.say(*TALK, *ENDED, JobsChanged(jobs))
+    await _at_rest(chat)
     await chat.press("f6")
-    await chat.until(lambda: "npm run dev" in chat.text())
+    await chat.until(lambda: len(chat.app.screen_stack) > 1)
 
 
 @scene()

@@ -126,7 +126,7 @@ def colour_table(pictures: list[Picture]) -> list[str]:
         sampling = False
         for cell in zip(*rows, strict=True):
             characters = {character for character, _ in cell}
-            assert len(characters) == 1, "a theme changes colours, not words"
+            assert len(characters) == 1, f"a theme changes colours, not words: {sorted(characters)}"
             character, looks = characters.pop(), tuple(look for _, look in cell)
             if looks != before:
                 before, sampling = looks, False

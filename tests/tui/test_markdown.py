@@ -16,7 +16,7 @@ from h2a_tui.transcript.code import LineLexer
 from h2a_tui.transcript.items import Item
 from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip, wrap
 from h2a_tui.transcript.markdown import render, safe_link
-from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
+from h2a_tui.transcript.stream import LONG_PARAGRAPH, LONG_TABLE, Splitter
 
 STYLES = styles_of(load("dark"))
 PAGE = Page(60, STYLES)
@@ -368,7 +368,7 @@ def test_a_table_without_end_is_divided_the_same_however_it_comes() -> None:
     whole = streamed([source])
     assert rows_of(streamed(cut(source, [7]), drawn=False)) == rows_of(whole)
     assert rows_of(streamed(cut(source, [997, 3]))) == rows_of(whole)
-    assert longest_open(source) <= LONG_PARAGRAPH + 100
+    assert longest_open(source) <= LONG_TABLE + 100
     text = [line.text for item in whole for line in item.render(PAGE)]
     assert sum("what" in line for line in text) == 1
     assert [line.split()[1] for line in text if line.startswith("name")] == [f"{n}" for n in range(400)]

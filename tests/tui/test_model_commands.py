@@ -13,6 +13,7 @@ from h2a_agent.catalogue import Catalogue
 from h2a_agent.events import Error, Phase, Status
 from h2a_agent.keys import Keys
 from h2a_agent.model_choice import ModelChoice
+from h2a_tui.screens.model_picker import ModelPicker
 from support.chat_pilot import Chat, running_chat
 from support.messages_api import MessagesServer
 from support.scripted_agent import ScriptedAgent
@@ -25,14 +26,16 @@ async def server() -> AsyncIterator[MessagesServer]:
 
 
 @asynccontextmanager
-async def chat_with_models(server: MessagesServer, tmp_path: Path) -> AsyncIterator[Chat]:
+async def chat_with_models(
+    server: MessagesServer, tmp_path: Path, size: tuple[int, int] = (100, 30)
+) -> AsyncIterator[Chat]:
     """A chat whose own provider is `scripted`, with `near` beside it."""
     catalogue = Catalogue(
         {"scripted": {"base_url": server.url}, "near": {"base_url": server.url, "model": "m1"}}
     )
     agent = ScriptedAgent()
     choice = ModelChoice(agent, catalogue, Keys(tmp_path, {}), tmp_path / "config.toml", connect)
-    async with running_chat(agent, size=(100, 30), models=choice) as chat:
+    async with running_chat(agent, size=size, models=choice) as chat:
         yield chat
 
 
@@ -79,17 +82,78 @@ async def test_a_wrong_level_stays_in_the_editor(server: MessagesServer, tmp_pat
         assert chat.calls == []
 
 
-async def test_without_a_name_the_models_are_listed_as_the_servers_tell_them(
+async def test_without_a_name_there_is_a_list_that_fills_as_the_servers_answer_and_the_bar_stays(
+    server: MessagesServer, tmp_path: Path
+) -> None:
+    async with chat_with_models(server, tmp_path) as chat:
+        await chat.press("ctrl+l")
+        picker = await shown_picker(chat)
+        assert picker.current == "scripted/scripted-1", "the bar is on the model that answers"
+        await chat.until(lambda: "test-model" in page(chat))
+        assert picker.current == "scripted/scripted-1"
+        text = page(chat)
+        assert "● scripted-1" in text
+        assert "/setup gives a key to: anthropic, openrouter, deepseek, kimi" in text
+        await chat.press("escape")
+        assert page(chat) == ""
+        assert chat.calls == []
+
+
+async def test_typing_finds_a_model_of_any_provider_and_enter_chooses_it_for_now(
+    server: MessagesServer, tmp_path: Path
+) -> None:
+    async with chat_with_models(server, tmp_path) as chat:
+        await chat.type("half a thought")
+        await chat.press("ctrl+l")
+        await shown_picker(chat)
+        await chat.until(lambda: "test-model" in page(chat))
+        await chat.press_at_once(*"neartst", "enter")
+        await chat.until(lambda: chat.calls)
+        assert chat.last_call == ("use", "near", "test-model")
+        assert not (tmp_path / "config.toml").exists()
+        assert chat.draft == "half a thought"
+
+
+async def test_the_save_key_chooses_a_model_for_the_next_starts_too(
     server: MessagesServer, tmp_path: Path
 ) -> None:
     async with chat_with_models(server, tmp_path) as chat:
         await enter(chat, "/model")
+        await shown_picker(chat)
+        await chat.until(lambda: "test-model" in page(chat))
+        await chat.type("near/t")
+        await chat.press("ctrl+s")
+        await chat.until(lambda: "answers from the next step on" in chat.rows()[-1])
+        assert (tmp_path / "config.toml").read_text() == 'provider = "near"\nmodel = "test-model"\n'
+
+
+async def test_the_arrows_make_it_think_harder_or_less_at_once(
+    server: MessagesServer, tmp_path: Path
+) -> None:
+    async with chat_with_models(server, tmp_path) as chat:
+        await chat.press("ctrl+l")
+        await shown_picker(chat)
+        assert "thinking off low [medium] high max" in page(chat)
+        await chat.press("right", "right", "right")
+        assert "thinking off low medium high [max]" in page(chat)
+        await chat.press("left")
+        assert chat.last_call == ("configure", "high")
+        assert "Thinking high from the next step on" in page(chat)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (60, 15), (120, 40)])
+async def test_the_list_of_models_works_at_any_size(
+    server: MessagesServer, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with chat_with_models(server, tmp_path, size=size) as chat:
+        await chat.press("ctrl+l")
+        await shown_picker(chat)
+        await chat.until(lambda: "scripted-1" in page(chat))
+        await chat.type("near/")
         await chat.until(lambda: "near/test-model" in page(chat))
-        text = page(chat)
-        assert "● scripted/scripted-1" in text
-        assert "no key: h2a-chat key set kimi" in text
-        await chat.press("escape")
-        assert page(chat) == ""
+        await chat.press("enter")
+        await chat.until(lambda: chat.calls)
+        assert chat.last_call[:2] == ("use", "near")
 
 
 async def test_what_cannot_be_chosen_is_read_whole(server: MessagesServer, tmp_path: Path) -> None:
@@ -110,12 +174,11 @@ async def test_a_model_that_does_not_exist_is_answered_with_names_that_are_near(
         await chat.until(lambda: "There is: test-model · /model NAME" in chat.rows()[-1])
 
 
-async def test_what_is_found_after_the_first_frame_joins_the_first_page() -> None:
-    async def offers() -> list[str]:
-        return ["ollama is running here with 3 models: /model ollama/NAME"]
-
-    async with running_chat(size=(100, 30), offers=offers) as chat:
-        await chat.until(lambda: "ollama is running here with 3 models: /model ollama/NAME" in chat.text())
+async def shown_picker(chat: Chat) -> ModelPicker:
+    await chat.until(lambda: isinstance(chat.app.screen, ModelPicker))
+    await chat.drawn()
+    assert isinstance(chat.app.screen, ModelPicker)
+    return chat.app.screen
 
 
 def page(chat: Chat) -> str:

@@ -136,7 +136,7 @@ async def test_theme_save_keeps_it_for_the_next_start(tmp_path: Path) -> None:
     async with chat_wearing("dark", tmp_path) as chat:
         await enter(chat, "/theme light/nord --save")
         await chat.until(lambda: "from now on" in chat.rows()[-1])
-    assert (tmp_path / "config.toml").read_text() == 'theme = "light/nord"\n# mine\nenter = "steer"\n'
+    assert (tmp_path / "config.toml").read_text() == '# mine\nenter = "steer"\ntheme = "light/nord"\n'
 
 
 async def test_theme_save_alone_keeps_the_one_that_is_worn(tmp_path: Path) -> None:
@@ -161,6 +161,22 @@ async def test_settings_that_cannot_be_changed_are_said(tmp_path: Path) -> None:
         await chat.until(lambda: "TOML:" in chat.text())  # wherever the path makes the line break
         assert isinstance(chat.app.screen, PageScreen)
         assert worn(chat) == "nord"
+
+
+async def test_theme_completes_to_the_name_of_a_theme() -> None:
+    async with chat_wearing("dark", size=(100, 40)) as chat:
+        await chat.type("/theme drac")
+        await chat.press("tab", "enter")
+        await chat.until(lambda: worn(chat) == "dracula")
+
+
+async def test_typing_in_the_list_finds_a_theme() -> None:
+    async with chat_wearing("dark", size=(100, 40)) as chat:
+        await open_picker(chat)
+        await chat.type("grlig")
+        await chat.until(lambda: worn(chat) == "gruvbox-light")
+        await chat.press("escape")
+        await chat.until(lambda: worn(chat) == "dark")
 
 
 # ------------------------------------------------------------------ by its looks
@@ -203,11 +219,11 @@ async def test_enter_keeps_the_theme_that_is_looked_at(tmp_path: Path) -> None:
     assert not (tmp_path / "config.toml").exists()
 
 
-async def test_s_keeps_and_saves_it(tmp_path: Path) -> None:
+async def test_the_save_key_keeps_and_saves_it(tmp_path: Path) -> None:
     async with chat_wearing("dark", tmp_path, size=(100, 40)) as chat:
         await open_picker(chat)
         await look_at(chat, "down", "dracula")
-        await chat.press("s")
+        await chat.press("ctrl+s")
         await chat.until(lambda: "from now on" in chat.rows()[-1])
     assert (tmp_path / "config.toml").read_text() == 'theme = "dracula"\n'
 

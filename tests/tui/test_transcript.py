@@ -504,3 +504,38 @@ async def test_a_huge_answer_in_one_piece_is_shown_to_its_end() -> None:
         await drawn(page, pilot, "Paragraph 4999 of many.")
         page.transcript.scroll_home(animate=False)
         assert "Paragraph 0 of many." in screen(page)[1]
+
+
+def long_change() -> list[AnyEvent]:
+    body = "".join(f"-old_{n} = value({n})\n+new_{n} = value({n})\n" for n in range(1000))
+    return [
+        ToolCall(90, 0, "c", "edit", "complete", title="x.py"),
+        ToolResult(
+            "c", Outcome.OK, "", "changed", diff=f"--- a/x.py\n+++ b/x.py\n@@ -1,1000 +1,1000 @@\n{body}"
+        ),
+    ]
+
+
+async def test_others_are_served_while_a_long_change_unfolds() -> None:
+    page = Page(*long_change())
+    async with page.run_test(size=(80, 30)) as pilot:
+        await drawn(page, pilot, "more lines")
+        served = 0
+        page.transcript.toggle_fold(0)
+        while not any("new_999" in row for row in screen(page)):
+            served += 1
+            await asyncio.sleep(0)
+        assert served > 3
+        page.transcript.toggle_fold(0)
+        await drawn(page, pilot, "more lines")
+
+
+async def test_a_second_thought_leaves_a_long_change_folded() -> None:
+    page = Page(*long_change())
+    async with page.run_test(size=(80, 30)) as pilot:
+        await drawn(page, pilot, "more lines")
+        before = screen(page)
+        page.transcript.toggle_fold(0)
+        page.transcript.toggle_fold(0)
+        await until(lambda: not page.transcript.busy, pilot)
+        assert screen(page) == before

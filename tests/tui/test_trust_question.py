@@ -8,7 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from h2a_tui.keymap import Keymap
-from h2a_tui.trust_question import READABLE_S, TYPING_PAUSE_S, Answer, TrustQuestion
+from h2a_tui.trust_question import Answer, TrustQuestion
+from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S
 from support.snapshots import look_at
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
@@ -35,6 +34,9 @@ from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.preview import Gallery
 from h2a_tui.transcript.widget import Transcript
 
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
+
 __all__ = ["H2AApp"]
 
 
@@ -53,19 +55,20 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         *,
         notice: str = "",
         models: ModelChoice | None = None,
-        offers: Callable[[], Awaitable[Sequence[str]]] | None = None,
+        first_run: bool = False,
+        doctor: Doctor | None = None,
     ) -> None:
         """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
-        `notice` stands on the first page, until something is said; what `offers` finds after the first frame
-        joins it. `models` is what `/model` chooses from.
+        `notice` stands on the first page, until something is said. `models` is what `/model` chooses from; at the
+        `first_run` it is asked at once who shall answer. `doctor` knows what `/doctor` tells.
         """
         super().__init__(
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
         )
         self._client = client
         self._settings = settings
-        self._offers = offers
+        self._first_run = first_run
         self.chat = ChatScreen(
             client,
             settings,
@@ -74,6 +77,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             models,
             self.themes,
             lambda: self._events.stats,
+            doctor,
         )
         if settings.images:
             drawn = self.console.color_system in ("256", "truecolor") and not self.no_color
@@ -103,6 +107,8 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self._learn_keys()
         self.app_resume_signal.subscribe(self, self._repaint, immediate=True)
         self.run_worker(self._read_events(), name="events")
+        if self._first_run:
+            self.chat.set_up()
         self.call_after_refresh(self._after_first_frame)
 
     async def on_event(self, event: events.Event) -> None:
@@ -119,6 +125,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def _take_terminal(self) -> None:
         driver = self._driver
         if isinstance(driver, KeyDriver):
+            driver.direct = self._settings.direct
             driver.greeting, driver.farewell = self._attention.greeting, self._attention.farewell
             driver.write(driver.greeting)
         self._attention.show(self._first_state)
@@ -181,12 +188,6 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
         self.run_worker(self._warm_up(), name="warm-up")
         self.run_worker(self._ask_about_keys(), name="keys")
-        if self._offers is not None:
-            self.run_worker(self._offer(self._offers), name="offers")
-
-    async def _offer(self, offers: Callable[[], Awaitable[Sequence[str]]]) -> None:
-        for line in await offers():
-            self.chat.welcome.say(line)
 
     async def _warm_up(self) -> None:
         await self._client.warm_up()

@@ -55,7 +55,7 @@ examples:
   h2a-chat --base-url http://localhost:11434 --model NAME     any other
   h2a-chat key set deepseek                 keep a key (also: key list, key delete NAME)
   h2a-chat keys                             press keys, see what your terminal sends
-  h2a-chat doctor                           what this machine has, what holds commands in
+  h2a-chat doctor                           what this machine has, which keys arrive, what holds commands in
 
 while it works:
   Enter steers (it stops and reads you now), Ctrl+S waits for the next step,
@@ -219,7 +219,7 @@ def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: 
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    from h2a_agent.config import load
+    from h2a_agent.config import ConfigError, load
     from h2a_agent.paths import find_paths
     from h2a_agent.tools.supervisor import whole_environment
 
@@ -256,9 +256,11 @@ def _main(argv: Sequence[str] | None) -> int:
         environment.prepare(os.environ)
         return keys_command(screen_settings(settings, paths).keymap())
     if args.prompt == "doctor" and args.print_prompt is None:
-        from h2a_tui.doctor import report
+        environment.prepare(os.environ)
+        from h2a_tui.doctor import Doctor, report
 
-        return asyncio.run(report(settings, paths, Path.cwd()))
+        keymap = screen_settings(settings, paths).keymap()
+        return asyncio.run(report(Doctor(settings, paths, Path.cwd()), keymap))
     if print_mode.prints(args):
         if settings.fell_back:
             print(_FELL_BACK, file=sys.stderr)
@@ -270,14 +272,23 @@ def _main(argv: Sequence[str] | None) -> int:
     if not environment.can_paint(os.environ):
         print("This terminal can show lines only; for the app set TERM to what it is.", file=sys.stderr)
         return _talk_plainly(args, settings, paths)
-    return _chat(args, settings, paths)
+
+    def reload(old: Settings) -> Settings:
+        try:
+            return load(paths, flags, environ)
+        except ConfigError:  # the file is being edited
+            return old
+
+    return _chat(args, settings, paths, reload)
 
 
 # ------------------------------------------------------------- the front ends
 
 
-def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
-    """The app in the terminal."""
+def _chat(
+    args: argparse.Namespace, settings: Settings, paths: Paths, reload: Callable[[Settings], Settings]
+) -> int:
+    """The app in the terminal. `reload` returns the settings as they are now, or those it gets."""
     environment.prepare(os.environ)
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -290,14 +301,23 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         from h2a_agent.assemble import open_session
 
         async with traced(args.trace) as trace:
-            code, switch = await show(_session(args, paths), args.prompt or "", "", trace)
+            chosen, first = settings, nothing_chosen(settings) and not args.read_only
+            prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
+            code, switch = await show(chosen, _session(args, paths), prompt, draft, trace, first_run=first)
             while switch is not None:
                 session = open_session(paths, Path.cwd(), session_id=switch.session_id)
-                code, switch = await show(session, "", switch.draft, trace)
+                chosen = reload(chosen)
+                code, switch = await show(chosen, session, "", switch.draft, trace)
         return code
 
     async def show(
-        session: Session, prompt: str, draft: str, trace: Callable[[Agent], None]
+        settings: Settings,
+        session: Session,
+        prompt: str,
+        draft: str,
+        trace: Callable[[Agent], None],
+        *,
+        first_run: bool = False,
     ) -> tuple[int, Switch | None]:
         """One session in the app; the exit code, and which one is next."""
         from dataclasses import replace
@@ -308,6 +328,7 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
         from h2a_tui.app import H2AApp
+        from h2a_tui.doctor import Doctor
         from h2a_tui.keymap_check import keymap_notes
         from h2a_tui.vouching import is_vouched_for, keep_answer, not_trusted, question_about
 
@@ -323,15 +344,22 @@ def _chat(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
             notices = (
-                _FELL_BACK if settings.fell_back else "",
+                _DEMO if settings.fell_back else "",
                 "" if trusted else not_trusted(session.workspace),
                 *keymap_notes(screen.keymap()),
             )
             models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            offers = models.offers if settings.fell_back else None
             notice = "\n\n".join(filter(None, notices))
             mine = replace(screen, draft_for=None if session.read_only else session.path)
-            app = H2AApp(agent, mine, themes, notice=notice, models=models, offers=offers)
+            app = H2AApp(
+                agent,
+                mine,
+                themes,
+                notice=notice,
+                models=models,
+                first_run=first_run,
+                doctor=Doctor(settings, paths, session.workspace),
+            )
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
                 ours.remember(
@@ -420,6 +448,7 @@ async def _run_app(app: App[_Result], *, mouse: bool) -> _Result | None:
 # --------------------------------------------------------------------- helpers
 
 _UNGUARDED: Final = "h2a-chat has left because its guardian process was killed, and without it a crash could leave commands running."
+_DEMO: Final = "This is the demo: a script, not a language model. /setup chooses who answers."
 _FELL_BACK: Final = (
     "No API key and no server is set, so this is the demo: a script, not a language model. For a model set "
     "ANTHROPIC_API_KEY, run h2a-chat key set NAME, or give --model ollama/NAME or --base-url."
@@ -441,6 +470,11 @@ def _session(args: argparse.Namespace, paths: Paths) -> Session:
     if args.name:
         session.rename(args.name)
     return session
+
+
+def nothing_chosen(settings: Settings) -> bool:
+    """Has nobody said in any way who shall answer?"""
+    return settings.fell_back and not settings.places.keys() & {"provider", "model", "base_url"}
 
 
 def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> ScreenSettings:
@@ -468,9 +502,11 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         list_settings(settings),
         settings.diffs,
         settings.paste_burst,
+        settings.direct,
         prompts,
         images=settings.images,
         reduced_motion=still,
+        config_file=paths.config_file,
         editing=settings.editing,
         tips_file=paths.tips_file if kept else None,
     )

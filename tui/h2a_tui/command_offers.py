@@ -44,8 +44,13 @@ def _arguments(name: str, argument: str, chat: Chat) -> Offer | None:
     command = find_command(name)
     if command is None or command.complete is None:
         return None
-    entries = ranked(argument, ((entry.text, entry) for entry in command.complete(chat)))
+    entries = ranked(argument, ((_found_by(entry), entry) for entry in command.complete(chat)))
     if not entries or argument.lower() in (entry.text.lower() for entry in entries):
         return None
     # What follows a command may be something nobody offers, so Enter sends what is written.
     return Offer(len(name) + 2, entries, eager=False)
+
+
+def _found_by(entry: Entry) -> str:
+    """What one may type to find it: what is taken, and what is shown where that is something else."""
+    return entry.text if entry.label == entry.text else f"{entry.text} {entry.label}"

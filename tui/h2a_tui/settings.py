@@ -29,11 +29,13 @@ class ScreenSettings:
     keys of actions. `signals` is what the terminal is told besides, `listed` all settings for
     who wants to read them. `log_dir` is where a crash report goes. `mouse` off leaves selection and the wheel to
     the terminal. `diffs` says how changes are drawn where there is room for two columns.
-    `editing` is whose keys the editors understand, a shell's or vim's. `paste_burst`: text with line ends that comes faster than anybody types is a paste. `prompts_file` is where the
-    messages of all sessions are remembered, `draft_for` the session's file, beside which the draft is kept; None: nowhere.
+    `editing` is whose keys the editors understand, a shell's or vim's. `paste_burst`: text with line ends that comes
+    faster than anybody types is a paste. `direct`: what changes is written straight to the terminal where that is
+    possible, not painted by Textual. `prompts_file` is where the messages of all sessions are remembered, `draft_for` the
+    session's file, beside which the draft is kept, `config_file` where settings are; None: nowhere. `tips_file` remembers
+    what has been told of keys.
     `images` draws small pictures in the conversation where the terminal has the colours for it. `reduced_motion`: nothing
     moves by itself.
-    `tips_file` remembers what has been told of keys.
     """
 
     log_dir: Path
@@ -45,10 +47,12 @@ class ScreenSettings:
     listed: tuple[ListedSetting, ...] = ()
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
     paste_burst: bool = True
+    direct: bool = True
     prompts_file: Path | None = None
     draft_for: Path | None = None
     images: bool = True
     reduced_motion: bool = False
+    config_file: Path | None = None
     editing: Editing = "emacs"
     tips_file: Path | None = None
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from rich.table import Table
-from rich.text import Text
-
 from h2a_agent.run_settings import RunSettings
 from h2a_tui import format as fmt
+from h2a_tui.completion import Entry
 from h2a_tui.settings import ListedSetting
 
 if TYPE_CHECKING:
     from h2a_agent.config import Settings
     from h2a_tui.client import Client
-    from h2a_tui.overlays import Page
     from h2a_tui.settings import ScreenSettings
 
-__all__ = ["list_settings", "settings_command", "settings_now"]
+__all__ = ["complete_settings", "list_settings", "settings_command", "settings_now"]
 
 _DEFAULT: Final = "default"
 _CHANGED: Final = "changed here"
@@ -36,6 +35,7 @@ _OF_THE_SCREEN: Final = (
     "paste_burst",
     "images",
     "reduced_motion",
+    "direct",
 )
 
 
@@ -46,20 +46,25 @@ class Chat(Protocol):
     def client(self) -> Client: ...
     @property
     def settings(self) -> ScreenSettings: ...
-    def show_page(self, title: str, content: Table | Text) -> Page: ...
+    def notice(self, text: str) -> None: ...
+    def edit_settings(self, name: str) -> None: ...
 
 
-def settings_command(chat: Chat, _argument: str) -> bool:
-    """Show them all."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for setting in settings_now(chat.settings.listed, chat.client.settings):
-        strong = "" if setting.place == _DEFAULT else "bold"
-        table.add_row(Text(setting.name), Text(setting.value, strong), Text(setting.place, "dim"))
-    _ = chat.show_page("Settings", table)
+def settings_command(chat: Chat, argument: str) -> bool:
+    """Show them all, beginning at the one that is named."""
+    names = [setting.name for setting in chat.settings.listed]
+    if argument and argument not in names:
+        near = get_close_matches(argument, names, n=1)
+        chat.notice(f"There is no setting {argument}" + (f" · did you mean {near[0]}?" if near else ""))
+        return False
+    chat.edit_settings(argument)
     return True
+
+
+def complete_settings(chat: Chat) -> Iterable[Entry]:
+    """Every setting with its value."""
+    now = settings_now(chat.settings.listed, chat.client.settings)
+    return (Entry(setting.name, setting.name, setting.value) for setting in now)
 
 
 def list_settings(settings: Settings) -> tuple[ListedSetting, ...]:

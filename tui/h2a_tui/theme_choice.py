@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from h2a_agent.config_file import set_keys
+from h2a_agent.config_edit import set_keys
 from h2a_themes import Palette, Theme, find, from_terminal, load, names
 
 __all__ = ["DEFAULT", "TERMINAL", "ThemeChoice", "resolve"]
@@ -69,8 +69,11 @@ class ThemeChoice:
 
     async def names(self) -> list[str]:
         """All that can be chosen by a name."""
-        found = await asyncio.to_thread(names, self._folder)
-        return sorted({*found, TERMINAL})
+        return await asyncio.to_thread(self.known_names)
+
+    def known_names(self) -> list[str]:
+        """The same, at once: it looks into one folder."""
+        return sorted({*names(self._folder), TERMINAL})
 
     async def choose(self, name: str) -> Theme:
         """Choose and show another theme; returns what is shown.

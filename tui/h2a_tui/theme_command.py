@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.text import Text
 
 from h2a_agent.config_error import ConfigError
 from h2a_themes import ThemeError
+from h2a_tui.completion import Entry
 from h2a_tui.theme_choice import ThemeChoice
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from h2a_tui.overlays import Page
 
-__all__ = ["choose_theme", "theme_command"]
+__all__ = ["choose_theme", "complete_themes", "theme_command"]
 
 _SAVE: Final = "--save"
 
@@ -44,6 +45,14 @@ def theme_command(chat: Chat, argument: str) -> bool:
     else:
         chat.work(_pick(chat, chat.themes))
     return True
+
+
+def complete_themes(chat: Chat) -> Iterable[Entry]:
+    """Every theme, the one that is worn marked."""
+    if chat.themes is None:
+        return ()
+    now = chat.themes.name
+    return (Entry(name, name, "now" if name == now else "") for name in chat.themes.known_names())
 
 
 async def choose_theme(chat: Chat, themes: ThemeChoice, name: str, *, save: bool) -> None:

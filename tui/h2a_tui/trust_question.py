@@ -25,11 +25,9 @@ from h2a_agent.safe_text import one_line
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
+from h2a_tui.typing_guard import TypingGuard
 
 __all__ = ["Answer", "TrustQuestion"]
-
-READABLE_S: Final = 0.5
-TYPING_PAUSE_S: Final = 1.0
 
 
 class Answer(Enum):
@@ -74,10 +72,8 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         self._folder = one_line(str(folder))
         self._things = one_line(", ".join(things))
         self._bound = keymap
-        self._clock = clock
+        self._guard = TypingGuard(clock)
         self._chosen = Answer.LOOK
-        self._readable_at = clock() + READABLE_S
-        self._typed_at = -TYPING_PAUSE_S
 
     def compose(self) -> ComposeResult:
         """One box."""
@@ -86,10 +82,7 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show it; only what is pressed after that can be an answer."""
         self._show()
-        self.call_after_refresh(self._now_readable)
-
-    def _now_readable(self) -> None:
-        self._readable_at = self._clock() + READABLE_S
+        self.call_after_refresh(self._guard.shown)
 
     def on_key(self, event: events.Key) -> None:
         """Move, answer, or leave; any other key was meant for somebody else."""
@@ -99,30 +92,24 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
             case Action.TRUST_QUIT:
                 self.exit(Answer.QUIT)
             case None:
-                self._typed_at = self._clock()
-            case _ if not self._is_readable():
+                self._guard.typed()
+            case _ if not self._guard.readable:
                 pass
             case Action.TRUST_PREVIOUS:
                 self._move(-1)
             case Action.TRUST_NEXT:
                 self._move(1)
-            case Action.TRUST_ANSWER if self._nobody_types():
+            case Action.TRUST_ANSWER if self._guard.nobody_types:
                 self.exit(self._chosen)
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste is text."""
         event.stop()
-        self._typed_at = self._clock()
+        self._guard.typed()
 
     def _move(self, step: int) -> None:
         self._chosen = _ORDER[(_ORDER.index(self._chosen) + step) % len(_ORDER)]
         self._show()
-
-    def _is_readable(self) -> bool:
-        return self._clock() >= self._readable_at
-
-    def _nobody_types(self) -> bool:
-        return self._clock() >= self._typed_at + TYPING_PAUSE_S
 
     def _show(self) -> None:
         small = self.size.height < _ROOMY_ROWS or self.size.width < _ROOMY_COLUMNS

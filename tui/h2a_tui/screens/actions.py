@@ -29,15 +29,12 @@ from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import suggest_models
+from h2a_tui.model_commands import model_command, suggest_models
 from h2a_tui.overlays import Choice
-from h2a_tui.screens.help import HelpScreen
+from h2a_tui.screens.over_chat import OverChat
 from h2a_tui.screens.page import PageScreen
-from h2a_tui.screens.picker import PickerScreen
-from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from h2a_agent.session_search import Found
     from h2a_tui.screens.chat import ChatScreen
 
 __all__ = ["ChatActions"]
@@ -68,6 +66,8 @@ class ChatActions:
         self._keymap = keymap
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
+        self._recent: Sequence[Found] | None = None
+        self.over = OverChat(chat, self, keymap)
         self._table = self._make_table()
         self.clipboard = Clipboard()
 
@@ -112,6 +112,7 @@ class ChatActions:
             Action.COPY_BLOCK: partial(self._copy_from, BlockCursor.text),
             Action.COPY_CODE: partial(self._copy_from, BlockCursor.code),
             Action.COPY_MESSAGE: partial(self._copy_from, BlockCursor.answer),
+            Action.CHOOSE_MODEL: partial(model_command, self, ""),
             Action.SUSPEND: self._suspend,
             Action.HELP: self.show_help,
             Action.HUD: chat.hud.toggle,
@@ -142,6 +143,8 @@ class ChatActions:
 
     def offer(self, before: str) -> Offer | None:
         """What can be taken for the command line `before` the cursor."""
+        if before.startswith("/res"):
+            self.recent_sessions()  # so that they are there when their turn comes
         return command_offer(before, self)
 
     def _edit_outside(self) -> None:
@@ -192,15 +195,47 @@ class ChatActions:
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from, each as it looks."""
-        picker = ThemePicker(names, themes, self._keymap, self.notice)
+        self.over.themes(names, themes)
 
-        def take(name: str | None) -> None:
-            if name is None:
-                themes.end_preview()
-            else:
-                self.work(choose_theme(self, themes, name, save=picker.saves))
+    def pick_model(self, models: ModelChoice) -> None:
+        """Show the models to choose from."""
+        self.over.models(models)
 
-        _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+        """Show sessions to go on with."""
+        self.over.sessions(found, wanted, here)
+
+    def try_keys(self) -> None:
+        """Show what the terminal sends for each key, and what that does."""
+        self.over.keys()
+
+    def show_doctor(self) -> None:
+        """Show what this machine and this terminal have, and what to do about what they lack."""
+        self.over.doctor(self._chat.doctor)
+
+    def recent_sessions(self) -> Sequence[Found]:
+        """The newest sessions, as far as they have been read; the first call begins to."""
+        if self._recent is None:
+            self._recent = ()
+            self.work(self._read_recent())
+        return self._recent
+
+    async def _read_recent(self) -> None:
+        try:
+            self._recent = await self.client.sessions.find()
+        except (SessionError, OSError):
+            pass  # nobody has asked for them yet; who does is told
+
+    def edit_settings(self, name: str) -> None:
+        """Show the settings, to be changed."""
+        self.over.settings(name)
+
+    def set_up(self, *, first: bool = False) -> None:
+        """Ask who shall answer."""
+        if self.models is None:
+            self.notice("The model cannot be changed here")
+        else:
+            self.over.setup(self.models, first=first)
 
     def work(self, job: Coroutine[None, None, None]) -> None:
         """Let `job` go on in the background, until the app ends."""
@@ -208,9 +243,7 @@ class ChatActions:
 
     def show_page(self, title: str, content: Table | Text) -> PageScreen:
         """Show something to read."""
-        page = PageScreen(title, content, self._keymap)
-        _ = self._chat.app.push_screen(page)  # it mounts by itself
-        return page
+        return self.over.page(title, content)
 
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
@@ -219,16 +252,14 @@ class ChatActions:
     def pick(
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
-        """Show a list; a `SessionError` of what is done with the choice is said."""
+        """Ask for one of a few; a `SessionError` of what is done with the choice is said."""
+        self.over.pick(title, choices, chosen_is, chosen)
 
-        def take(chosen_id: str | None) -> None:
-            if chosen_id is not None:
-                try:
-                    chosen_is(chosen_id)
-                except SessionError as error:
-                    self.notice(str(error))
-
-        _ = self._chat.app.push_screen(PickerScreen(title, choices, self._keymap, chosen=chosen), take)
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
+    ) -> None:
+        """The same for one of many."""
+        self.over.find(title, choices, chosen_is, chosen)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that takes a while."""
@@ -247,7 +278,7 @@ class ChatActions:
 
     def show_help(self) -> None:
         """Show keys and commands."""
-        _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
+        self.over.help()
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

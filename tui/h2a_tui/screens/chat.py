@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -49,6 +49,9 @@ from h2a_tui.widgets.status_facts import Facts, sandbox_word
 from h2a_tui.widgets.status_line import NOTICE_S, StatusLine
 from h2a_tui.widgets.todo_panel import TodoPanel
 from h2a_tui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
 
 __all__ = ["ChatScreen"]
 
@@ -113,11 +116,13 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         models: ModelChoice | None = None,
         themes: ThemeChoice | None = None,
         queue: Callable[[], QueueStats | None] = lambda: None,
+        doctor: Doctor | None = None,
     ) -> None:
         super().__init__(classes="-empty")
         self.client = client
         self.models = models
         self.themes = themes
+        self.doctor = doctor
         self.state = State()
         self.transcript = transcript
         self._settings = settings
@@ -172,6 +177,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             self.remove_class("-empty")
         self.transcript.apply_many(happened)
         for event in happened:
+            if isinstance(event, ModelChanged):
+                self.welcome.show_model(self.client.model)
             if isinstance(event, InputRestored):
                 self.composer.restore(event)
             elif isinstance(event, Error) and event.kind == FailureKind.NOT_FOUND:
@@ -254,6 +261,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self._keymap.prefer(arrives)
         self.welcome.show_keys()
         self.show_hints()
+
+    def set_up(self) -> None:
+        """Ask somebody who is here for the first time who shall answer."""
+        self._actions.set_up(first=True)
 
     def perform(self, action: Action) -> bool:
         """Do what a key asks for; False: nothing to do, the key keeps its plain meaning."""

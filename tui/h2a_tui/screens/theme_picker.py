@@ -4,45 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from textual import events, on
+from textual import on
 from textual.widgets import OptionList
 
 from h2a_themes import ThemeError
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice
-from h2a_tui.screens.picker import PickerScreen
+from h2a_tui.screens.filter_picker import FilterPicker
+from h2a_tui.screens.picker import key_hints
 from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["ThemePicker"]
 
 
-class ThemePicker(PickerScreen):
+class ThemePicker(FilterPicker):
     """Returns the name of the chosen theme; `saves` says whether it is for the next starts, too."""
 
     DEFAULT_CSS = """
     ThemePicker {
         align: right middle;
         background: transparent;
-        & Vertical, &.-narrow Vertical { width: 36; max-width: 100%; }
+        & Vertical { width: 40; }
+        & #about { display: none; }
+        &.-narrow Vertical { width: 100%; }
     }
     """
 
     def __init__(
         self, names: Sequence[str], themes: ThemeChoice, keymap: Keymap, notice: Callable[[str], None]
     ) -> None:
-        current = names.index(themes.name) if themes.name in names else 0
         choices = [Choice(name, name, "●" if name == themes.name else "") for name in names]
-        super().__init__(f"Theme · {keymap.label(Action.LIST_SAVE)} saves", choices, keymap, chosen=current)
+        super().__init__("Theme", choices, keymap, chosen=themes.name)
         self.saves = False
-        self._bound = keymap
         self._themes = themes
         self._notice = notice
 
-    def on_key(self, event: events.Key) -> None:
+    def keys_line(self) -> str:
+        """What the keys do."""
+        return key_hints(self.keymap, Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
+
+    def act(self, action: Action) -> bool:
         """Choose and save, besides what every list does."""
-        if self._bound.action(event.key, Context.LIST) is Action.LIST_SAVE:
-            self.saves = True
-            self.query_one(OptionList).action_select()
+        if action is not Action.LIST_SAVE:
+            return super().act(action)
+        self.saves = True
+        return super().act(Action.LIST_CHOOSE)
 
     @on(OptionList.OptionHighlighted)
     def _look(self, message: OptionList.OptionHighlighted) -> None:

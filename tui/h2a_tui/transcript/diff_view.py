@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Final
@@ -42,12 +42,12 @@ class DiffView(View[DiffLine]):
         self._name, lines = parse_diff(diff)
         super().__init__(lines)
 
-    def rows(self, page: Page, width: int, *, folded: bool) -> list[Line]:
+    def steps(self, page: Page, width: int, *, folded: bool) -> Iterator[list[Line]]:
         """One column, or two on a wide page."""
         if not page.side_by_side or page.width < TWO_COLUMNS:
-            return super().rows(page, width, folded=folded)
+            return super().steps(page, width, folded=folded)
         room = min(_WIDEST, page.width - 2 * page.margin) - (page.column - width)
-        return _SideBySide(self._name, pairs_of(self.entries)).rows(page, room, folded=folded)
+        return _SideBySide(self._name, pairs_of(self.entries)).steps(page, room, folded=folded)
 
     def drawer(self, page: Page, width: int, *, whole: bool) -> Callable[[DiffLine], list[Line]]:
         """A column of numbers, the mark, the line."""

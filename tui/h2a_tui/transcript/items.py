@@ -1,15 +1,15 @@
 """The parts of a transcript: what was said and what happened, each able to draw itself as rows.
 
-An item is a source and, near the viewport, its rows. `Layout` owns `lines` and `exact`; an item only knows how
+An item is a source and, near the viewport, its rows. `Layout` owns `lines`; an item only knows how
 to render and how tall it will roughly be. Every item begins with a blank row, unless it continues the one above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeAlias, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -27,13 +27,16 @@ __all__ = [
     "Foldable",
     "Item",
     "Notice",
+    "Size",
     "Summary",
     "Thought",
     "Tone",
     "UserMessage",
     "behind",
     "bounded",
+    "estimate",
     "excerpt_rows",
+    "excerpt_steps",
 ]
 
 T = TypeVar("T")
@@ -41,14 +44,22 @@ T = TypeVar("T")
 LONG_LINE: Final = 4000  # characters of one source line that are ever drawn
 
 
+Size: TypeAlias = tuple[int, int]
+"""Characters of an item that may need rows of their own, and rows that there are in any case; at least one."""
+
+
+def estimate(size: Size, column: int) -> int:
+    """About how many rows an item has whose text is `column` cells wide."""
+    return size[0] // column + size[1]
+
+
 class Item:
-    """One part. `lines` are its rows at the present width, None while nobody looks; `exact`: its height is known."""
+    """One part. `lines` are its rows at the present width, None while nobody looks."""
 
     gap: bool = True
 
     def __init__(self) -> None:
         self.lines: list[Line] | None = None
-        self.exact = False
 
     @property
     def words(self) -> str:
@@ -72,10 +83,11 @@ class Item:
         """Let go of the rows; the source stays."""
         self.lines = None
 
-    def estimate(self, page: Page) -> int:
-        """About how many rows `render` makes; at least one."""
+    @property
+    def size(self) -> Size:
+        """From which to estimate how many rows `render` makes."""
         characters, ends = self.length()
-        return 1 + ends + characters // page.column + self.gap
+        return characters, 1 + ends + self.gap
 
 
 class Foldable(Item):
@@ -89,6 +101,10 @@ class Foldable(Item):
     def foldable(self) -> bool:
         """Is there something to fold or unfold?"""
         raise NotImplementedError
+
+    def draw_ahead(self, page: Page) -> Iterator[None]:
+        """Draw the unfolded form in steps, where that takes long; the next `rows` has it then."""
+        return iter(())
 
 
 # ------------------------------------------------------- folding long things
@@ -126,16 +142,23 @@ class Excerpt:
 UNFOLDED: Final = Excerpt(1000, 200)
 
 
+def excerpt_steps(
+    lines: Sequence[T], excerpt: Excerpt, draw: Callable[[T], list[Line]], page: Page, width: int
+) -> Iterator[list[Line]]:
+    """The rows of what `excerpt` shows of `lines`, each drawn by `draw` when it is asked for."""
+    head, left_out, tail = excerpt.of(lines)
+    yield from map(draw, head)
+    if left_out:
+        mark = _more_mark(left_out, page.styles, above=not excerpt.head)
+        yield [crop_line(mark, width, page.styles.dim)]
+    yield from map(draw, tail)
+
+
 def excerpt_rows(
     lines: Sequence[T], excerpt: Excerpt, draw: Callable[[T], list[Line]], page: Page, width: int
 ) -> list[Line]:
-    """The rows of what `excerpt` shows of `lines`, each drawn by `draw`."""
-    head, left_out, tail = excerpt.of(lines)
-    rows = [row for text in head for row in draw(text)]
-    if left_out:
-        mark = _more_mark(left_out, page.styles, above=not excerpt.head)
-        rows.append(crop_line(mark, width, page.styles.dim))
-    return rows + [row for text in tail for row in draw(text)]
+    """The same, all at once."""
+    return [row for rows in excerpt_steps(lines, excerpt, draw, page, width) for row in rows]
 
 
 def behind(segment: Segment, rows: list[Line]) -> list[Line]:

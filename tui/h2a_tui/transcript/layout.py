@@ -14,7 +14,7 @@ from typing import Final
 
 from h2a_tui.transcript.document import Document
 from h2a_tui.transcript.fenwick import Heights
-from h2a_tui.transcript.items import Item
+from h2a_tui.transcript.items import Item, Size, estimate
 from h2a_tui.transcript.lines import Line, Page
 
 __all__ = ["Anchor", "Layout"]
@@ -66,6 +66,7 @@ class Layout:
         self._document = document
         self.page = page
         self._heights = Heights()
+        self._sizes: list[Size] = []  # of all items: looking at each again would make a resize slow
         self._recent: OrderedDict[int, int] = OrderedDict()  # measured items and their rows, oldest first
         self._kept = 0
 
@@ -109,34 +110,34 @@ class Layout:
 
     def set_page(self, page: Page) -> None:
         """Draw on another page. Unless only its colours are others, all heights are estimates again."""
-        items = self._document.items
         resized = (page.width, page.side_by_side) != (self.page.width, self.page.side_by_side)
         self.page = page
-        for item in items:
-            item.forget()
+        for index in self._recent:
+            self._document.items[index].forget()
         self._recent.clear()
         self._kept = 0
         if resized:
-            for item in items:
-                item.exact = False
-            self._heights = Heights([item.estimate(page) for item in items])
-            self._document.dirty.clear()
+            column = page.column
+            self._heights = Heights([estimate(size, column) for size in self._sizes])
 
     def sync(self) -> int:
         """Take in what has changed in the document; returns how many lines it has become longer by."""
         document = self._document
         before = self.total
         for index in range(len(self._heights), len(document.items)):
-            self._heights.append(document.items[index].estimate(self.page))
+            item = document.items[index]
+            self._sizes.append(item.size)
+            self._heights.append(estimate(item.size, self.page.column))
             document.dirty.discard(index)
             self._forget(index)
         for index in document.dirty:
             item = document.items[index]
+            self._sizes[index] = item.size
             if item.lines is not None and index in self._recent:
                 self._render(index, item)
             else:
                 self._forget(index)
-                self._heights.set(index, item.estimate(self.page))
+                self._heights.set(index, estimate(item.size, self.page.column))
         document.dirty.clear()
         return self.total - before
 
@@ -202,16 +203,14 @@ class Layout:
         for position, (was, now) in enumerate(zip(old, new, strict=False)):
             if was is not now and was == now:
                 new[position] = was  # with its strip
-        item.lines, item.exact = new, True
+        item.lines = new
         self._kept += len(new) - self._recent.pop(index, 0)
         self._recent[index] = len(new)
         return self._heights.set(index, len(new))
 
     def _forget(self, index: int) -> None:
         self._kept -= self._recent.pop(index, 0)
-        item = self._document.items[index]
-        item.forget()
-        item.exact = False
+        self._document.items[index].forget()
 
     def _evict(self) -> None:
         """Let go of rows nobody has looked at for long. What was just looked at stays, however long it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from rich.cells import cell_len
@@ -24,9 +24,9 @@ def mark_cells(strip: Strip, begin: int, end: int, style: Style) -> Strip:
     return Strip.join([strip.crop(0, begin), marked, strip.crop(end)])
 
 
-def with_marks(strip: Strip, marks: Iterable[Mark]) -> Strip:
+def with_marks(strip: Strip, marks: Sequence[Mark]) -> Strip:
     """`strip` with all of `marks`."""
-    text = strip.text
+    text = strip.text if marks else ""
     for begin, end, style in marks:
         strip = mark_cells(strip, cell_len(text[:begin]), cell_len(text[:end]), style)
     return strip

@@ -22,11 +22,17 @@ _LONGEST_WAIT_S: Final = 0.25
 
 
 class Pacer:
-    """Calls `work`, which says whether it has left some, and `paint`. Needs a running event loop."""
+    """Calls `work`, which says whether it has left some, and `paint`. Needs a running event loop.
 
-    def __init__(self, work: Callable[[], bool], paint: Callable[[], None]) -> None:
+    While `ready` says no, nothing is painted: what a slow terminal cannot take in is left out, not queued.
+    """
+
+    def __init__(
+        self, work: Callable[[], bool], paint: Callable[[], None], ready: Callable[[], bool] = lambda: True
+    ) -> None:
         self._work = work
         self._paint = paint
+        self._ready = ready
         self._handle: asyncio.Handle | None = None
         self._due = 0.0
 
@@ -56,6 +62,8 @@ class Pacer:
         began = loop.time()
         more = self._work()
         paints = began >= self._due
+        if paints and not self._ready():
+            paints, self._due = False, began + _FRAME_S
         if paints:
             self._paint()
             cost = loop.time() - began

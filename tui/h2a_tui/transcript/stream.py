@@ -4,8 +4,8 @@ Only whole source lines decide: a block is closed when a later one has begun, a 
 its list has; a fence goes line by line. What is decided so never changes with what comes later, so any way of
 cutting the answer into pieces gives the rows of the whole (but for link references, which would reach across
 blocks). The unfinished block is drawn again per frame, and more cuts keep it small: a fence is divided after 64
-lines, a paragraph without end after some 4,000 characters, between two words, a table after as many, between two
-rows; of a quote or a list item with many blocks only the last stays open.
+lines, a paragraph without end after some 2,000 characters, between two words, a table after 4,000, between two rows;
+of a quote or a list item with many blocks only the last stays open.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from h2a_tui.transcript.markdown import parse_blocks
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["LONG_PARAGRAPH", "Splitter"]
+__all__ = ["LONG_PARAGRAPH", "LONG_TABLE", "Splitter"]
 
-LONG_PARAGRAPH: Final = 4000  # characters
+LONG_PARAGRAPH: Final = 2000  # characters; what is open is drawn again with each frame
+LONG_TABLE: Final = 4000  # characters; the first part sets the widths of the columns, so it is to be typical
 _PART_LINES: Final = 64
 # What a line consists of while only its mark has come; drawn, it would flicker as a heading or a rule.
 _BARE_MARK: Final = re.compile(r"[\s`~=*#+|>_-]*(?:\d{1,3}[.)]?)?")
@@ -186,7 +187,7 @@ class Splitter:
 
     def _close_table_parts(self, source: str, closed: list[Item]) -> str:
         """Close full parts of the table that `source` is, if it is one; returns what is left of it."""
-        while len(source) > LONG_PARAGRAPH and (cut := _table_cut(source)):
+        while len(source) > LONG_TABLE and (cut := _table_cut(source)):
             lines = source.split("\n")
             part = "\n".join(lines[:cut])
             self._close(part, closed)
@@ -291,7 +292,7 @@ def _table_cut(source: str) -> int:
     size = 0
     for index, line in enumerate(whole.split("\n")[: tokens[0].map[1]]):
         size += len(line) + 1
-        if size > LONG_PARAGRAPH:
+        if size > LONG_TABLE:
             return max(3, index)
     return 0
 

@@ -6,7 +6,7 @@ running tool prints, then the brief and the result as what it is (`tool_views`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final
 
@@ -73,6 +73,7 @@ class ToolItem(Foldable):
         self._tail = ""
         self._received = 0
         self._made: View[Any] | None = None
+        self._ahead: tuple[Page, list[Line]] | None = None  # the unfolded result, drawn for this page
 
     # ------------------------------------------------------------ what happens
 
@@ -91,6 +92,14 @@ class ToolItem(Foldable):
         self.stage, self.outcome = Stage.DONE, outcome
         self.text, self.brief, self.diff, self.elapsed_s = text, brief, diff, elapsed_s
         self._tail = ""
+
+    def draw_ahead(self, page: Page) -> Iterator[None]:
+        """Draw the unfolded result, line by line."""
+        rows: list[Line] = []
+        for some in self._view.steps(page, page.column - 2, folded=False):
+            rows += some
+            yield
+        self._ahead = page, rows
 
     @property
     def words(self) -> str:
@@ -191,6 +200,9 @@ class ToolItem(Foldable):
         brief = " · ".join(part for part in (self._word(), said, self.note) if part)
         style = styles.error if self.outcome is Outcome.FAILED else styles.muted
         rows = [crop_line([(brief, style)], width, styles.dim)] if brief else []
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == page and not self.folded:
+            return rows + ahead[1]
         rows += self._view.rows(page, width, folded=self.folded)
         return rows + (self.pictures.rows(width, styles.page, named=False) if self.pictures else [])
 

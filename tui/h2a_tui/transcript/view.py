@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
 
 from h2a_tui.transcript.code import LineLexer, language_of
-from h2a_tui.transcript.items import UNFOLDED, Excerpt, bounded, excerpt_rows
+from h2a_tui.transcript.items import UNFOLDED, Excerpt, bounded, excerpt_steps
 from h2a_tui.transcript.lines import Line, Page, Run, crop_line, wrap
 
 __all__ = ["COLOURED", "CommandView", "FileView", "OutputView", "View", "behind_gutter", "on_ground"]
@@ -43,8 +43,12 @@ class View(Generic[E]):
 
     def rows(self, page: Page, width: int, *, folded: bool) -> list[Line]:
         """The rows, at most `width` cells wide: cropped while it is folded, else wrapped."""
+        return [row for rows in self.steps(page, width, folded=folded) for row in rows]
+
+    def steps(self, page: Page, width: int, *, folded: bool) -> Iterator[list[Line]]:
+        """The same, some rows at a time."""
         excerpt = self.excerpt if folded else UNFOLDED
-        return excerpt_rows(self.entries, excerpt, self.drawer(page, width, whole=not folded), page, width)
+        return excerpt_steps(self.entries, excerpt, self.drawer(page, width, whole=not folded), page, width)
 
     def drawer(self, page: Page, width: int, *, whole: bool) -> Callable[[E], list[Line]]:
         """A function that draws the entries, called from top to bottom. `whole`: wrapped, not cropped."""

@@ -1,7 +1,8 @@
 """The transcript on the screen: a virtual page of any length, painted line by line.
 
 There are no child widgets, and a token causes no layout pass. The widget shows rows of a `Layout` through
-Textual's public line API; what has really changed on the screen is found by comparing rows and repainted.
+Textual's public line API; what has really changed on the screen is found by comparing rows, and written straight to
+the terminal where that is possible (`DirectPaint`), else repainted by Textual.
 
 What is in view is for `Viewport` to say: the end until the reader scrolls up, and again when the reader is back.
 """
@@ -9,13 +10,13 @@ What is in view is for `Viewport` to say: the end until the reader scrolls up, a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter, time
 from typing import ClassVar, Final
 
-from rich.segment import Segment
 from textual import events
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -24,17 +25,21 @@ from textual.strip import Strip
 
 from h2a_agent.events import AnyEvent, PathChanged
 from h2a_themes import Theme, load
+from h2a_tui.direct_paint import DirectPaint
 from h2a_tui.keymap import Context
+from h2a_tui.row_changes import changed_rows
 from h2a_tui.theme import styles_of
 from h2a_tui.transcript.blocks import BlockCursor
 from h2a_tui.transcript.document import Document
+from h2a_tui.transcript.frame import Frame
 from h2a_tui.transcript.items import Item
-from h2a_tui.transcript.lines import Line, Page, copied_text, make_strip
+from h2a_tui.transcript.lines import Line, Page, copied_text
 from h2a_tui.transcript.markdown import warm_up
-from h2a_tui.transcript.marks import Mark, mark_right, thumb_rows, with_marks
+from h2a_tui.transcript.marks import Mark, thumb_rows
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
 from h2a_tui.transcript.preview import Gallery, Pictured, Wish
 from h2a_tui.transcript.search import Search, spots_in
+from h2a_tui.transcript.unfolding import Unfolding
 from h2a_tui.transcript.viewport import Viewport
 
 __all__ = ["Transcript"]
@@ -86,17 +91,19 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._styles = styles_of(theme or load("dark"))
         self._view = Viewport(document or Document(), Page(0, self._styles, side_by_side))
+        self._unfolding = Unfolding(self.document)
         self._pending: deque[AnyEvent] = deque()
-        self._pacer = Pacer(self._work, self._paint)
+        self._direct = DirectPaint(self)
+        self._pacer = Pacer(self._work, self._paint, lambda: not self._direct.behind)
         self._live = False
-        self._shown: list[Line] = []
-        self._thumb: tuple[int, int] | None = None
-        self._below = ""
+        self._frame = Frame(self._view.page)
+        self._strips: list[
+            Strip
+        ] = []  # the frame as it is on the screen, or will be when Textual has painted
+        self._filters: Sequence[LineFilter] = ()  # of these strips
         self._search: Search | None = None
         self._found: tuple[int, int] | None = None
         self.cursor: BlockCursor | None = None
-        self._chosen = range(0)  # the lines of the blocks the cursor is on
-        self._marks: dict[int, list[Mark]] = {}  # what a search has found, by the identity of a row in view
         self.end_key = ""  # how to get to the end, for the mark that says what is new there
         self._ticking = False
         self.gallery: Gallery | None = None  # where the pictures are from; without one they are only named
@@ -140,6 +147,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Show `past` in the place of everything there is."""
         self._view = Viewport(Document(), self._view.page)
         self._view.height = self.size.height
+        self._unfolding = Unfolding(self.document)
         self._pending = deque(past)
         self._search = self.cursor = None
 
@@ -169,7 +177,6 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _set_page(self, page: Page) -> None:
         self._view.set_page(page)
-        self._shown = []
         if self._live:
             self._paint()
 
@@ -254,9 +261,11 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self._paint()
 
     def toggle_fold(self, index: int) -> None:
-        """Fold or unfold item `index` where it stands."""
-        if self.document.toggle_fold(index) and self._live:
+        """Fold or unfold item `index` where it stands: at once, or soon if there is much to draw."""
+        if self._unfolding.toggle(index, self._view.page, perf_counter() + SLICE_S) and self._live:
             self._paint()
+        else:
+            self._wake()
 
     # ------------------------------------------------- Textual: size and scroll
 
@@ -275,7 +284,6 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Wrap for the new width."""
         page = self._view.page
         if self.size.width == page.width:
-            self._shown = []
             self._paint()
             return
         self._set_page(replace(page, width=self.size.width))
@@ -293,7 +301,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """Fold or unfold the item whose head or "more" mark was clicked; follow what is new below."""
         on_last_row = event.y == self.size.height - 1
-        if self._below and on_last_row and event.x >= self.size.width - len(self._below):
+        below = self._frame.below
+        if below and on_last_row and event.x >= self.size.width - len(below):
             self.scroll_end_now()
             return
         layout, line = self._view.layout, self._view.top + event.y
@@ -311,18 +320,11 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One row, carrying the offsets a selection is made of."""
-        strip = self._strips(self._view.top + y, 1)[0]
-        return strip.apply_offsets(0, self._view.top + y)
+        return self._strips_now()[y].apply_offsets(0, self._view.top + y)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows of `crop`. Bypasses the per-line style cache, which has nothing to add: strips are complete."""
-        strips = self._strips(self._view.top + crop.y, crop.height)
-        strips = [self._with_position(strip, crop.y + y) for y, strip in enumerate(strips)]
-        filters = self.app.get_line_filters()
-        if filters:
-            _, background = self.background_colors
-            for line_filter in filters:
-                strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        strips = self._strips_now()[crop.y : crop.bottom]
         if crop.x or crop.width != self.size.width:
             strips = [strip.crop(crop.x, crop.right) for strip in strips]
         return strips
@@ -341,7 +343,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
 
     def selection_updated(self, selection: Selection | None) -> None:
         """Show what is selected."""
-        self.refresh()
+        self._put(replace(self._frame, selection=selection))
 
     # ---------------------------------------------------------------- drawing
 
@@ -366,6 +368,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         while document.settle():
             if perf_counter() > deadline:
                 return True
+        if self._unfolding.advance(deadline):
+            return True
         return self._search is not None and self._search.advance(deadline)
 
     def _tick(self) -> None:
@@ -398,20 +402,21 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         self.set_reactive(ScrollView.virtual_size, Size(self.size.width, view.layout.total))
         self.set_reactive(ScrollView.scroll_y, float(view.top))
         self.set_reactive(ScrollView.scroll_target_y, float(view.top))
-        shown = view.rows()
-        thumb = None if view.follow else thumb_rows(view.top, view.height, view.layout.total)
-        marks = self._marks_of(shown)
-        was, self._shown = self._shown, shown
-        if (thumb, marks) != (self._thumb, self._marks):
-            self._thumb, self._marks = thumb, marks
-            self.refresh()
-        else:
-            self._refresh_changed(was, shown)
-        self._say_below()
-        chosen = self.cursor.lines if self.cursor is not None else range(0)
-        if chosen != self._chosen:
-            self._chosen = chosen
-            self.refresh()
+        rows = view.rows()
+        new = view.new_below
+        key = f" · {self.end_key}" if self.end_key else ""
+        frame = Frame(
+            view.page,
+            self.size,
+            view.top,
+            rows,
+            self._marks_of(rows),
+            self.text_selection,
+            self.cursor.lines if self.cursor is not None else range(0),
+            (0, 0) if view.follow else thumb_rows(view.top, view.height, view.layout.total),
+            f" ▼ {new:,} new below{key} " if new and not view.follow else "",
+        )
+        self._put(frame)
 
     def _fetch_pictures(self) -> None:
         """Ask for the pictures of what has just been drawn without them."""
@@ -429,20 +434,28 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             document.dirty.add(index)
             self._wake()
 
-    def _refresh_changed(self, was: list[Line], shown: list[Line]) -> None:
-        rows = range(max(len(was), len(shown)))
-        changed = [y for y in rows if y >= len(was) or y >= len(shown) or was[y] is not shown[y]]
-        if changed:
-            self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
+    def _put(self, frame: Frame) -> None:
+        """Bring the screen from the frame before to this one."""
+        was = self._strips
+        self._frame = frame
+        self._compose_strips()
+        if len(was) != len(self._strips):
+            self.refresh()
+        elif not self._direct.paint(was, self._strips) and (changed := changed_rows(was, self._strips)):
+            first, last = changed[0], changed[-1]
+            self.refresh(Region(0, first, self.size.width, last - first + 1))
 
-    def _say_below(self) -> None:
-        """Bring the mark that says what is new below up to date."""
-        new = 0 if self._view.follow else self._view.new_below
-        key = f" · {self.end_key}" if self.end_key else ""
-        below = f" ▼ {new:,} new below{key} " if new else ""
-        if below != self._below:
-            self._below = below
-            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+    def _strips_now(self) -> list[Strip]:
+        """The frame's rows, for the size and the filters there are now: Textual may paint before it tells us."""
+        if self._frame.size != self.size or self._filters != self.app.get_line_filters():
+            self._frame = replace(self._frame, size=self.size)
+            self._compose_strips()
+        return self._strips
+
+    def _compose_strips(self) -> None:
+        self._filters = self.app.get_line_filters()
+        _, background = self.background_colors
+        self._strips = self._frame.strips(self._filters, background)
 
     def _marks_of(self, shown: list[Line]) -> dict[int, list[Mark]]:
         """What is marked of the rows in view; and say how far the search is."""
@@ -460,38 +473,3 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self._found = found
             self.post_message(self.Found(*found))
         return marks
-
-    def _strips(self, line: int, count: int) -> list[Strip]:
-        """`count` rows from `line` on, blank below the end, the selection marked."""
-        page = self._view.page
-        rows = self._view.layout.rows(line, count)
-        strips = [make_strip(row, page) for row in rows]
-        if self._marks:
-            strips = [self._with_found(strip, row) for strip, row in zip(strips, rows, strict=True)]
-        if len(strips) < count:
-            strips += [Strip.blank(self.size.width, self._styles.page)] * (count - len(strips))
-        selection = self.text_selection
-        if selection is not None:
-            strips = [self._with_selection(strip, selection, line + y) for y, strip in enumerate(strips)]
-        return strips
-
-    def _with_found(self, strip: Strip, row: Line) -> Strip:
-        margin = self._view.page.margin
-        marks = self._marks.get(id(row), ())
-        return with_marks(strip, [(begin + margin, end + margin, style) for begin, end, style in marks])
-
-    def _with_selection(self, strip: Strip, selection: Selection, line: int) -> Strip:
-        span = selection.get_span(line)
-        if span is None:
-            return strip
-        end = len(strip.text.rstrip()) if span[1] == -1 else span[1]
-        return with_marks(strip, [(span[0], end, self._styles.selection)])
-
-    def _with_position(self, strip: Strip, y: int) -> Strip:
-        if self._view.top + y in self._chosen:
-            strip = Strip([Segment("▎", self._styles.accent), *strip.crop(1)], strip.cell_length)
-        if self._thumb is not None and self._thumb[0] <= y < self._thumb[1]:
-            strip = mark_right(strip, "▐", self._styles.rail)
-        if y == self.size.height - 1 and self._below:
-            strip = mark_right(strip, self._below, self._styles.new_below)
-        return strip

@@ -17,11 +17,13 @@ from typing import Any, ClassVar, Final
 from textual import actions, events
 from textual.document._document import Location
 from textual.document._edit import Edit
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from h2a_tui.attachments import Attachments
+from h2a_tui.direct_paint import DirectPaint
 from h2a_tui.graphemes import cluster, word_left, word_right
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
 from h2a_tui.vim import Mode, State
@@ -87,6 +89,8 @@ class Editor(TextArea, inherit_bindings=False):
         self.cursor_blink = False
         self.match_cursor_bracket = False  # it searches the whole text with every key
         self.history = undo = Undo(self._joins)
+        self._direct = DirectPaint(self)
+        self._styled = False  # are the styles those of the style sheet?
         self._keymap = keymap
         self._perform = perform
         self._killed = ""
@@ -118,9 +122,12 @@ class Editor(TextArea, inherit_bindings=False):
             return
         event.stop()
         event.prevent_default()
+        rows = self.wrapped_document.height
         await self._deal_with(event)
         self._after_key()
         self.tell_vim()
+        if rows == self.wrapped_document.height:
+            self._echo()
 
     async def _deal_with(self, event: events.Key) -> None:
         if self.vim is not None and self._vim.takes(event):
@@ -139,6 +146,30 @@ class Editor(TextArea, inherit_bindings=False):
             await self._edit(editing)
         elif writes and event.character is not None and (event.is_printable or event.character in _JOINERS):
             self.replace(event.character, *self.selection, maintain_selection_offset=False)
+
+    def _echo(self) -> None:
+        """Show the cursor's row at once, before Textual paints."""
+        region = self._direct.region()
+        y = self.cursor_screen_offset.y - region.y if region is not None else -1
+        if region is not None and 0 <= y < region.height:
+            [strip] = self.render_lines(Region(0, y, region.width, 1))
+            self._direct.show_row(region, y, strip)
+
+    def notify_style_update(self) -> None:
+        """Other styles: they are to be looked up once more."""
+        self._styled = False
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual's, which looks up all its styles for each row that is drawn anywhere near: 0.3 ms."""
+        if self._styled:
+            return super(TextArea, self).render_lines(crop)
+        self._styled = True
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """As Textual's, which cannot wrap a placeholder where there is no room at all."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
 
     @property
     def _contexts(self) -> tuple[Context, ...]:

@@ -43,14 +43,14 @@ class Welcome(Container):
     def __init__(self, keymap: Keymap, model: str, mode: str, workspace: Path, notice: str = "") -> None:
         super().__init__()
         self._keymap = keymap
-        self._facts = f"{model} · {mode} · {folder(workspace)}"
+        self._model = model
+        self._where = f"{mode} · {folder(workspace)}"
         self._notice = notice
         self._shown_keys = Static(self._keys())
 
     def compose(self) -> ComposeResult:
         """Name and facts, then the keys, then the notice."""
-        head = Text.assemble(("h2a-chat", "bold"), f" {__version__}\n", (self._facts, "dim"))
-        yield Static(head)
+        yield Static(self._head(), id="welcome-head")
         yield Static(Text("\nWrite what to do and press Enter. While the agent works:\n"))
         yield self._shown_keys
         yield Static(Text(self._notice), id="welcome-notice")
@@ -75,7 +75,13 @@ class Welcome(Container):
         for part in self.query(Static):
             part.styles.max_width = min(_MEASURE, event.size.width)
 
-    def say(self, line: str) -> None:
-        """Add a line to the notice."""
-        self._notice = f"{self._notice}\n{line}" if self._notice else line
-        self.query_one("#welcome-notice", Static).update(Text(self._notice))
+    def show_model(self, model: str) -> None:
+        """Another model answers now; what was said of the first one no longer holds."""
+        if model != self._model:
+            self._model = model
+            self.query_one("#welcome-head", Static).update(self._head())
+            self.query_one("#welcome-notice", Static).update("")
+
+    def _head(self) -> Text:
+        facts = f"{self._model} · {self._where}"
+        return Text.assemble(("h2a-chat", "bold"), f" {__version__}\n", (facts, "dim"))
