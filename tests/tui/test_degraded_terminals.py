@@ -93,6 +93,19 @@ def test_a_size_that_the_shell_has_exported_does_not_keep_it_from_following_the_
         app.terminal.wait_for(lambda: app.terminal.row(27) == f"╰{'─' * 98}╯")
 
 
+def is_right(terminal: Terminal) -> bool:
+    """Is all of a screen of 100 by 30 as it should be: the newest words, each once, the draft in its frame, the status?"""
+    words = re.findall(r"word\d+", terminal.screen_text())
+    rows = terminal.screen_text().split("\n")
+    return (
+        len(words) > 100
+        and words == [f"word{number}" for number in range(200)][-len(words) :]
+        and "The end." in terminal.screen_text()
+        and rows[25:28] == [f"╭{'─' * 98}╮", f"│ › draft{' ' * 90}│", f"╰{'─' * 98}╯"]
+        and "ready" in rows[29]
+    )
+
+
 def test_a_storm_of_resizes_while_it_streams_ends_with_the_right_screen() -> None:
     sizes = itertools.cycle([(80, 24), (20, 5), (137, 41), (1, 1), (60, 18), (10, 3), (200, 50)])
     with ScriptedApp.start() as app:
@@ -106,14 +119,8 @@ def test_a_storm_of_resizes_while_it_streams_ends_with_the_right_screen() -> Non
         app.say("TokenStream(1, 0, '\\n\\nThe end.')", "Done(1, 'end_turn')", "Status(Phase.IDLE)")
         app.terminal.resize(100, 30)
         app.terminal.wait_for(
-            lambda: "ready" in app.terminal.row(29) and "The end." in app.terminal.screen_text(),
-            timeout_s=40,  # a busy machine draws some of the sizes in between
-        )
-        rows = app.terminal.screen_text().split("\n")
-        assert rows[25:28] == [f"╭{'─' * 98}╮", f"│ › draft{' ' * 90}│", f"╰{'─' * 98}╯"]
-        words = re.findall(r"word\d+", app.terminal.screen_text())
-        assert words == [f"word{number}" for number in range(200)][-len(words) :]
-        assert len(words) > 100
+            lambda: is_right(app.terminal), timeout_s=40
+        )  # a busy machine draws many of the sizes
         drawn = len(app.terminal.output) - before
         assert drawn < 200 * 200 * 50, "less than a letter for each cell of the largest size, each time"
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import App
 
 from h2a_themes import Theme, ThemeError
@@ -74,6 +74,16 @@ class ThemedApp(App[Result], inherit_bindings=False):
         self._ask_terminal()
         self.watch(self, "app_focus", self._ask_terminal, init=False)
         self._watch_file()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take a resize for what is true now.
+
+        The handler of one signal can be interrupted by the next, and then the older size is the one that comes last.
+        """
+        if isinstance(event, events.Resize) and isinstance(self._driver, KeyDriver):
+            size = self._driver.size_now
+            event = events.Resize(size, size, size, event.pixel_size)
+        await super().on_event(event)
 
     def _ask_terminal(self, here: bool = True) -> None:
         """Ask for its colours: at the start, and when somebody comes back, who may have made it light or dark."""
