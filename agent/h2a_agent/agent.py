@@ -26,8 +26,6 @@ from h2a_agent.events import (
     Decision,
     Error,
     InputRestored,
-    JobItem,
-    JobsChanged,
     Kind,
     ModelChanged,
     PathChanged,
@@ -38,8 +36,9 @@ from h2a_agent.events import (
     Usage,
 )
 from h2a_agent.file_undo import FileUndo
-from h2a_agent.history import AssistantEntry, CompactionEntry, Node, UserEntry
+from h2a_agent.history import AssistantEntry, Node, UserEntry
 from h2a_agent.inbox import ItemState
+from h2a_agent.job_verbs import JobVerbs
 from h2a_agent.models import model_info
 from h2a_agent.permission import Permission
 from h2a_agent.permission.rules import Rules
@@ -57,7 +56,7 @@ from h2a_agent.sandbox.settings import SandboxSettings
 from h2a_agent.sandbox.trial import SessionSandbox
 from h2a_agent.session import ReadOnlySession, Session
 from h2a_agent.session_verbs import SessionVerbs
-from h2a_agent.spending import Spending
+from h2a_agent.spending import spending_of
 from h2a_agent.state import State, reduce
 from h2a_agent.todos import todos_of
 from h2a_agent.tool_runner import title_of
@@ -105,7 +104,7 @@ class Agent:
         self._retry = retry or RetryPolicy()
         self._bus = EventBus()
         self._state = State(todos=todos_of(session.history.entries))
-        self._spending = Spending()
+        self._spending = spending_of(session.history, session.spent)
         self._requests = RequestBuilder()
         self._runner = Runner(session, self._bus, self._new_run, self._run_ended)
         self._leaving_for: tuple[Node, int] | None = (
@@ -129,13 +128,10 @@ class Agent:
             system_prompt or SystemPrompt(self.workspace), self._toolbox, lambda: self.settings
         )
         self._file_undo = FileUndo(self._toolbox, self._bus)
+        self.jobs: Final = JobVerbs(self._toolbox.jobs, self._bus)
         self._shell = UserShell(self._toolbox, session, self._bus)
-        for entry in (node.entry for node in session.history.nodes):
-            if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
-                self._spending.add(entry.model, entry.usage)
         self._state = replace(self._state, usage=self._last_usage())
         self._bus.tap(self._fold)
-        self._toolbox.jobs.changed = self._jobs_changed
         session.on_queue_changed = self._queue_changed
         session.on_trouble = self._not_saved
         session.on_recovered = self._saved_again
@@ -334,14 +330,6 @@ class Agent:
         """End the user's own commands that run."""
         self._shell.stop()
 
-    async def stop_job(self, number: int) -> bool:
-        """End the background command `number`; False when it has ended already, or there is none."""
-        job = self._toolbox.jobs.get(number)
-        if job is None or job.over.is_set():
-            return False
-        await self._toolbox.jobs.stop(job)
-        return True
-
     # ------------------------------------------------------------ looking
 
     def subscribe(
@@ -516,7 +504,7 @@ class Agent:
         if len(session.inbox):
             session.inbox.hold(mark)  # said to another branch: a person decides whether it holds for this one
             self._queue_changed()
-        self._bus.publish(PathChanged(session.history.head, tuple(self.replay())))
+        self._bus.publish(PathChanged(session.history.head, (*self.replay(), *self._shell.running)))
         if (usage := self._last_usage()) is not None:
             self._bus.publish(usage)
         if isinstance(node.entry, UserEntry):
@@ -538,14 +526,6 @@ class Agent:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
-
-    def _jobs_changed(self) -> None:
-        running = self._toolbox.jobs.running
-        items = (
-            JobItem(job.number, one_line(job.command, 200), job.started_at, job in running, job.exit_code)
-            for job in self._toolbox.jobs.all
-        )
-        self._bus.publish(JobsChanged(tuple(items)))
 
     def _queue_changed(self) -> None:
         inbox = self._session.inbox

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from h2a_agent.providers.base import Provider
     from h2a_agent.session import Session
 
-__all__ = ["Access", "connect", "make_provider", "open_session", "running_agent"]
+__all__ = ["Access", "as_chosen", "connect", "make_provider", "open_session", "running_agent"]
 
 Access: TypeAlias = Literal["write", "fork", "look"]
 
@@ -114,6 +115,26 @@ def _in_its_folder(session: Session, workspace: Path) -> Session:
             f"This session works in {its}. With --here it goes on in this folder.",
         )
     return session
+
+
+def as_chosen(settings: Settings, agent: Agent, following: Session) -> Settings:
+    """`settings` for the session `following`, with what was chosen while `agent` ran: who answers, and how hard it thinks.
+
+    The mode goes along within a folder. Elsewhere it is again the one that was set, but for `plan`: nobody who has
+    chosen that expects changes.
+
+    Raises:
+        ConfigError: the key of the provider that was chosen is gone.
+    """
+    chosen = agent.settings
+    same_folder = following.workspace.resolve() == agent.workspace.resolve()
+    mode = chosen.mode if same_folder or chosen.mode == "plan" else settings.run.mode
+    run = replace(settings.run, model=chosen.model, thinking=chosen.thinking, mode=mode)
+    if agent.provider_name == settings.provider.name:
+        return replace(settings, run=run)
+    provider = settings.catalogue.get(agent.provider_name)
+    key = settings.api_keys.find(provider)
+    return replace(settings, provider=provider, key=key, run=run, fell_back=False)
 
 
 @asynccontextmanager

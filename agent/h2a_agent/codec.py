@@ -34,6 +34,7 @@ from h2a_agent.history import (
 )
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
+from h2a_agent.spending import Spent
 
 __all__ = [
     "ENTRY_TYPES",
@@ -164,6 +165,16 @@ def entry_record(entry: Entry) -> Record:
                 "counts": entry.counts,
                 "time": entry.time,
             }
+
+
+def spent_record(model: str, usage: TokenUsage) -> Record:
+    """The record of what requests used of which nothing is in the history, such as those for a summary that was none."""
+    return {"type": "spent", "model": model, "usage": _usage_record(usage)}
+
+
+def spent_of(record: Record) -> Spent:
+    """What `spent_record` made a record of."""
+    return Spent(str(record["model"]), _usage_of(record["usage"]))
 
 
 def _usage_record(usage: TokenUsage) -> Record:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from h2a_agent.answer import Answer, AnswerBuilder
@@ -71,8 +71,24 @@ class _Summary:
     plan: Plan
     before: int
     after: int
-    model: str
-    usage: TokenUsage
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What all requests for one summary have used, and the model that answered."""
+
+    model: str = ""
+    usage: TokenUsage = field(default_factory=TokenUsage)
+
+    def add(self, answer: Answer) -> None:
+        used, more = self.usage, answer.usage
+        self.model = answer.model
+        self.usage = TokenUsage(
+            used.input_tokens + more.input_tokens,
+            used.output_tokens + more.output_tokens,
+            used.cache_read_tokens + more.cache_read_tokens,
+            used.cache_write_tokens + more.cache_write_tokens,
+        )
 
 
 # ---------------------------------------------------------------------- when
@@ -138,19 +154,22 @@ async def _compact(run: Run, step: Step, order: Order) -> None:
     if item is not None:
         order = Order.of(item.text)
     run.bus.publish(CompactionStarted(one_line(order.reason)))
+    bill = _Bill()
     try:
-        summary = await _summarise(run, step, order)
+        summary = await _summarise(run, step, order, bill)
     except _Refused as refused:
+        if bill.usage.context_tokens:
+            run.session.note_spent(bill.model, bill.usage)
         _refuse(run, step, order, item, refused)
         if refused.limit is not None:
             return  # the order stands
     else:
-        _accept(run, order, item, summary)
+        _accept(run, order, item, summary, bill)
     run.room.spent = run.room.spent or run.room.overflowed
     run.room.overflowed = False
 
 
-async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
+async def _summarise(run: Run, step: Step, order: Order, bill: _Bill) -> _Summary:
     history = run.session.history.entries
     base = run.base_request()
     standing = about_tokens(base.system) + tools_tokens(base.tools)
@@ -162,7 +181,7 @@ async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
     planned = await asyncio.to_thread(plan, history, keep, (share.limit or told) * 3 // 4)
     if planned is None:
         raise _Refused("there is nothing to summarise yet")
-    answer, usage = await _ask(run, step, order, planned, share.limit)
+    answer = await _ask(run, step, order, planned, share.limit, bill)
     text = plain_text(answer.blocks).strip()
     if answer.stop_reason == "max_tokens":
         raise _Refused("the summary was cut at its token limit", "Raise max_tokens, or ask for less.")
@@ -172,26 +191,25 @@ async def _summarise(run: Run, step: Step, order: Order) -> _Summary:
         raise _Refused("the summary was empty")
     kept = (entry_tokens(entry) for entry in history[planned.first :])
     after = standing + about_tokens(text) + sum(kept)
-    return _Summary(text, planned, before, after, answer.model, usage)
+    return _Summary(text, planned, before, after)
 
 
-async def _ask(run: Run, step: Step, order: Order, planned: Plan, room: int) -> tuple[Answer, TokenUsage]:
-    """The whole answer to the request for a summary of at most `room` tokens, and what all attempts used."""
+async def _ask(run: Run, step: Step, order: Order, planned: Plan, room: int, bill: _Bill) -> Answer:
+    """The whole answer to the request for a summary of at most `room` tokens; all attempts go on the `bill`."""
     settings = run.settings
     base = replace(run.base_request(), max_tokens=min(settings.max_tokens, max(settings.reserve_tokens, 1)))
     head = planned.head if run.omit is None else (*planned.head, run.omit)
     attempt = shorter = 0
-    used = TokenUsage()
     while True:
         request = await asyncio.to_thread(summary_request, head, order, base, room)
         answer = await _stream(run, step, request)
-        used = _sum(used, answer.usage)
         if answer.usage.context_tokens:
+            bill.add(answer)
             run.spending.add(answer.model, answer.usage)
         if step.cause is not None:
             raise _Refused("it was stopped")
         if answer.whole:
-            return answer, used
+            return answer
         failure = answer.failure or Failed(FailureKind.INTERRUPTED, "The connection ended in mid-answer.")
         if failure.kind is FailureKind.TOO_LARGE and shorter < _SHORTER:
             shorter += 1
@@ -239,19 +257,10 @@ async def _wait(run: Run, step: Step, failure: Failed, attempt: int) -> None:
     run.say()
 
 
-def _sum(one: TokenUsage, other: TokenUsage) -> TokenUsage:
-    return TokenUsage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.cache_read_tokens + other.cache_read_tokens,
-        one.cache_write_tokens + other.cache_write_tokens,
-    )
-
-
 # ------------------------------------------------------------------ its end
 
 
-def _accept(run: Run, order: Order, item: Item | None, summary: _Summary) -> None:
+def _accept(run: Run, order: Order, item: Item | None, summary: _Summary, bill: _Bill) -> None:
     session = run.session
     entry = CompactionEntry(
         item.id if item else new_item_id(),
@@ -260,8 +269,8 @@ def _accept(run: Run, order: Order, item: Item | None, summary: _Summary) -> Non
         summary.before,
         summary.after,
         order.instructions,
-        summary.model,
-        summary.usage,
+        bill.model,
+        bill.usage,
         run.now(),
         counts=not order.preview,
     )
@@ -271,7 +280,7 @@ def _accept(run: Run, order: Order, item: Item | None, summary: _Summary) -> Non
     run.refused = None  # the next request is another one
     run.bus.publish(compaction_ended(entry))
     size = summary.after if entry.counts else summary.before
-    run.bus.publish(replace(run.spending.event(summary.model, summary.usage), context_tokens=size))
+    run.bus.publish(replace(run.spending.event(bill.model, bill.usage), context_tokens=size))
 
 
 def switch_summary(session: Session, now: float, *, counts: bool) -> CompactionSwitched | None:

@@ -192,7 +192,8 @@ class InputRestored(Event):
 class PathChanged(Event):
     """The user has gone back to an entry: the conversation now ends at `head` ("": before its first word).
 
-    `past` is all of it as events, in the place of everything that was shown before. No run is active.
+    `past` is all of it as events, in the place of everything that was shown before; commands of the user's that still run
+    have begun at its end. No run is active.
     """
 
     head: str

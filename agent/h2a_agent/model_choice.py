@@ -158,6 +158,15 @@ class ModelChoice:
             return info.models.get(model, ModelInfo.of({}))
         return info.models.get(model) or model_info(model)
 
+    async def find_keys(self) -> None:
+        """Find every key there is, whoever it is for: whatever takes keys out of a text then knows them all.
+
+        Raises:
+            ConfigError: one cannot be read, and so not be taken out.
+        """
+        for info in self._all():
+            await asyncio.to_thread(self._keys.find, info)
+
     async def near(self) -> tuple[str, ...]:
         """Names like the current model's, from its provider's own list; for when there is no such model."""
         await self._ask(self._info_now())

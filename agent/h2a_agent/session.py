@@ -27,14 +27,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from h2a_agent.codec import item_record, node_record
+from h2a_agent.codec import item_record, node_record, spent_record
 from h2a_agent.content import ToolUseBlock
 from h2a_agent.history import AssistantEntry, Entry, History, Node, RetractEntry, UserEntry
 from h2a_agent.inbox import Inbox, Item, ItemState, new_item_id
 from h2a_agent.journal import Journal
+from h2a_agent.providers.base import TokenUsage
 from h2a_agent.record_lines import JournalRead, read_journal
 from h2a_agent.session_loading import FORMAT_VERSION, Loaded, SessionError, load_records
 from h2a_agent.session_records import NO_BACKUP, back_up, damage_notes, session_header, summary_record
+from h2a_agent.spending import Spent
 
 __all__ = ["FORMAT_VERSION", "ReadOnlySession", "Session", "SessionError"]
 
@@ -54,7 +56,7 @@ class ReadOnlySession(SessionError):
 class Session:
     """History, inbox and journal of one conversation. `path` is None when nothing is to be written.
 
-    `last_step` is the number of the last request, also of one that came to nothing: events name the pieces of
+    `spent` is what requests used of which nothing is in the history. `last_step` is the number of the last request, also of one that came to nothing: events name the pieces of
     an answer by it, so no number is given out twice.
     """
 
@@ -66,6 +68,7 @@ class Session:
         self.labels: dict[str, str] = {}
         self.read_only = False
         self.history = History()
+        self.spent: list[Spent] = []
         self.inbox = Inbox(changed=self._item_changed)
         self.notes: tuple[str, ...] = ()
         self.on_queue_changed: Callable[[], None] = lambda: None
@@ -150,6 +153,7 @@ class Session:
 
     def _tell(self, loaded: Loaded) -> None:
         self.name, self.labels, self.history = loaded.name, loaded.labels, loaded.history
+        self.spent = loaded.spent
         self.last_step = loaded.last_step
 
     # ---------------------------------------------------------------- writing
@@ -252,6 +256,11 @@ class Session:
             raise SessionError(f"{len(found)} entries are called {beginning!r}; give more of the id.")
         return found[0]
 
+    def note_spent(self, model: str, usage: TokenUsage) -> None:
+        """Note what requests used of which nothing is in the history."""
+        self._write(spent_record(model, usage))
+        self.spent.append(Spent(model, usage))
+
     def intend(self, call: ToolUseBlock) -> None:
         """Note that `call` is about to start: after a crash it counts as "outcome unknown"."""
         self._write({"type": "call", "id": call.id, "name": call.name}, durable=True)
@@ -284,7 +293,7 @@ class Session:
         if self._journal is not None:
             if self._changed:
                 self._changed = False
-                self._journal.append(summary_record(self.history, self.name, self.labels))
+                self._journal.append(summary_record(self.history, self.spent, self.name, self.labels))
             self.lost = self._journal.unsaved
             self._journal.close()
 

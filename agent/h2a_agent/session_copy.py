@@ -120,5 +120,5 @@ def _write(
     copied += [{"type": "label", "entry": entry_id, "label": label} for entry_id, label in labels.items()]
     if loaded.name:
         copied.append({"type": "name", "name": loaded.name})
-    copied.append(summary_record(copy, loaded.name, labels))
+    copied.append(summary_record(copy, loaded.spent, loaded.name, labels))
     return _write_lines(folder, session_id, [{**record, "n": n} for n, record in enumerate(copied, 1)])

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from h2a_agent.codec import ENTRY_TYPES, item_of, node_of
+from h2a_agent.codec import ENTRY_TYPES, item_of, node_of, spent_of
 from h2a_agent.content import TextBlock, ToolUseBlock
 from h2a_agent.events import Outcome
 from h2a_agent.history import AssistantEntry, CompactionEntry, Entry, History, ToolEntry, UserEntry
 from h2a_agent.inbox import Item, ItemState
 from h2a_agent.providers.base import TokenUsage
+from h2a_agent.spending import Spent
 
 __all__ = ["FORMAT_VERSION", "Loaded", "SessionError", "load_records"]
 
@@ -43,6 +44,7 @@ class Loaded:
     name: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    spent: list[Spent] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
     finished: dict[str, ItemState] = field(default_factory=dict)
     started_calls: set[str] = field(default_factory=set)
@@ -85,6 +87,8 @@ class Loaded:
                 self._take_label(record)
             case "name":
                 self.name = str(record["name"])
+            case "spent":
+                self.spent.append(spent_of(record))
             case "repair":
                 self.repaired = int(record["damaged"])
             case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from h2a_agent import __version__
 from h2a_agent.history import AssistantEntry, History, UserEntry
 from h2a_agent.session_loading import FORMAT_VERSION
+from h2a_agent.spending import Spent, spending_of
 
 __all__ = ["NO_BACKUP", "back_up", "damage_notes", "session_header", "summary_record"]
 
@@ -30,17 +31,13 @@ def session_header(session_id: str, workspace: Path | str, **more: str) -> Mappi
     }
 
 
-def summary_record(history: History, name: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
+def summary_record(
+    history: History, spent: Iterable[Spent], name: str, labels: Mapping[str, str]
+) -> Mapping[str, Any]:
     """What a list of sessions shows of one without reading all of it; the last record of a closed session."""
-    from h2a_agent.spending import Spending
-
-    spending, messages = Spending(), 0
-    for entry in (node.entry for node in history.nodes):
-        messages += isinstance(entry, UserEntry | AssistantEntry)
-        if isinstance(entry, AssistantEntry) and entry.usage.context_tokens:
-            spending.add(entry.model, entry.usage)
+    messages = sum(isinstance(node.entry, UserEntry | AssistantEntry) for node in history.nodes)
     marks = sorted(set(labels.values()))
-    cost = spending.total_usd
+    cost = spending_of(history, spent).total_usd
     return {"type": "summary", "messages": messages, "cost_usd": cost, "name": name, "labels": marks}
 
 

@@ -59,6 +59,8 @@ class SessionVerbs:
 
     def entry_id(self, entry: str) -> str:
         """The id of the entry that `entry` begins or labels; of the newest for ""."""
+        if not entry and not self._session.history.head:
+            raise SessionError("Nothing has been said yet.")
         return self._session.find_node(entry or self._session.history.head).id
 
     def text_of(self, entry: str) -> str:
@@ -92,7 +94,11 @@ class SessionVerbs:
         return await asyncio.to_thread(self._locate, wanted)
 
     async def find(self, wanted: str = "", *, here: bool = False, limit: int = 200) -> Sequence[Found]:
-        """The newest sessions of all folders, or of the one `here`, in which `wanted` occurs; all of them for ""."""
+        """The newest sessions of all folders, or of the one `here`, in which `wanted` occurs; all of them for "".
+
+        Raises:
+            ValueError: `limit`, how many at most, is less than 1.
+        """
         return await asyncio.to_thread(self._find, wanted, here, limit)
 
     async def last_words(self, path: Path) -> str:
@@ -161,6 +167,8 @@ class SessionVerbs:
         from h2a_agent.session_files import list_sessions
         from h2a_agent.session_search import Found, search_sessions
 
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
         root = self._root()
         where = self._session.workspace if here else None
         if not wanted:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from h2a_agent.events import Usage
+from h2a_agent.history import AssistantEntry, CompactionEntry, History
 from h2a_agent.models import cost_usd, model_info
 from h2a_agent.providers.base import TokenUsage
 
-__all__ = ["Spending"]
+__all__ = ["Spending", "Spent", "spending_of"]
+
+
+class Spent(NamedTuple):
+    """What requests used of which nothing is in the history."""
+
+    model: str
+    usage: TokenUsage
 
 
 class Spending:
@@ -34,6 +45,17 @@ class Spending:
             self.total_usd,
             _cost(model, usage),
         )
+
+
+def spending_of(history: History, spent: Iterable[Spent] = ()) -> Spending:
+    """What a session has cost so far, on all its branches."""
+    spending = Spending()
+    for entry in (node.entry for node in history.nodes):
+        if isinstance(entry, AssistantEntry | CompactionEntry) and entry.usage.context_tokens:
+            spending.add(entry.model, entry.usage)
+    for model, usage in spent:
+        spending.add(model, usage)
+    return spending
 
 
 def _cost(model: str, usage: TokenUsage) -> float | None:

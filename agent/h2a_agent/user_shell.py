@@ -36,6 +36,7 @@ class UserShell:
         self._session = session
         self._bus = bus
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._begun: dict[str, ShellStarted] = {}
 
     def start(self, command: str, *, private: bool) -> str:
         """Run `command` now; returns its id. An hour later it is ended.
@@ -49,11 +50,18 @@ class UserShell:
         if self._session.read_only and not private:
             raise ReadOnlySession(self._session.id)
         shell_id = f"shell-{new_item_id()}"
-        self._bus.publish(ShellStarted(shell_id, one_line(command, _SHOWN), private))
+        begun = ShellStarted(shell_id, one_line(command, _SHOWN), private)
+        self._begun[shell_id] = begun
+        self._bus.publish(begun)
         task = asyncio.get_running_loop().create_task(self._run(shell_id, command, private), name="h2a shell")
         self._running[shell_id] = task
         task.add_done_callback(lambda _task: self._running.pop(shell_id))
         return shell_id
+
+    @property
+    def running(self) -> tuple[ShellStarted, ...]:
+        """How those that run began, for a front end that shows another past than it did then."""
+        return tuple(self._begun.values())
 
     def stop(self) -> None:
         """End all that run; their results say so."""
@@ -77,6 +85,7 @@ class UserShell:
         entry = _entry(shell_id, command, outcome, time.monotonic() - began)
         if not private:
             self._session.append(entry)
+        del self._begun[shell_id]
         self._bus.publish(shell_result(entry))
 
     def _say(self, shell_id: str, text: str) -> None:

@@ -95,7 +95,7 @@ def test_cut_at_any_event_it_keeps_words_and_whole_blocks_and_nothing_half(cut: 
     ],
 )
 def test_a_call_with_unusable_arguments_is_kept_and_said_to_be_invalid(text: str, why: str) -> None:
-    events = [
+    events: list[ProviderEvent] = [
         BlockStarted(0, "tool_use", "c1", "read"),
         ArgumentsDelta(0, text),
         BlockStopped(0),

@@ -45,6 +45,7 @@ from h2a_agent.providers.base import (
     FailureKind,
     MessageStarted,
     MessageStopped,
+    Provider,
     ProviderEvent,
     Request,
     SignatureDelta,
@@ -109,7 +110,7 @@ async def collect(stream: AsyncGenerator[ProviderEvent, None]) -> list[ProviderE
     return events
 
 
-async def outcome(provider: AnthropicProvider, request: Request | None = None) -> ProviderEvent:
+async def outcome(provider: Provider, request: Request | None = None) -> ProviderEvent:
     return (await collect(provider.stream(request or ask())))[-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from h2a_agent.events import (
     InputRestored,
     PathChanged,
     Settled,
+    ShellStarted,
     TokenStream,
     ToolOutput,
     ToolResult,
@@ -264,3 +266,30 @@ async def test_an_unknown_entry_is_refused_and_the_run_goes_on(world: World) -> 
         world.agent.branch("zzz")
     world.server.open("mid")
     assert (await world.settle()).reason == "completed"
+
+
+async def test_a_command_of_the_users_that_runs_meanwhile_goes_on_and_is_told_on_the_new_branch(
+    world: World,
+) -> None:
+    world.server.script(*(Answer(text(word)) for word in ("one", "two", "three")))
+    await world.say("first")
+    await world.say("second")
+    os.mkfifo(world.folder / "fifo")
+    shell_id = world.agent.shell("read -r line < fifo; echo heard $line")
+    world.agent.branch(world.entry("one"))
+    (*_, changed) = await world.until(PathChanged)
+    assert isinstance(changed, PathChanged)
+    assert [event.shell_id for event in changed.past if isinstance(event, ShellStarted)] == [shell_id]
+    assert world.agent.state.shells == (shell_id,)
+    await asyncio.to_thread((world.folder / "fifo").write_text, "it\n")
+    (*_, result) = await world.until(ToolResult)
+    assert isinstance(result, ToolResult)
+    assert (result.call_id, "heard it" in result.text) == (shell_id, True)
+    assert not world.agent.state.shells
+    await world.say("instead")
+    assert "second" not in world.sent()
+    assert any("heard it" in words for words in world.sent())
+    world.agent.branch(world.entry("two"))
+    (*_, changed) = await world.until(PathChanged)
+    assert isinstance(changed, PathChanged)
+    assert not [event for event in changed.past if isinstance(event, ShellStarted)], "it ended elsewhere"

@@ -44,6 +44,7 @@ from h2a_agent.request import SUMMARY_MARKER
 from h2a_agent.retry import RetryPolicy
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.session import Session
+from h2a_agent.session_files import session_info
 from h2a_agent.tools import default_tools
 from support.messages_api import Answer, MessagesServer, Recorded, gate, hold, status, stop, text, tool
 from support.scripted_provider import ScriptedProvider
@@ -309,6 +310,37 @@ async def test_what_a_summary_costs_is_in_the_sum_also_of_the_reopened_session(d
         assert again.state.usage is not None
         assert again.state.usage.cost_usd is not None
         assert again.state.usage.cost_usd > after.cost_usd
+
+
+async def test_what_a_refused_summary_has_cost_is_in_the_sum_of_the_reopened_session_and_in_the_list(
+    desk: Desk,
+) -> None:
+    desk.agent.configure(model="claude-opus-4-5")
+    await desk.talk("first " * 400, "second")
+    before = desk.agent.state.usage
+    desk.server.script(Answer(text(" \n")))
+    desk.agent.compact()
+    assert not (await desk.until(CompactionEnded)).ok
+    await desk.settle()
+    desk.server.script(Answer(text("ok")))
+    desk.agent.prompt("more")
+    await desk.settle()
+    after = desk.agent.state.usage
+    assert before is not None
+    assert after is not None
+    assert after.cost_usd is not None
+    assert after.request_usd is not None
+    assert before.cost_usd is not None
+    assert after.cost_usd > before.cost_usd + after.request_usd, "the refused summary was not for nothing"
+    async with desk.start(desk.die_and_reopen()) as again:
+        assert again.state.usage is not None
+        assert again.state.usage.cost_usd == pytest.approx(after.cost_usd)
+        again.sessions.rename("dear")
+        path = again.session_path
+    assert path is not None
+    info = session_info(path)
+    assert info is not None
+    assert info.cost_usd == pytest.approx(after.cost_usd)
 
 
 async def test_what_a_summary_costs_is_counted_and_the_context_is_smaller_after_it(desk: Desk) -> None:
@@ -734,7 +766,7 @@ async def test_a_steer_while_the_context_is_weighed_neither_stops_nor_skips_the_
     await desk.talk("third " * 800)
     small_window(monkeypatch, 2_000)
     desk.agent.accept_summary()
-    loop, weighed = asyncio.get_running_loop(), []
+    loop, weighed = asyncio.get_running_loop(), list[str]()
 
     def weigh(*_args: object) -> int:
         if not weighed:

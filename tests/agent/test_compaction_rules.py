@@ -282,7 +282,7 @@ def test_a_summary_is_asked_for_without_what_the_server_refused_also_since() -> 
 
 def test_a_second_summary_is_asked_for_without_what_was_refused_before_the_first() -> None:
     refused = OmitEntry((Omission.LEVEL,), "m", "no", 1.0)
-    history = [
+    history: list[Entry] = [
         user("a" * 90),
         refused,
         said(TextBlock("b")),

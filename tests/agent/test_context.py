@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -134,7 +135,12 @@ def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(
     assert [f.text for f in files.read()] == ["one"]
     opened: list[object] = []
     real = os.open
-    monkeypatch.setattr(os, "open", lambda *args, **kw: (opened.append(args[0]), real(*args, **kw))[1])
+
+    def noted(*args: Any, **kw: Any) -> int:
+        opened.append(args[0])
+        return real(*args, **kw)
+
+    monkeypatch.setattr(os, "open", noted)
     files.read()
     assert opened == []
     path.write_text("another")

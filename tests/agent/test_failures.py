@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Watched:
 
 @asynccontextmanager
 async def agent(
-    tmp_path: Path, *answers: list[ProviderEvent], retry: RetryPolicy = AT_ONCE
+    tmp_path: Path, *answers: Sequence[ProviderEvent], retry: RetryPolicy = AT_ONCE
 ) -> AsyncIterator[Watched]:
     provider = ScriptedProvider(*answers)
     session = Session.unsaved(tmp_path)
@@ -125,7 +125,7 @@ async def test_a_service_that_stays_overloaded_is_given_up_visibly_and_the_words
 
 async def test_the_run_after_one_that_failed_gives_its_answers_numbers_of_their_own(tmp_path: Path) -> None:
     """Screens tell answers apart by step: a number used again would be taken for an answer that is over."""
-    answers = [[OVERLOADED]] * (TABLE[FailureKind.OVERLOADED].attempts + 1)
+    answers: list[list[ProviderEvent]] = [[OVERLOADED]] * (TABLE[FailureKind.OVERLOADED].attempts + 1)
     async with agent(tmp_path, *answers, [*say(0, "at last"), *stop()]) as w:
         w.agent.prompt("go")
         await w.until(Settled)

@@ -43,7 +43,7 @@ def test_matches_as_ripgrep_does(tree: tuple[Path, list[str]], patterns: list[st
     top, files = tree
     program = find_ripgrep(top)
     assert program is not None
-    arguments = [program, "--no-config", "--hidden", "--no-ignore", "--files", "--null"]
+    arguments: list[str] = [str(program), "--no-config", "--hidden", "--no-ignore", "--files", "--null"]
     listed = subprocess.run(
         [*arguments, *(f"--glob={one}" for one in patterns)], cwd=top, capture_output=True
     )

@@ -136,7 +136,12 @@ async def test_flushed_returns_when_durable_records_are_synced(
 ) -> None:
     synced: list[int] = []
     real = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda fd: (synced.append(fd), real(fd))[1])
+
+    def noted(fd: int) -> None:
+        synced.append(fd)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
     journal = Journal(tmp_path / "j")
     for n in range(20):
         journal.append({"type": "x", "i": n}, durable=True)

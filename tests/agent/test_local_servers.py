@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ class Odd:
                 await asyncio.wait(served)
 
 
-def at(url: str, **facts: object) -> ProviderInfo:
+def at(url: str, **facts: Any) -> ProviderInfo:
     return replace(ProviderInfo("near", url, local=True, models_url=f"{url}/v1/models"), **facts)
 
 

@@ -74,7 +74,7 @@ class World:
             await close()
             self.closed.append(info.name)
 
-        provider.aclose = noted
+        provider.aclose = noted  # type: ignore[method-assign]
         return provider
 
     async def has_said(self, words: str) -> None:
@@ -177,6 +177,7 @@ async def test_what_is_written_of_an_answer_under_way_names_who_gives_it(world: 
     await world.near.reached("end")
     await world.has_said("two ")
     path = world.session.path
+    assert path is not None
     await until(lambda: b"two " in path.read_bytes())
     copy = path.with_name("copy.jsonl")
     copy.write_bytes(path.read_bytes())  # what the disk holds if the program dies now

@@ -122,10 +122,10 @@ class Poison:
 
 AT = "messages.1.content.0"
 SOURCE = f"{AT}.image.source.base64"
-LOOKED = [user("look"), called(), result(), DONE]
-SEEN = [user("see", PICTURE), DONE]
-SHOT = [user("shoot"), called(), result("c1", "a shot", PICTURE), DONE]
-THOUGHT = [user("hi"), said(ThinkingBlock("hm", "c2ln"), TextBlock("Hello."))]
+LOOKED: list[Entry] = [user("look"), called(), result(), DONE]
+SEEN: list[Entry] = [user("see", PICTURE), DONE]
+SHOT: list[Entry] = [user("shoot"), called(), result("c1", "a shot", PICTURE), DONE]
+THOUGHT: list[Entry] = [user("hi"), said(ThinkingBlock("hm", "c2ln"), TextBlock("Hello."))]
 
 POISONS: dict[str, Poison] = {
     "a signature this server never gave": Poison(THOUGHT, None, ("earlier thinking",)),

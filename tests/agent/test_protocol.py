@@ -191,6 +191,21 @@ def test_a_byte_order_mark_is_taken_from_the_first_line_only() -> None:
         ),
         (b'{"type": "steer", "text": "a", "item_id": "\\u0007"}', "item_id must be printable", "item_id"),
         (b'{"type": "set_mode", "mode": "wild"}', "one of 'plan', 'ask'", "mode"),
+        (b'{"type": "branch"}', "lacks 'entry'", "branch takes entry (a string)"),
+        (
+            b'{"type": "shell", "command": ["ls"]}',
+            "command must be a string, not a list",
+            "command (a string)",
+        ),
+        (
+            b'{"type": "shell", "command": "ls", "private": 1}',
+            "private must be true or false, not 1",
+            "private",
+        ),
+        (b'{"type": "compact", "preview": "yes"}', "preview must be true or false, not 'yes'", "preview"),
+        (b'{"type": "compact", "item_id": "\\u0007"}', "item_id must be printable", "item_id"),
+        (b'{"type": "find_sessions", "limit": "all"}', "limit must be a whole number", "limit"),
+        (b'{"type": "switch_session", "id": 1}', "lacks 'session'", "session (a string)"),
         (b"9" * 5000, "4300 digits", "one JSON object a line"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -175,7 +176,12 @@ async def test_what_a_summary_stands_for_is_not_built_again() -> None:
     history += [e for n in range(300, 500) for e in (user(f"q{n}", f"i{n}"), said(TextBlock(f"a{n}")))]
     builder, built = RequestBuilder(), list[int]()
     build = builder.build
-    builder.build = lambda entries, base: (built.append(len(entries)), build(entries, base))[1]  # type: ignore[method-assign]
+
+    def counted(entries: Sequence[Entry], base: Request) -> Built:
+        built.append(len(entries))
+        return build(entries, base)
+
+    builder.build = counted  # type: ignore[method-assign]
     await builder.catch_up(tuple(history), BASE)
     assert min(built) > 600
     assert build(tuple(history), BASE).request == build_request(history, BASE).request
@@ -189,7 +195,7 @@ def test_thinking_goes_back_to_the_name_its_snapshot_was_asked_for_by() -> None:
         ("model-a-5", "model-a", False),
         ("model-a-20260101", "model-b", False),
     ]:
-        history = [user("go"), said(good, TextBlock("a"), model=answered), user("b")]
+        history: list[Entry] = [user("go"), said(good, TextBlock("a"), model=answered), user("b")]
         built = build_request(history, replace(BASE, model=asked))
         assert (good in built.request.messages[1].content) is same
 
@@ -239,14 +245,14 @@ def test_a_cut_answer_stays_and_is_marked_before_the_next_message(cut: str) -> N
 
 def test_results_come_first_then_the_marker_then_the_steer() -> None:
     call = ToolUseBlock("c1", "read", {})
-    history = [user("go"), said(TextBlock("x"), call, cut="steer"), result("c1"), user("stop")]
+    history: list[Entry] = [user("go"), said(TextBlock("x"), call, cut="steer"), result("c1"), user("stop")]
     kinds = [type(b) for b in build_request(history, BASE).request.messages[-1].content]
     assert kinds == [ToolResultBlock, TextBlock, TextBlock]
 
 
 def test_results_are_in_the_order_of_the_calls_whatever_order_they_came_in() -> None:
     calls = [ToolUseBlock(c, "read", {}) for c in ("c1", "c2", "c3")]
-    history = [user("go"), said(*calls), result("c3"), result("c1"), result("c2")]
+    history: list[Entry] = [user("go"), said(*calls), result("c3"), result("c1"), result("c2")]
     content = build_request(history, BASE).request.messages[-1].content
     assert [b.call_id for b in content if isinstance(b, ToolResultBlock)] == ["c1", "c2", "c3"]
 
@@ -275,7 +281,7 @@ def test_a_missing_result_is_said_to_be_unknown_and_an_orphan_is_dropped() -> No
 
 
 def test_what_was_taken_back_is_not_sent() -> None:
-    history = [
+    history: list[Entry] = [
         user("keep", "1"),
         said(TextBlock("a")),
         user("taken back", "2"),

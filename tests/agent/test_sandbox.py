@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -152,7 +153,7 @@ def test_the_trial_leaves_nothing_behind(
 ) -> None:
     tmp = tmp_path / "tmp"
     tmp.mkdir()
-    monkeypatch.setattr(trial.tempfile, "tempdir", str(tmp))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     monkeypatch.setattr(trial, "_STAGES", tmp)
     sandbox = chosen()
     assert list(tmp.iterdir()) == [sandbox.tmp]
@@ -188,7 +189,7 @@ async def test_whoever_wants_the_sandbox_waits_for_the_same_trial(
 async def test_a_trial_that_cannot_be_made_means_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial.tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     session = SessionSandbox(AUTO, tmp_path)
     assert (await session.get()).level is Level.NONE
     await session.aclose()

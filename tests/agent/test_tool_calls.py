@@ -271,7 +271,7 @@ async def test_a_call_that_does_not_end_is_waited_for_once(
 
     def never_again(event: AnyEvent) -> None:
         if isinstance(event, ToolResult):
-            tool_calls._STOP_DEADLINE_S = 1000.0
+            monkeypatch.setattr(tool_calls, "_STOP_DEADLINE_S", 1000.0)
 
     async with agent:
         agent._bus.tap(never_again)

@@ -215,9 +215,9 @@ async def test_an_agent_nobody_vouches_for_stays_at_ask_whatever_is_set(tmp_path
     async with Agent(ScriptedProvider(), session=session, settings=settings, trusted=False) as agent:
         assert agent.mode == "ask"
         agent.configure(mode="edits")
-        assert agent.mode == agent.settings.mode == "ask"
+        assert (agent.mode, str(agent.settings.mode)) == ("ask", "ask")
         agent.configure(mode="plan")
-        assert agent.mode == "plan"
+        assert str(agent.mode) == "plan"
 
 
 @pytest.mark.parametrize("trusted", [False, True])

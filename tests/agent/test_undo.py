@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from h2a_agent.agent import Agent
 from h2a_agent.assemble import running_agent
+from h2a_agent.catalogue import DEMO
 from h2a_agent.config import Settings
 from h2a_agent.events import FileRestored
 from h2a_agent.paths import find_paths, private_folder
@@ -141,7 +142,7 @@ async def test_old_contents_are_bounded_private_and_gone_at_the_end(
 async def test_what_a_killed_program_kept_is_removed_and_nothing_else(tmp_path: Path) -> None:
     session = Session.unsaved(tmp_path)
     paths = find_paths({"H2A_HOME": str(tmp_path)})
-    settings = Settings("demo", RunSettings("scripted-1"))
+    settings = Settings(DEMO, RunSettings("scripted-1"))
     folder = private_folder(paths.spill_dir / session.id)
     for name in ("before-x1", "before-x2", "bash-output.txt"):
         (folder / name).touch()

@@ -6,18 +6,14 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.messages_api import Answer, MessagesServer, gate, text, tool
+from support.plain_talk import START_S, Talk, piped, said
 from support.program import PROGRAM, environment
-from support.pty_rig import Terminal
-
-START_S = 40.0
 
 
 @pytest.fixture
@@ -25,40 +21,6 @@ async def server() -> AsyncIterator[MessagesServer]:
     async with MessagesServer() as it:
         yield it
     assert it.violations == []
-
-
-def said(message: dict[str, Any]) -> list[str]:
-    content = message["content"]
-    return (
-        [content]
-        if isinstance(content, str)
-        else [part["text"] for part in content if part["type"] == "text"]
-    )
-
-
-class Talk:
-    """The program in a terminal. `lines` joins what the terminal has wrapped."""
-
-    def __init__(
-        self, root: Path, url: str, *args: str, size: tuple[int, int] = (100, 40), **env: str
-    ) -> None:
-        (root / "project").mkdir(exist_ok=True)
-        self.terminal = Terminal.spawn(
-            [*PROGRAM, *args], env=environment(root, url) | env, cwd=root / "project", size=size
-        )
-
-    async def hears(self, words: str) -> None:
-        await asyncio.to_thread(self.terminal.wait_output, words.encode(), START_S)
-
-    def types(self, line: str) -> None:
-        self.terminal.write(line.encode() + b"\n")
-
-    async def exit_code(self) -> int:
-        return await asyncio.to_thread(self.terminal.wait_exit, START_S)
-
-    @property
-    def written(self) -> str:
-        return bytes(self.terminal.output).decode()
 
 
 @pytest.mark.parametrize(
@@ -197,27 +159,6 @@ async def test_accessible_in_the_environment_is_enough(tmp_path: Path, server: M
     assert "\x1b" not in talk.written
 
 
-async def piped(root: Path, url: str, stdin: bytes, *args: str) -> tuple[int, str, str]:
-    (root / "project").mkdir(exist_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        *PROGRAM,
-        "--plain",
-        *args,
-        cwd=root / "project",
-        env=environment(root, url),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdin.write(stdin)
-    process.stdin.close()
-    out, errors = await process.stdout.read(), await process.stderr.read()
-    return await process.wait(), out.decode(), errors.decode()
-
-
 async def test_a_pipe_is_read_to_its_end_and_what_is_due_is_done(
     tmp_path: Path, server: MessagesServer
 ) -> None:
@@ -245,3 +186,23 @@ async def test_sigterm_settles_and_is_the_exit_code(tmp_path: Path, server: Mess
         assert await talk.exit_code() == 143
     (session,) = (tmp_path / "home").glob("sessions/*/*.jsonl")
     assert '"cut":"abort"' in session.read_text().replace(" ", "")
+
+
+async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: MessagesServer) -> None:
+    server.script(Answer(text([*(f"{n:06} " * 40 + "\n" for n in range(3_000)), gate("end")])))
+    (tmp_path / "project").mkdir()
+    reader, writer = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        "--plain",
+        "go",
+        cwd=tmp_path / "project",
+        env=environment(tmp_path, server.url),
+        stdout=writer,
+        stdin=asyncio.subprocess.PIPE,
+    )
+    os.close(writer)
+    await server.reached("end")
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 128 + signal.SIGTERM
+    os.close(reader)

@@ -7,10 +7,14 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, TokenStream
+from h2a_agent.protocol.lines import line_of
+from h2a_agent.protocol.replies import Hello
 from h2a_agent.protocol.schema import schema_text
 from support.messages_api import Answer, MessagesServer, text, tool
 from support.program import PROGRAM, Program, environment, validate_output
@@ -83,10 +87,48 @@ def test_a_trace_is_played_line_by_line_as_it_was(trace: Path, tmp_path: Path) -
     assert out == trace.read_text()
 
 
+def test_a_trace_is_played_as_one_result(trace: Path, tmp_path: Path) -> None:
+    out, errors = run(tmp_path, "replay", os.fspath(trace), "--instant", "--output", "json")
+    result = json.loads(out)
+    validate_output(result)
+    assert (result["answer"], result["reason"], result["steps"]) == ("Nothing here.", "completed", 2)
+    assert result["usage"]["output_tokens"] > 0
+    assert result["session_id"] == json.loads(trace.read_text().splitlines()[0])["session_id"]
+    assert errors == ""
+
+
+@pytest.mark.parametrize("how", [[], ["--output", "text"], ["--output", "json"], ["--output", "stream-json"]])
+def test_of_a_trace_that_was_cut_what_is_whole_is_played(trace: Path, tmp_path: Path, how: list[str]) -> None:
+    whole = trace.read_bytes()
+    trace.write_bytes(whole[: whole.rindex(b"Nothing") + 3])
+    out, errors = run(tmp_path, "replay", os.fspath(trace), "--instant", *how, code=1)
+    assert "I look." in out
+    assert "Nothing here." not in out
+    assert "1 line was skipped; the first is line " in errors
+    assert "not JSON" in errors
+
+
+def test_a_question_is_read_out_and_a_change_of_session_said(tmp_path: Path) -> None:
+    hello = Hello(1, "0", "ID", "/x", "demo", "demo", "ask")
+    question = ApprovalRequested("c", "bash", "rm x", "rm x", "command", "It changes files", "/x")
+    answered = ApprovalAnswered("c", Decision.REJECT, "not now")
+    entries = (hello, question, answered, replace(hello, session_id="OTHER"), TokenStream(1, 0, "Hi.\n"))
+    (tmp_path / "trace").write_text("".join(map(line_of, entries)))
+    out, _ = run(tmp_path, "replay", os.fspath(tmp_path / "trace"), "--instant", "--plain")
+    assert out.splitlines() == [
+        "Question: may bash run this command in /x? It changes files.",
+        "rm x",
+        "End of question.",
+        "Answered: reject, not now.",
+        "Another session goes on: OTHER.",
+        "Agent: Hi.",
+    ]
+
+
 def test_damaged_lines_are_skipped_and_said(trace: Path, tmp_path: Path) -> None:
     lines = trace.read_bytes().splitlines(keepends=True)
     trace.write_bytes(b"".join([lines[0], b"\xff\n", *lines[1:5], lines[5][:20] + b"\n", *lines[6:]]))
-    out, errors = run(tmp_path, "replay", os.fspath(trace), "--instant", "--output", "stream-json")
+    out, errors = run(tmp_path, "replay", os.fspath(trace), "--instant", "--output", "stream-json", code=1)
     for line in out.splitlines():
         validate_output(json.loads(line))
     assert len(out.splitlines()) == len(lines) - 1

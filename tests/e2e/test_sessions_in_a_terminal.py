@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from h2a_agent.paths import private_folder
 from h2a_agent.session import Session
 from support.messages_api import Answer, MessagesServer, gate, text
-from support.pty_rig import Terminal
+from support.pty_rig import Terminal, modes_left_on
 from support.saved_sessions import said
 
 
@@ -116,6 +117,70 @@ async def test_a_fork_goes_on_in_the_same_terminal_and_the_original_stays(desk: 
     fork = next(path for path in desk.sessions() if path != original)
     assert said(Session.look_at(original)) == ["Where to?", "Paris it is."]
     assert said(Session.look_at(fork)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+
+
+async def test_what_is_typed_while_the_session_changes_reaches_the_next_editor(desk: Desk) -> None:
+    desk.server.script(Answer(text("Paris it is.")), Answer(text("Rome then.")))
+    terminal = await desk.start()
+    await send(terminal, "Where to?")
+    await shows(terminal, "Paris it is.")
+    (original,) = desk.sessions()
+    await send(terminal, "/fork")
+    terminal.type_text("Rath")  # with no wait: the one app is still there, or is just leaving
+    await asyncio.to_thread(terminal.wait_output, b"\x1b[?1049l")
+    terminal.type_text("er Rom")  # nobody reads the terminal now
+    terminal.press("e", "enter")
+    await shows(terminal, "Rome then.", 30)
+    terminal.press("ctrl+d")
+    assert await asyncio.to_thread(terminal.wait_exit) == 0
+    fork = next(path for path in desk.sessions() if path != original)
+    assert said(Session.look_at(original)) == ["Where to?", "Paris it is."]
+    assert said(Session.look_at(fork)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+    assert modes_left_on(bytes(terminal.output)) == {}
+    assert not list(desk.home.glob("sessions/*/*.draft"))
+
+
+async def test_the_terminal_is_as_it_was_after_several_sessions(desk: Desk) -> None:
+    desk.server.script(Answer(text("Paris it is.")))
+    terminal = await desk.start()
+    await send(terminal, "Where to?")
+    await shows(terminal, "Paris it is.")
+    for number in (1, 2):
+        await send(terminal, "/clone")
+        await asyncio.to_thread(
+            terminal.wait_for, lambda n=number: terminal.output.count(b"\x1b[?1049h") > n, 30
+        )
+        await shows(terminal, "Paris it is.", 30)
+    terminal.press("ctrl+d")
+    assert await asyncio.to_thread(terminal.wait_exit) == 0
+    assert terminal.line_mode
+
+
+async def test_the_model_that_was_chosen_answers_in_the_next_session_too(desk: Desk) -> None:
+    desk.server.script(Answer(text("Paris it is.")), Answer(text("Rome then.")))
+    terminal = await desk.start()
+    await send(terminal, "Where to?")
+    await shows(terminal, "Paris it is.")
+    await send(terminal, "/model other-model")
+    await shows(terminal, "anthropic/other-model answers")
+    await send(terminal, "/clone")
+    await shows(terminal, lambda: b"ay what to do" in terminal.output.partition(b"\x1b[?1049l")[2], 30)
+    await shows(terminal, "Paris it is.")
+    await send(terminal, "Rather Rome")
+    await shows(terminal, "Rome then.")
+    assert [request.payload["model"] for request in desk.server.requests] == ["test-model", "other-model"]
+
+
+async def test_an_export_lacks_a_key_that_is_kept_for_a_provider_nobody_has_used(desk: Desk) -> None:
+    keys = private_folder(desk.home / "keys")
+    (keys / "deepseek@api.deepseek.com").touch(0o600)
+    (keys / "deepseek@api.deepseek.com").write_text("kept-by-name-77\n")
+    terminal = await desk.start()
+    await send(terminal, "is kept-by-name-77 safe?")
+    await shows(terminal, "Understood.")
+    await send(terminal, "/export talk.md")
+    await shows(terminal, "Written to")
+    assert "is [redacted] safe?" in (desk.folder / "talk.md").read_text()
 
 
 async def test_a_session_that_is_open_elsewhere_can_be_looked_at_and_takes_no_word(desk: Desk) -> None:

@@ -179,6 +179,12 @@ class Terminal:
         with self._changed:
             return self._screen.cursor.x, self._screen.cursor.y
 
+    @property
+    def line_mode(self) -> bool:
+        """Does the terminal echo and wait for whole lines, as for a shell?"""
+        local = termios.tcgetattr(self._master)[3]
+        return bool(local & termios.ICANON and local & termios.ECHO)
+
     @contextlib.contextmanager
     def screen(self) -> Iterator[pyte.Screen]:
         """Pyte's screen (colours, attributes), while nothing changes it."""

@@ -21,6 +21,7 @@ from h2a_agent.events import (
     ApprovalAnswered,
     Decision,
     InputRestored,
+    JobItem,
     Kind,
     ModelChanged,
     Outcome,
@@ -64,6 +65,7 @@ class ScriptedAgent:
         self.warm_ups = 0
         self.album: dict[str, Sequence[ImageBlock]] = {}
         self.sessions = SessionVerbs(Session.unsaved(workspace))
+        self.jobs = ScriptedJobs(self)
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
@@ -109,13 +111,13 @@ class ScriptedAgent:
     def configure(self, **changes: Any) -> None:
         self.settings = replace(self.settings, **changes)
         self._say_model()
-        self._record("configure", *changes.values())
+        self.record("configure", *changes.values())
 
     def use(self, provider: Provider, model: str) -> None:
         self.provider_name = provider.name
         self.settings = replace(self.settings, model=model)
         self._say_model()
-        self._record("use", provider.name, model)
+        self.record("use", provider.name, model)
 
     def prompt(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str:
         return self._put(Kind.PROMPT, content)
@@ -133,11 +135,11 @@ class ScriptedAgent:
         return self._put(Kind.COMPACT, Order("", instructions, preview).words)
 
     def accept_summary(self) -> bool:
-        self._record("accept_summary")
+        self.record("accept_summary")
         return self.has_summary
 
     def drop_summary(self) -> bool:
-        self._record("drop_summary")
+        self.record("drop_summary")
         return self.has_summary
 
     async def context(self) -> Breakdown:
@@ -150,58 +152,54 @@ class ScriptedAgent:
         item = self._inbox.withdraw(item_id)
         if item is not None:
             self.say(InputRestored((safe_text(item.text),), (), (item.content,)))
-        self._record("withdraw", item_id)
+        self.record("withdraw", item_id)
         return item is not None
 
     def edit(self, item_id: str, content: str) -> bool:
         done = self._inbox.edit(item_id, (TextBlock(content),))
-        self._record("edit", item_id, content)
+        self.record("edit", item_id, content)
         return done
 
     def reorder(self, item_id: str, offset: int) -> bool:
         done = self._inbox.reorder(item_id, offset)
-        self._record("reorder", item_id, offset)
+        self.record("reorder", item_id, offset)
         return done
 
     def promote(self, item_id: str, kind: Kind) -> bool:
         done = self._inbox.convert(item_id, kind)
-        self._record("promote", item_id, kind)
+        self.record("promote", item_id, kind)
         return done
 
     def abort(self) -> None:
-        self._record("abort")
+        self.record("abort")
 
     def branch(self, entry_id: str) -> None:
-        self._record("branch", entry_id)
+        self.record("branch", entry_id)
 
     def pause(self) -> None:
-        self._record("pause")
+        self.record("pause")
 
     def resume(self) -> None:
         self._inbox.release()
         self._queue_changed()
-        self._record("resume")
+        self.record("resume")
 
     def undo(self) -> None:
-        self._record("undo")
+        self.record("undo")
 
     def redo(self) -> None:
-        self._record("redo")
+        self.record("redo")
 
     def shell(self, command: str, *, private: bool = False) -> str:
         shell_id = f"shell-{len(self.calls)}"
         self.say(ShellStarted(shell_id, command, private))
-        self._record("shell", command, private)
+        self.record("shell", command, private)
         return shell_id
 
     def stop_shell(self) -> None:
         for shell_id in self._state.shells:
             self.say(ToolResult(shell_id, Outcome.STOPPED, "", "stopped after 0.1 s"))
-        self._record("stop_shell")
-
-    async def stop_job(self, number: int) -> bool:
-        self._record("stop_job", number)
-        return any(job.number == number and job.running for job in self._state.jobs)
+        self.record("stop_shell")
 
     def answer(
         self,
@@ -217,7 +215,7 @@ class ScriptedAgent:
             raise ValueError("command: it is empty")
         if was_open:
             self.say(ApprovalAnswered(call_id, decision, note))
-        self._record("answer", call_id, decision, note, *([] if changed is None else [changed]))
+        self.record("answer", call_id, decision, note, *([] if changed is None else [changed]))
         return was_open
 
     def subscribe(self) -> Subscription:
@@ -241,14 +239,14 @@ class ScriptedAgent:
         blocks = (TextBlock(content),) if isinstance(content, str) else tuple(content)
         delivered_as = kind if self._state.busy else Kind.PROMPT
         if not self._state.busy:
-            self._record(str(delivered_as), content)
+            self.record(str(delivered_as), content)
             return "delivered"
         item = self._inbox.put(delivered_as, blocks)
         assert item is not None
-        self._record(str(delivered_as), content)
+        self.record(str(delivered_as), content)
         return item.id
 
-    def _record(self, *call: Any) -> None:
+    def record(self, *call: Any) -> None:
         self.calls.append(call)
         if self._on_call is not None:
             self._on_call(self, call)
@@ -258,3 +256,17 @@ class ScriptedAgent:
 
     def _queue_changed(self) -> None:
         self.say(QueueChanged(self._inbox.snapshot(), self._inbox.paused))
+
+
+class ScriptedJobs:
+    """The jobs of a scripted agent: those it was told to say."""
+
+    def __init__(self, agent: ScriptedAgent) -> None:
+        self._agent = agent
+
+    def read(self, number: int) -> tuple[JobItem, str] | None:
+        return next(((job, "output") for job in self._agent.state.jobs if job.number == number), None)
+
+    async def stop(self, number: int) -> bool:
+        self._agent.record("stop_job", number)
+        return any(job.number == number and job.running for job in self._agent.state.jobs)

@@ -131,7 +131,7 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
     from h2a_agent import events
     from h2a_tui.app import H2AApp
     from h2a_tui.keymap import Action, Context, Keymap
-    from h2a_tui.settings import ScreenSettings
+    from h2a_tui.settings import ListedSetting, ScreenSettings
     from support.scripted_agent import ScriptedAgent
 
     def report(_agent: ScriptedAgent | None, call: tuple[Any, ...]) -> None:
@@ -178,7 +178,8 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any]) -> in
             eval(line, names)
 
     async def run() -> int:
-        app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", **settings))
+        listed = (ListedSetting("max_tokens", "16,384", "default"),)
+        app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", listed=listed, **settings))
         names["app"] = app
         asyncio.get_running_loop().add_reader(script, obey)
         await app.run_async(mouse=False)

@@ -255,7 +255,7 @@ async def test_a_command_that_cannot_says_why_and_stays() -> None:
     async with running_chat() as chat:
         for line, why in (
             ("/tree", "Nothing has been said"),
-            ("/label x", "no entry"),
+            ("/label x", "Nothing has been said"),
             ("/clone", "not written"),
         ):
             await chat.type(line)

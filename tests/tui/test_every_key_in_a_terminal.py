@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from h2a_tui.keymap import KEYMAP, Action, Context, Keymap
-from h2a_tui.trust_question import READABLE_S
+from h2a_tui.typing_guard import READABLE_S
 from support.pty_rig import Terminal
 from support.scripted_app import ScriptedApp
 from support.terminal_keys import ENCODINGS, Encoding, encode
@@ -36,6 +36,25 @@ def simply(*there: str, seen: str, back: tuple[str, ...], gone: str = "") -> Way
         def leave() -> None:
             app.terminal.press(*back)
             app.terminal.wait_gone(gone or seen)
+
+        return leave
+
+    return go
+
+
+def to_list(command: str, *seen: str) -> Way:
+    """To a list that is closed with Escape, and with Enter to one above it; each shows what is `seen`. And back."""
+
+    def go(app: ScriptedApp) -> Callable[[], None]:
+        app.terminal.press(*command)
+        for words in seen:
+            app.terminal.press("enter")
+            app.terminal.wait_for(words)
+
+        def leave() -> None:
+            for words in reversed(seen):  # as a key of its own: with NEVER a lone ESC is not yet one
+                app.terminal.press("escape", encoding="kitty")
+                app.terminal.wait_gone(words)
 
         return leave
 
@@ -107,9 +126,12 @@ WAYS: dict[Context, Way] = {
     Context.FIND: simply("f3", seen="Find in the conversation", back=("f3",)),
     Context.READING: simply("f4", seen="Enter fold", back=("f4",)),
     Context.HELP: simply("f1", seen="In the editor", back=("q",)),
-    Context.LIST: simply(*"/theme", "enter", seen="s save", back=("q",)),
+    Context.LIST: simply(*"/mode full", "enter", seen="Run everything", back=("q",)),
+    Context.FILTER: to_list("/theme", "Ctrl+S save"),
+    Context.ASK: to_list("/settings max_tokens", "Type to find", "Enter answer"),
 }
-ELSEWHERE = {Context.TRUST}  # asked before there is a chat: below
+# Asked before there is a chat: below. Of the screen that tries keys the one key is Escape, twice: test_keys_command.
+ELSEWHERE = {Context.TRUST, Context.KEYS}
 
 
 def keys_of(context: Context, encoding: Encoding, *, alone: bool) -> dict[str, bytes]:
@@ -186,7 +208,7 @@ def test_a_lone_escape_of_an_old_terminal_is_escape_in_every_context_that_has_it
     with ScriptedApp.start(env={"ESCDELAY": "25"}) as app:
         app.say("Status(Phase.STREAMING, 1)", "TokenStream(1, 0, 'Once upon a time')")
         app.terminal.wait_for("streaming")
-        for context in {row.context for row in KEYMAP if "escape" in row.keys}:
+        for context in {row.context for row in KEYMAP if "escape" in row.keys} - ELSEWHERE:
             leave = WAYS[context](app)
             app.script("listen()")
             next_of(app, "listening")

@@ -37,7 +37,8 @@ from h2a_agent.events import (
     ToolResult,
     UserInput,
 )
-from h2a_tui.spoken import Spoken, question_lines
+from h2a_tui.plain_questions import question_lines
+from h2a_tui.spoken import Spoken
 from h2a_tui.streams import Out
 
 

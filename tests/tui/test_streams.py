@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2a_tui.streams import In, InputLine, lines_of
+from h2a_tui.streams import In, InputLine, InputLines
 
 
 class Pieces(In):
@@ -24,7 +24,7 @@ class Pieces(In):
 
 
 async def read_all(stream: In, limit: int) -> list[InputLine]:
-    return [line async for line in lines_of(stream, limit)]
+    return [line async for line in InputLines(stream, limit)]
 
 
 @given(st.lists(st.binary(max_size=12) | st.just(b"\n"), max_size=30), st.integers(1, 20))
@@ -60,3 +60,20 @@ async def test_waiting_for_a_pipe_holds_up_nothing_and_can_be_cancelled() -> Non
     assert not asyncio.get_running_loop().remove_reader(reader), "a stream nobody reads is not polled"
     for fd in (reader, writer):
         os.close(fd)
+
+
+async def test_a_wait_for_a_line_that_is_cancelled_loses_nothing() -> None:
+    reader, writer = os.pipe()
+    lines = InputLines(In(reader), 100)
+    os.write(writer, b"one\ntwo\nhal")
+    assert await anext(lines) == InputLine(1, b"one")
+    assert await anext(lines) == InputLine(2, b"two")
+    waiting = asyncio.create_task(anext(lines))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    os.write(writer, b"f\n")
+    assert await anext(lines) == InputLine(3, b"half")
+    os.close(reader)
+    os.close(writer)

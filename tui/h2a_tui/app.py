@@ -10,6 +10,7 @@ import gc
 import os
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
 from rich.segment import Segments
 from rich.text import Text
 from textual import events, on
@@ -24,6 +25,7 @@ from h2a_themes import Theme
 from h2a_tui.attention import Attention, call_for
 from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
+from h2a_tui.handover import Handover
 from h2a_tui.key_tips import TIP_S, KeyTips
 from h2a_tui.keys import KeyDriver, KeyProtocol, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
@@ -57,15 +59,18 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         models: ModelChoice | None = None,
         first_run: bool = False,
         doctor: Doctor | None = None,
+        handover: Handover | None = None,
     ) -> None:
         """`themes` is what `/theme` chooses from; without one the dark theme is worn.
 
         `notice` stands on the first page, until something is said. `models` is what `/model` chooses from; at the
-        `first_run` it is asked at once who shall answer. `doctor` knows what `/doctor` tells.
+        `first_run` it is asked at once who shall answer. `doctor` knows what `/doctor` tells. `handover` is how the terminal
+        comes from another app, and goes on to one.
         """
         super().__init__(
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
         )
+        self.handover = handover
         self._client = client
         self._settings = settings
         self._first_run = first_run
@@ -100,6 +105,14 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
     def say_of_theme(self, text: str) -> None:
         """Say it in the status line."""
         self.chat.notice(text)
+
+    def exit(
+        self, result: Switch | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave; for another session the terminal stays as it is."""
+        if result is not None and self.handover is not None:
+            self.handover.begin()
+        super().exit(result, return_code, message)
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""
@@ -186,6 +199,8 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
 
     def _after_first_frame(self) -> None:
         """Load what the first message would wait for, then keep the collector away from what stays for good."""
+        if self.handover is not None:
+            self.handover.listening.set()
         self.run_worker(self._warm_up(), name="warm-up")
         self.run_worker(self._ask_about_keys(), name="keys")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from h2a_tui import environment, key_command, print_mode
 from h2a_tui.exit_codes import FAILED, INTERRUPTED, OK, UNGUARDED, UNREAD, USAGE, exit_codes_help
@@ -201,12 +201,10 @@ def _exit_code(error: Exception) -> int | None:
 
 def _message(error: Exception) -> str:
     from h2a_agent.redact import redact
+    from h2a_agent.refusals import reason_of
     from h2a_agent.safe_text import one_line
 
-    words = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return one_line(redact(words), 1000)
+    return one_line(redact(reason_of(error)), 1000)
 
 
 def _redacted_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -297,29 +295,36 @@ def _chat(
 
     themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
 
-    async def run() -> int:
-        from h2a_agent.assemble import open_session
+    from h2a_tui.handover import Handover
 
-        async with traced(args.trace) as trace:
-            chosen, first = settings, nothing_chosen(settings) and not args.read_only
-            prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
-            code, switch = await show(chosen, _session(args, paths), prompt, draft, trace, first_run=first)
-            while switch is not None:
-                session = open_session(paths, Path.cwd(), session_id=switch.session_id)
-                chosen = reload(chosen)
-                code, switch = await show(chosen, session, "", switch.draft, trace)
-        return code
+    handover = Handover()
+
+    async def run() -> int:
+        from h2a_agent.assemble import as_chosen, open_session
+
+        now, first = settings, nothing_chosen(settings) and not args.read_only
+        prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
+        try:
+            async with traced(args.trace) as trace:
+                shown = await show(_session(args, paths), now, prompt, draft, trace, first_run=first)
+                while shown.switch is not None and shown.agent is not None:
+                    session = open_session(paths, Path.cwd(), session_id=shown.switch.session_id)
+                    now, draft = as_chosen(reload(now), shown.agent, session), shown.switch.draft
+                    shown = await show(session, now, "", draft, trace)
+            return shown.exit_code
+        finally:
+            handover.give_up()
 
     async def show(
-        settings: Settings,
         session: Session,
+        settings: Settings,
         prompt: str,
         draft: str,
         trace: Callable[[Agent], None],
         *,
         first_run: bool = False,
-    ) -> tuple[int, Switch | None]:
-        """One session in the app; the exit code, and which one is next."""
+    ) -> _Shown:
+        """One session in the app."""
         from dataclasses import replace
         from functools import partial
 
@@ -334,12 +339,13 @@ def _chat(
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
         if trusted is None:
+            handover.gather()
             question = question_about(session.workspace, screen.keymap(), themes)
             await _run_app(question, mouse=False)
             trusted = keep_answer(paths, session.workspace, question.return_value)
             if trusted is None:
                 session.close()
-                return question.return_code or OK, None
+                return _Shown(question.return_code or OK)
         provider = make_provider(settings)
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
@@ -359,6 +365,7 @@ def _chat(
                 models=models,
                 first_run=first_run,
                 doctor=Doctor(settings, paths, session.workspace),
+                handover=handover,
             )
             if (ours := guardian()) is not None:
                 session_file = os.fspath(session.path or "")
@@ -373,42 +380,34 @@ def _chat(
             for note in agent.session_notes:
                 app.call_after_refresh(app.chat.transcript.apply, Error("session", note))
             switch = await _run_app(app, mouse=settings.mouse)
+            if switch is not None:
+                handover.keep_written(app.chat.composer.leave())
         if app.return_code == UNGUARDED:
             print(_UNGUARDED, file=sys.stderr)
         if switch is None:
             _say_where_it_is(agent)
-        return app.return_code or OK, switch
+        return _Shown(app.return_code or OK, switch, agent)
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
 
 
+class _Shown(NamedTuple):
+    """How a session in the app ended: the exit code, which one is next, and the agent that was there."""
+
+    exit_code: int
+    switch: Switch | None = None
+    agent: Agent | None = None
+
+
 def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:
-    """A conversation in lines."""
+    """Conversations in lines."""
+    from h2a_tui.plain_mode import talk_plainly
 
-    async def run() -> int:
-        from h2a_agent.assemble import connect, make_provider, running_agent
-        from h2a_agent.model_choice import ModelChoice
-        from h2a_tui.plain_chat import talk
-        from h2a_tui.vouching import is_vouched_for, not_trusted
-
-        session = _session(args, paths)
-        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
-        provider = make_provider(settings)
-        async with (
-            traced(args.trace) as trace,
-            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
-        ):
-            trace(agent)
-            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            notices = (
-                _FELL_BACK if settings.fell_back else "",
-                "" if trusted else not_trusted(session.workspace),
-            )
-            return await talk(agent, models, args.prompt or "", "\n".join(filter(None, notices)))
-
+    screen = screen_settings(settings, paths)
+    notice = _FELL_BACK if settings.fell_back else ""
     with open_log(paths.logs_dir):
-        return asyncio.run(run())
+        return talk_plainly(args, settings, screen, paths, partial(_session, args, paths), notice)
 
 
 def _play_demo(args: argparse.Namespace, paths: Paths) -> int:

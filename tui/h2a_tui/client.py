@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from h2a_agent.content import ImageBlock, UserBlock
 from h2a_agent.context.breakdown import Breakdown
-from h2a_agent.events import AnyEvent, Decision, Kind
+from h2a_agent.events import AnyEvent, Decision, JobItem, Kind
 from h2a_agent.export import Exported
 from h2a_agent.run_settings import RunSettings
 from h2a_agent.sandbox.sandbox import Sandbox
@@ -22,7 +22,7 @@ from h2a_agent.session_tree import TreeRow
 from h2a_agent.state import State
 from h2a_queue import QueueStats
 
-__all__ = ["Client", "Sessions", "Subscription", "Switch"]
+__all__ = ["Client", "JobVerbs", "Sessions", "Subscription", "Switch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,13 @@ class Sessions(Protocol):
     async def export(self, target: Path, secrets: Sequence[str] = ()) -> Exported: ...
 
 
+class JobVerbs(Protocol):
+    """What can be done with the commands in the background; see `h2a_agent.job_verbs.JobVerbs`."""
+
+    def read(self, number: int) -> tuple[JobItem, str] | None: ...
+    async def stop(self, number: int) -> bool: ...
+
+
 class Client(Protocol):
     """An agent as a front end sees it. The verbs run in the caller's tick and return the item's id.
 
@@ -103,6 +110,8 @@ class Client(Protocol):
     def sandbox(self) -> Sandbox | None: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def jobs(self) -> JobVerbs: ...
 
     def prompt(self, content: str | Sequence[UserBlock], *, item_id: str | None = None) -> str: ...
     def steer(self, content: str | Sequence[UserBlock]) -> str: ...
@@ -128,7 +137,6 @@ class Client(Protocol):
     def undo(self) -> None: ...
     def shell(self, command: str, *, private: bool = False) -> str: ...
     def stop_shell(self) -> None: ...
-    async def stop_job(self, number: int) -> bool: ...
     def redo(self) -> None: ...
     def answer(
         self,

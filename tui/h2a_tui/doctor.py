@@ -73,7 +73,7 @@ async def report(doctor: Doctor, keymap: Keymap) -> int:
         await sandbox.aclose()
     rows = [*doctor.rows(tried)]
     if sys.stdout.isatty():
-        rows += terminal_rows(read_report(os.environ, ask_terminal()), keymap)
+        rows += terminal_rows(await read_report(os.environ, doctor.folder, ask_terminal()), keymap)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:{width}}  {one_line(value, 500)}")

@@ -27,7 +27,7 @@ UNREAD: Final = BY_SIGNAL + 13  # what a shell says of a program that SIGPIPE en
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     OK: "done; of several runs, the last one completed",
-    FAILED: "the (last) run failed or was stopped, or a file or terminal cannot be used",
+    FAILED: "the (last) run failed or was stopped, or a file or terminal cannot be used, or not all of a file",
     USAGE: "wrong usage or settings; with --input, not one line was a command",
     UNGUARDED: "the guardian process was killed",
     INTERRUPTED: "ended by Ctrl+C; other signals: 128 + number",

@@ -7,6 +7,9 @@ A reader that is slow holds the run back, because its queue of events does (`h2a
 same, and their replies wait in a queue of their own. Only when `_REPLIES_AHEAD` of those are unread are no more commands
 read. A reply comes after the events its command has made, so whoever has read it knows what followed.
 
+A program may go on in another session (`switch_session`): this one is ended as by an abort, and the rest of the commands
+is for an agent on the other, which says `hello`.
+
 The end of stdin means: finish what is due, then leave. Nobody can answer a question or end a pause after that, so
 questions are answered with no, and a paused run is stopped; what waits stays in the session.
 """
@@ -19,67 +22,81 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from h2a_agent.bus import Subscription
 from h2a_agent.events import (
-    AnyEvent,
     ApprovalRequested,
     Decision,
-    Done,
-    Error,
     Phase,
     Settled,
     Status,
-    TokenStream,
 )
 from h2a_agent.protocol.commands import AnyCommand
 from h2a_agent.protocol.lines import AnyOutput, command_of, line_of
 from h2a_agent.protocol.obey import TAKES_ITS_TIME, obey
-from h2a_agent.protocol.replies import AnyReply, InputError, Result
+from h2a_agent.protocol.replies import AnyReply, InputError
 from h2a_agent.protocol.trace import hello
 from h2a_queue import Backpressure, H2AQueue
 from h2a_tui.exit_codes import FAILED, OK, UNREAD, USAGE
+from h2a_tui.folded import Folded
 from h2a_tui.plain import nobody
+from h2a_tui.shell_line import shells_over
 from h2a_tui.signals import Signals, signals_abort
-from h2a_tui.streams import In, Out, first_of, lines_of
+from h2a_tui.streams import InputLines, Out, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from h2a_agent.agent import Agent
     from h2a_agent.content import UserBlock
     from h2a_agent.model_choice import ModelChoice
+    from h2a_agent.session import Session
 
-__all__ = ["answer_as_json", "serve_program"]
+__all__ = ["LINE_LIMIT", "Served", "answer_as_json", "serve_program"]
 
 _EVENTS_AHEAD: Final = 200  # events a reader may be behind before the run waits for it
 _REPLIES_AHEAD: Final = 1000
-_LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes; a message with several pictures fits
+LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes; a message with several pictures fits
 _QUICKLY_PARSED: Final = 65_536  # bytes; a longer line is parsed in a thread
 _LAST_LINES_S: Final = 3.0  # what a reader has for the last lines after a signal
-_TOO_LONG: Final = f"a line is at most {_LINE_LIMIT // 1024 // 1024} MB long"
+_TOO_LONG: Final = f"a line is at most {LINE_LIMIT // 1024 // 1024} MB long"
+
+
+class Served(NamedTuple):
+    """How it went: the exit code, and the session to go on in, if the program wants another."""
+
+    exit_code: int
+    switch_to: Session | None = None
 
 
 async def serve_program(
     agent: Agent,
     models: ModelChoice,
     prompt: Sequence[UserBlock],
-    commands: In | None,
+    commands: InputLines | None,
     output: Out,
-) -> int:
-    """Send `prompt` if there is one, obey `commands` to their end, write everything to `output`; the exit code.
+    open_session: Callable[[str], Session],
+    *,
+    going_on: bool = False,
+) -> Served:
+    """Send `prompt` if there is one, obey `commands` to their end, write everything to `output`.
+
+    `open_session` opens the session of an id. When another one is wanted, the rest of `commands` is for that; it is
+    `going_on` then.
 
     Raises:
         OSError: `output` cannot be written, other than for want of a reader.
     """
-    program = _Program(agent, models, output)
+    program = _Program(agent, models, output, open_session, going_on=going_on)
     with signals_abort(agent) as signals:
         try:
             await program.run(prompt, commands, signals)
         except* BrokenPipeError:
             program.unread = True
+        except* TimeoutError:
+            pass  # a signal came, and nobody has read the last lines; looked at before what it is a kind of
         except* OSError as several:
             raise first_of(several) from None
-        except* TimeoutError:
-            pass  # a signal came, and nobody has read the last lines
-    return signals.caught if signals.caught else program.exit_code
+    if signals.caught or program.unread:
+        program.stay()
+    return Served(signals.caught or program.exit_code, program.switch_to)
 
 
 class _Reply(NamedTuple):
@@ -92,16 +109,26 @@ class _Reply(NamedTuple):
 class _Program:
     """One program at the other end."""
 
-    def __init__(self, agent: Agent, models: ModelChoice, output: Out) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        models: ModelChoice,
+        output: Out,
+        open_session: Callable[[str], Session],
+        *,
+        going_on: bool,
+    ) -> None:
         self._agent = agent
         self._models = models
         self._output = output
+        self._open_session = open_session
+        self.switch_to: Session | None = None
         self._whole_lines = asyncio.Lock()
         self._replies: H2AQueue[_Reply] = H2AQueue(max_size=_REPLIES_AHEAD)
         self._written = 0  # the number of the last event on stdout
         self._progress = asyncio.Event()
         self._somebody_to_ask = False
-        self._understood = self._misunderstood = 0
+        self._understood, self._misunderstood = int(going_on), 0
         self._last: Settled | None = None
         self.unread = False  # nobody reads the output any more
 
@@ -114,7 +141,13 @@ class _Program:
             return OK if self._last.reason == "completed" else FAILED
         return USAGE if self._misunderstood and not self._understood else OK
 
-    async def run(self, prompt: Sequence[UserBlock], commands: In | None, signals: Signals) -> None:
+    def stay(self) -> None:
+        """Let go of the session that was to be next."""
+        if self.switch_to is not None:
+            self.switch_to.close()
+            self.switch_to = None
+
+    async def run(self, prompt: Sequence[UserBlock], commands: InputLines | None, signals: Signals) -> None:
         """Everything, in order; returns when the last line is written.
 
         Raises:
@@ -134,7 +167,7 @@ class _Program:
                 if signals.caught:
                     deadline.reschedule(asyncio.get_running_loop().time() + _LAST_LINES_S)
 
-    async def _until_over(self, commands: In | None, signals: Signals) -> None:
+    async def _until_over(self, commands: InputLines | None, signals: Signals) -> None:
         """Until the commands have ended and nothing is due, or a signal came and the run has settled."""
         async with asyncio.TaskGroup() as tasks:
             signal_came = tasks.create_task(signals.came.wait())
@@ -143,11 +176,15 @@ class _Program:
             signal_came.cancel()
             work.cancel()
         if signals.caught:
-            await self._agent.settled()
+            await self._stop()
 
-    async def _work(self, commands: In | None, tasks: asyncio.TaskGroup) -> None:
+    async def _work(self, commands: InputLines | None, tasks: asyncio.TaskGroup) -> None:
         if commands is not None:
             await self._read(commands, tasks)
+            if self.switch_to is not None:
+                self._agent.configure(on_abort="keep")
+                await self._stop()
+                return
             self._somebody_to_ask = False
             for question in self._agent.state.approvals:
                 self._agent.answer(question.call_id, Decision.REJECT, nobody(question))
@@ -161,11 +198,18 @@ class _Program:
             await asyncio.wait((settled, paused), return_when=asyncio.FIRST_COMPLETED)
             if not settled.done():
                 self._agent.configure(on_abort="keep")
-                self._agent.abort()
-                await settled
+                await self._stop()
+            await shells_over(self._agent)
         finally:
             settled.cancel()
             paused.cancel()
+
+    async def _stop(self) -> None:
+        """Stop what runs; what waits stays in the session."""
+        self._agent.abort()
+        self._agent.stop_shell()
+        await self._agent.settled()
+        await shells_over(self._agent)
 
     async def _paused(self) -> None:
         with closing(self._agent.subscribe(Status, policy=Backpressure.DROP_OLDEST)) as phases:
@@ -177,8 +221,9 @@ class _Program:
 
     # ------------------------------------------------------------------ in
 
-    async def _read(self, commands: In, tasks: asyncio.TaskGroup) -> None:
-        async for number, data in lines_of(commands, _LINE_LIMIT):
+    async def _read(self, commands: InputLines, tasks: asyncio.TaskGroup) -> None:
+        """Obey to the end of the input, or of what is for this session."""
+        async for number, data in commands:
             if data is None:
                 command: AnyCommand | InputError = InputError(number, "the line is too long", _TOO_LONG)
             elif not data.strip():
@@ -196,9 +241,14 @@ class _Program:
                     tasks.create_task(self._obey(command))
                 else:
                     await self._obey(command)
+                    if self.switch_to is not None:
+                        return
 
     async def _obey(self, command: AnyCommand) -> None:
-        await self._reply(await obey(self._agent, self._models, command))
+        await self._reply(await obey(self._agent, self._models, command, self._switch))
+
+    def _switch(self, session_id: str) -> None:
+        self.switch_to = self._open_session(session_id)
 
     async def _reply(self, reply: AnyReply) -> None:
         await self._replies.enqueue(_Reply(self._agent.state.seq, reply))
@@ -242,7 +292,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
     Raises:
         OSError: `output` cannot be written.
     """
-    folded = _Folded()
+    folded = Folded()
     events = agent.subscribe()
     with closing(events), signals_abort(agent) as signals:
         agent.prompt(prompt)
@@ -252,7 +302,7 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
                 agent.answer(event.call_id, Decision.REJECT, nobody(event))
             elif isinstance(event, Settled):
                 break
-        result = folded.result(agent)
+        result = folded.result(agent.session_id)
         try:
             await output.write(line_of(result))
         except BrokenPipeError:
@@ -260,42 +310,3 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
     if signals.caught:
         return signals.caught
     return OK if result.reason == "completed" else FAILED
-
-
-class _Folded:
-    """A run as far as its result goes."""
-
-    def __init__(self) -> None:
-        self._words: list[str] = []
-        self._over = False
-        self._error: Error | None = None
-        self._settled = Settled("failed")
-
-    def add(self, event: AnyEvent) -> None:
-        """Take in `event`."""
-        match event:
-            case TokenStream(text=text):
-                if self._over:
-                    self._words.clear()
-                    self._over = False
-                self._words.append(text)
-            case Done():
-                self._over = True  # what comes next belongs to another response
-            case Error():
-                self._error = event
-            case Settled():
-                self._settled = event
-            case _:
-                pass
-
-    def result(self, agent: Agent) -> Result:
-        """What came of it."""
-        settled = self._settled
-        return Result(
-            "".join(self._words),
-            settled.reason,
-            settled.steps,
-            agent.session_id,
-            agent.state.usage,
-            self._error,
-        )

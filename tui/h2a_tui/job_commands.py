@@ -55,7 +55,7 @@ def complete_jobs(chat: Chat) -> Iterable[Entry]:
 
 
 async def _stop(chat: Chat, number: int) -> None:
-    if await chat.client.stop_job(number):
+    if await chat.client.jobs.stop(number):
         chat.notice(f"Job {number} has ended")
     else:
         chat.notice(f"No job {number} runs · /jobs lists them")

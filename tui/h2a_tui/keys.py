@@ -31,6 +31,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import signal
 import termios
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Mapping
@@ -48,6 +49,7 @@ from textual.message import Message
 from h2a_agent.tools.supervisor import guardian
 from h2a_themes import Palette
 from h2a_tui.bursts import Bursts
+from h2a_tui.handover import Handover
 from h2a_tui.key_sequences import plain_sequence
 from h2a_tui.terminal_colours import QUESTION, ColourAnswers
 
@@ -228,6 +230,7 @@ class KeyDriver(LinuxDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answers = ColourAnswers()
+        self._handover: Handover | None = getattr(self._app, "handover", None)
         self._kitty: bool | None = None
 
     @property
@@ -265,7 +268,10 @@ class KeyDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         _tell_guardian(taken=True)
+        taken_over = self._handover if self._handover is not None and self._handover.under_way else None
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if taken_over is not None:
+            self.attrs_before = taken_over.attributes
         if self._writer_thread is not None:
             # A terminal that stops reading (tmux copy mode, a stalled line) must not stop keys and timers.
             self._writer_thread._queue.maxsize = 0  # noqa: SLF001 (there is no other way in)
@@ -278,10 +284,29 @@ class KeyDriver(LinuxDriver):
             self.write("\x1b[>4;0m" + self.farewell)
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
-        if not _in_foreground(self.fileno):
+        hands_on = self._hands_on
+        if hands_on and self._handover is not None:
+            self._handover.attributes = self.attrs_before
+        if hands_on or not _in_foreground(self.fileno):
             self.attrs_before = None  # whoever has the terminal now has set it up for themselves
         super().stop_application_mode()
-        _tell_guardian(taken=False)
+        if not hands_on:
+            _tell_guardian(taken=False)
+
+    def disable_input(self) -> None:
+        """Read no more; what waits to be read is thrown away, or left to the next app."""
+        if not self._hands_on:
+            super().disable_input()
+        elif not self.exit_event.is_set():
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+            self._disable_mouse_support()
+            self.exit_event.set()
+            if self._key_thread is not None:
+                self._key_thread.join()
+
+    @property
+    def _hands_on(self) -> bool:
+        return self._handover is not None and self._handover.under_way
 
     def run_input_thread(self) -> None:
         """Read keys until the driver stops."""
@@ -293,6 +318,11 @@ class KeyDriver(LinuxDriver):
             for message in messages:
                 self.process_message(message)
 
+        if self._hands_on and self._handover is not None:  # it is handed on to us
+            while not self._handover.listening.wait(0.1):
+                if self.exit_event.is_set():
+                    return
+            self._feed(decode(self._handover.take()), parser, process)
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -302,6 +332,9 @@ class KeyDriver(LinuxDriver):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         break
+                    if self._hands_on and self._handover is not None:
+                        self._handover.keep(data)
+                        continue
                     if self.listener is not None:
                         self.listener(data)
                     text = decode(data)

@@ -11,19 +11,13 @@ import asyncio
 import select
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from h2a_agent.bus import Subscription
-from h2a_agent.events import (
-    ApprovalAnswered,
-    ApprovalRequested,
-    Decision,
-    Settled,
-    TokenStream,
-)
+from h2a_agent.events import ApprovalAnswered, ApprovalRequested, Decision, Settled, TokenStream
 from h2a_agent.safe_text import one_line, without_surrogates
 from h2a_agent.tools.supervisor import guardian
 from h2a_queue import H2AQueue
@@ -31,33 +25,50 @@ from h2a_tui.commands import parse_command
 from h2a_tui.exit_codes import BY_SIGNAL, FAILED, OK, UNGUARDED
 from h2a_tui.plain import nobody
 from h2a_tui.plain_commands import PLAIN_COMMANDS
-from h2a_tui.spoken import Spoken, question_lines
-from h2a_tui.streams import first_of, lines_of, stdin, stdout
+from h2a_tui.plain_desk import PlainDesk
+from h2a_tui.plain_questions import Questions
+from h2a_tui.shell_line import parse_shell, shells_over
+from h2a_tui.spoken import Spoken
+from h2a_tui.streams import InputLines, first_of, stdout
 
 if TYPE_CHECKING:
     from h2a_agent.agent import Agent
     from h2a_agent.model_choice import ModelChoice
+    from h2a_agent.session import Session
+    from h2a_tui.settings import ScreenSettings
 
-__all__ = ["PlainChat", "talk"]
+__all__ = ["LINE_LIMIT", "PlainChat", "Talked", "talk"]
 
-_LINE_LIMIT: Final = 4 * 1024 * 1024  # bytes
-_ANSWERS: Final = {
-    "y": Decision.ALLOW,
-    "yes": Decision.ALLOW,
-    "a": Decision.ALLOW_SESSION,
-    "always": Decision.ALLOW_SESSION,
-    "n": Decision.REJECT,
-    "no": Decision.REJECT,
-}
+LINE_LIMIT: Final = 4 * 1024 * 1024  # bytes
+_LAST_LINES_S: Final = 3.0  # what a reader has for the last lines
 
 
-async def talk(agent: Agent, models: ModelChoice, prompt: str = "", notice: str = "") -> int:
-    """Talk until the input ends or `/quit`; returns the exit code. `prompt` is said first, `notice` before it.
+class Talked(NamedTuple):
+    """How a conversation ended: the exit code, and the session to go on in, with what is to be said there."""
+
+    exit_code: int
+    switch_to: Session | None = None
+    draft: str = ""
+
+
+async def talk(
+    agent: Agent,
+    models: ModelChoice,
+    settings: ScreenSettings,
+    lines: InputLines,
+    open_session: Callable[[str], Session],
+    *,
+    prompt: str = "",
+    notice: str = "",
+) -> Talked:
+    """Talk until `lines` end, `/quit`, or another session is wanted. `prompt` is said first, `notice` before it.
+
+    `open_session` opens the session of an id.
 
     Raises:
         OSError: stdout cannot be written any more.
     """
-    chat = PlainChat(agent, models)
+    chat = PlainChat(agent, models, settings, lines, open_session)
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in numbers:
@@ -65,7 +76,9 @@ async def talk(agent: Agent, models: ModelChoice, prompt: str = "", notice: str 
     if (ours := guardian()) is not None:
         ours.watch(partial(chat.leave, UNGUARDED))
     try:
-        return await chat.run(prompt, notice)
+        await chat.run(prompt, notice)
+    except* TimeoutError:
+        pass  # nobody has read the last lines; looked at before what it is a kind of
     except* OSError as several:
         raise first_of(several) from None
     finally:
@@ -73,30 +86,58 @@ async def talk(agent: Agent, models: ModelChoice, prompt: str = "", notice: str 
             loop.remove_signal_handler(number)
         if ours is not None:
             ours.unwatch()
+    return Talked(chat.exit_code, chat.desk.switch_to, chat.desk.draft)
 
 
 class PlainChat:
-    """One conversation in lines. Commands use `agent`, `models` and `notice`."""
+    """One conversation in lines. Commands use its `desk`."""
 
-    def __init__(self, agent: Agent, models: ModelChoice) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        models: ModelChoice,
+        settings: ScreenSettings,
+        lines: InputLines,
+        open_session: Callable[[str], Session],
+    ) -> None:
         self.agent = agent
-        self.models = models
+        self._lines = lines
         self._from_terminal = sys.stdin.isatty()
         self._spoken = Spoken(stdout(), with_prompts=not self._from_terminal)
         self._notices: H2AQueue[str] = H2AQueue(max_size=None)
-        self._questions: list[ApprovalRequested] = []
-        self._read_out: ApprovalRequested | None = None  # the question that has been read out whole
+        self._questions = Questions(agent, self._spoken.note)
         self._somebody_to_ask = True
         self._last = "completed"
         self._leave = asyncio.Event()
         self._code: int | None = None
         self._listeners: asyncio.TaskGroup
+        self.desk = PlainDesk(
+            agent,
+            models,
+            settings,
+            self._questions,
+            open_session,
+            self.say,
+            self.leave,
+            self._spawn,
+        )
 
-    async def run(self, prompt: str, notice: str) -> int:
-        """Everything, in order; the exit code."""
+    @property
+    def exit_code(self) -> int:
+        """How it went."""
+        if self._code is not None:
+            return self._code
+        return OK if self._from_terminal or self._last == "completed" else FAILED
+
+    async def run(self, prompt: str, notice: str) -> None:
+        """Everything, in order.
+
+        Raises:
+            ExceptionGroup: of OSError: stdout cannot be written; of TimeoutError: it is not read to its end.
+        """
         events = self.agent.subscribe()
         with closing(events):
-            async with asyncio.TaskGroup() as speakers:
+            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as speakers:
                 speakers.create_task(self._speak(events))
                 speakers.create_task(self._speak_notices())
                 self._greet(notice)
@@ -106,27 +147,19 @@ class PlainChat:
                     reading = self._listeners.create_task(self._read())
                     await self._leave.wait()
                     reading.cancel()
-                if self._code is None:  # the input has ended: what is due is still done
-                    await self.agent.settled()
-                elif self.agent.busy:
-                    self.agent.abort()
-                    await self.agent.settled()
+                if self._code is not None:
+                    self._stop()
+                await self.agent.settled()  # when the input has ended, what is due is still done
+                await shells_over(self.agent)
                 self._say_where_it_is()
                 self._notices.close()
                 events.close()
-        if self._code is not None:
-            return self._code
-        return OK if self._from_terminal or self._last == "completed" else FAILED
+                if self._code is not None:
+                    deadline.reschedule(asyncio.get_running_loop().time() + _LAST_LINES_S)
 
-    # -------------------------------------------------------- what commands use
-
-    def notice(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Say something, in its turn."""
         self._notices.enqueue_nowait(text)
-
-    def work(self, job: Coroutine[Any, Any, None]) -> None:
-        """Let `job` go on while lines are heard."""
-        self._listeners.create_task(job)
 
     def leave(self, code: int = OK) -> None:
         """Stop what runs, and end."""
@@ -134,73 +167,80 @@ class PlainChat:
         self._leave.set()
 
     def on_signal(self, number: int) -> None:
-        """Ctrl+C stops the run, and leaves when none is active; other signals leave."""
-        if number == signal.SIGINT and self.agent.busy:
-            self.agent.abort()
+        """Ctrl+C stops what runs, and leaves when nothing does; other signals leave."""
+        if number == signal.SIGINT and (self.agent.busy or self.agent.state.shells):
+            self._stop()
         else:
             self.leave(BY_SIGNAL + number)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        self._listeners.create_task(job)
+
+    def _stop(self) -> None:
+        if self.desk.switch_to is not None:
+            self.agent.configure(on_abort="keep")
+        self.agent.abort()
+        self.agent.stop_shell()
 
     # ----------------------------------------------------------------- hearing
 
     async def _read(self) -> None:
         held: list[str] = []
-        async for number, data in lines_of(stdin(), _LINE_LIMIT):
+        async for number, data in self._lines:
             if data is None:
-                self.notice(f"Line {number} is too long and was not sent. Put it into a file and name that.")
+                self.say(f"Line {number} is too long and was not sent. Put it into a file and name that.")
                 continue
             line = without_surrogates(data.decode("utf-8", "replace").removesuffix("\r"))
-            if not held and line.startswith("/"):
-                self._hear(line)
-                continue
             goes_on = line.endswith("\\")
             held.append(line.removesuffix("\\"))
-            if not goes_on and not (self._from_terminal and _more_is_there()):
+            pasted = self._from_terminal and not held[0].startswith(("/", "!")) and _more_is_there()
+            if not goes_on and not pasted:
                 self._hear("\n".join(held))
                 held.clear()
+                await self.desk.finish_started()
         if held:
             self._hear("\n".join(held))
+            await self.desk.finish_started()
         self._somebody_to_ask = False
         for question in self.agent.state.approvals:
             self.agent.answer(question.call_id, Decision.REJECT, nobody(question))
         self._leave.set()
 
     def _hear(self, text: str) -> None:
-        """Take what was typed: an answer, a command or a message."""
-        if not text.strip() or self._answers(text):
+        """Take what was typed: a choice, an answer, a command or a message."""
+        if not text.strip() or self.desk.chooses(text):
             return
+        if (said := self._questions.answer(text)) is not None:
+            if said:
+                self.say(said)
+            return
+        self.desk.attempt(partial(self._do, text))
+
+    def _do(self, text: str) -> None:
         line = parse_command(text)
-        if line is None:
+        if (shell := parse_shell(text)) is not None:
+            self.agent.shell(shell.command, private=shell.private)
+        elif line is None:
             working = self.agent.busy
             self.agent.steer(text)
             if working:
-                self.notice("Steering.")
+                self.say("Steering.")
         elif (command := PLAIN_COMMANDS.get(line.name)) is None:
-            self.notice(f"There is no command /{line.name}. /help lists them.")
+            self.say(f"There is no command /{line.name}. /help lists them.")
         else:
-            command.run(self, line.argument)
-
-    def _answers(self, text: str) -> bool:
-        """Answer the question that was read out, if `text` does; anything else is a message, which steers."""
-        question = self._read_out
-        if question is None:
-            return False
-        letter, _, why = text.strip().partition(" ")
-        decision = _ANSWERS.get(letter.lower())
-        if decision is None or (why and decision is not Decision.REJECT):
-            return False
-        return self.agent.answer(question.call_id, decision, why.strip(), digest=question.digest)
+            command.run(self.desk, line.argument)
 
     # ---------------------------------------------------------------- speaking
 
     def _greet(self, notice: str) -> None:
         agent = self.agent
-        self.notice(f"h2a-chat, {agent.provider_name}/{agent.model}, in {agent.workspace}.")
+        self.say(f"h2a-chat, {agent.provider_name}/{agent.model}, in {agent.workspace}.")
         for line in filter(None, (notice, *agent.session_notes)):
-            self.notice(line)
+            self.say(line)
         said = [event.text for event in agent.replay() if isinstance(event, TokenStream)]
         if said:
-            self.notice(f"This session goes on. It ended with: {one_line(said[-1], 200)}")
-        self.notice(
+            self.say(f"This session goes on. It ended with: {one_line(said[-1], 200)}")
+        self.say(
             "Type a message and press Enter. While it works, a line steers it. /help lists the commands."
         )
 
@@ -215,28 +255,17 @@ class PlainChat:
                 case ApprovalRequested() if not self._somebody_to_ask:
                     self.agent.answer(event.call_id, Decision.REJECT, nobody(event))
                 case ApprovalRequested():
-                    self._questions.append(event)
-                    await self._ask()
+                    await self._questions.ask(event)
                 case ApprovalAnswered(call_id=call_id):
-                    self._questions = [q for q in self._questions if q.call_id != call_id]
-                    if self._read_out is not None and self._read_out.call_id == call_id:
-                        self._read_out = None
-                    await self._ask()
+                    await self._questions.closed(call_id)
                 case Settled(reason=reason):
                     self._last = reason
                 case _:
                     pass
 
-    async def _ask(self) -> None:
-        """Read out the first open question, one at a time; it can be answered when it has been read."""
-        if self._questions and self._read_out is None:
-            question = self._questions[0]
-            await self._spoken.note("\n".join(question_lines(question)))
-            self._read_out = question
-
     def _say_where_it_is(self) -> None:
-        if self.agent.session_path is not None:
-            self.notice(f"To go on: h2a-chat --plain -r {self.agent.session_id}")
+        if self.agent.session_path is not None and self.desk.switch_to is None:
+            self.say(f"To go on: h2a-chat --plain -r {self.agent.session_id}")
 
 
 def _more_is_there() -> bool:

@@ -8,16 +8,21 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from h2a_tui.usage import UsageError
 
 if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
     from h2a_agent.config import Settings
     from h2a_agent.content import TextBlock
     from h2a_agent.paths import Paths
     from h2a_agent.session import Session
+    from h2a_tui.headless import Served
+    from h2a_tui.streams import InputLines
 
 __all__ = ["OUTPUTS", "add_arguments", "print_answer", "prints"]
 
@@ -63,34 +68,62 @@ def print_answer(
     prompt = _prompt(args, from_stdin=not commanded)
 
     async def run() -> int:
-        from h2a_agent.assemble import connect, make_provider, running_agent
-        from h2a_agent.model_choice import ModelChoice
-        from h2a_tui.headless import answer_as_json, serve_program
-        from h2a_tui.plain import answer_once
-        from h2a_tui.streams import stdin, stdout
+        from h2a_agent.assemble import as_chosen
+        from h2a_tui.headless import LINE_LIMIT
+        from h2a_tui.streams import InputLines, stdin
         from h2a_tui.trace_flag import traced
-        from h2a_tui.vouching import is_vouched_for, not_trusted
 
-        provider = make_provider(settings, demo_tokens_per_s=PLAIN_DEMO_TOKENS_PER_S)
-        session = open_session()
-        trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
-        if not trusted:
-            print(not_trusted(session.workspace), file=sys.stderr)
-        async with (
-            traced(args.trace) as trace,
-            running_agent(settings, paths, session, provider, trusted=trusted) as agent,
-        ):
-            trace(agent)
-            if output == "text":
-                return await answer_once(agent, prompt)
-            for note in agent.session_notes:
-                print(f"h2a-chat: {note}", file=sys.stderr)
-            if output == "json":
-                return await answer_as_json(agent, prompt, stdout())
-            models = ModelChoice(agent, settings.catalogue, settings.api_keys, paths.config_file, connect)
-            return await serve_program(agent, models, prompt, stdin() if commanded else None, stdout())
+        commands = InputLines(stdin(), LINE_LIMIT) if commanded else None
+        now, session, said = settings, open_session(), prompt
+        async with traced(args.trace) as trace:
+            while True:
+                async with _agent_on(session, now, args, paths) as agent:
+                    trace(agent)
+                    served = await serve(agent, now, said, commands)
+                    if served.switch_to is None:
+                        return served.exit_code
+                    now, session, said = as_chosen(now, agent, served.switch_to), served.switch_to, ()
+
+    async def serve(
+        agent: Agent, now: Settings, said: Sequence[TextBlock], commands: InputLines | None
+    ) -> Served:
+        from h2a_agent.assemble import connect
+        from h2a_agent.assemble import open_session as open_other
+        from h2a_agent.model_choice import ModelChoice
+        from h2a_tui.headless import Served, answer_as_json, serve_program
+        from h2a_tui.plain import answer_once
+        from h2a_tui.streams import stdout
+
+        if output == "text":
+            return Served(await answer_once(agent, said))
+        for note in agent.session_notes:
+            print(f"h2a-chat: {note}", file=sys.stderr)
+        if output == "json":
+            return Served(await answer_as_json(agent, said, stdout()))
+        models = ModelChoice(agent, now.catalogue, now.api_keys, paths.config_file, connect)
+
+        def open_by_id(session_id: str) -> Session:
+            return open_other(paths, Path.cwd(), session_id=session_id)
+
+        going_on = now is not settings
+        return await serve_program(agent, models, said, commands, stdout(), open_by_id, going_on=going_on)
 
     return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _agent_on(
+    session: Session, settings: Settings, args: argparse.Namespace, paths: Paths
+) -> AsyncGenerator[Agent, None]:
+    from h2a_agent.assemble import make_provider, running_agent
+    from h2a_tui.vouching import is_vouched_for, not_trusted
+
+    trusted = bool(is_vouched_for(paths, session.workspace, vouch=args.trust))
+    if not trusted:
+        print(not_trusted(session.workspace), file=sys.stderr)
+    provider = make_provider(settings, demo_tokens_per_s=PLAIN_DEMO_TOKENS_PER_S)
+    async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
+        yield agent
 
 
 # --------------------------------------------------------------- the prompt

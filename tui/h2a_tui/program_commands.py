@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from h2a_tui.usage import OK, Parser, UsageError
+from h2a_tui.exit_codes import FAILED, OK
+from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
     from h2a_agent.paths import Paths
-    from h2a_tui.recording import Tape
+    from h2a_tui.recording import Entry, Tape
+    from h2a_tui.streams import Out
 
 __all__ = ["PROGRAM_COMMANDS"]
 
@@ -42,7 +44,8 @@ def _schema(_args: argparse.Namespace, _paths: Paths) -> int:
 def _replay_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="h2a-chat replay",
-        description="Play what --trace has written: in the app, where nothing can be sent, or as lines.",
+        description="Play what --trace has written: in the app, where nothing can be sent, or as lines. Of a damaged trace "
+        "what can be read is played; the exit code is 1 then, and 2 where nothing of it is a trace.",
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="the trace")
@@ -51,7 +54,7 @@ def _replay_parser() -> argparse.ArgumentParser:
     pace.add_argument("--instant", dest="speed", action="store_const", const=0.0, help="without any pause")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--plain", action="store_true", help="as lines (the default without a terminal)")
-    how.add_argument("--output", choices=("text", "stream-json"), help="as -p prints it")
+    how.add_argument("--output", choices=("text", "json", "stream-json"), help="as -p prints it")
     return parser
 
 
@@ -75,28 +78,62 @@ def _replay(args: argparse.Namespace, paths: Paths) -> int:
         code = asyncio.run(_play_lines(tape, args.speed, args.output))
     else:
         code = _play_in_the_app(tape, args.speed, paths)
-    _say_what_was_skipped(tape, args.file)
+    if tape.damaged:
+        _say_what_was_skipped(tape, args.file)
+        return code or FAILED
     return code
 
 
 async def _play_lines(tape: Tape, speed: float, output: str | None) -> int:
-    from h2a_agent.protocol.lines import line_of
-    from h2a_agent.protocol.replies import Hello, Missed
-    from h2a_tui.plain import Lines
-    from h2a_tui.recording import missed_words, played
-    from h2a_tui.spoken import Spoken
-    from h2a_tui.streams import stderr, stdout
+    from h2a_tui.recording import played
+    from h2a_tui.streams import stdout
 
     out = stdout()
-    lines = Lines(out, stderr()) if output == "text" else Spoken(out, with_prompts=True)
-    async for entry in played(tape.entries, speed):
-        if output == "stream-json":
-            await out.write(line_of(entry))
-        elif isinstance(entry, Missed):
+    entries = played(tape.entries, speed)
+    match output:
+        case "stream-json":
+            from h2a_agent.protocol.lines import line_of
+
+            async for entry in entries:
+                await out.write(line_of(entry))
+        case "json":
+            await _print_result(tape, entries, out)
+        case _:
+            await _speak(tape, entries, out, as_p_prints=output == "text")
+    return OK
+
+
+async def _print_result(tape: Tape, entries: AsyncIterator[Entry], out: Out) -> None:
+    from h2a_agent.protocol.lines import line_of
+    from h2a_agent.protocol.replies import Hello, Missed
+    from h2a_tui.folded import Folded
+
+    folded = Folded()
+    async for entry in entries:
+        if not isinstance(entry, Hello | Missed):
+            folded.add(entry)
+    await out.write(line_of(folded.result(tape.hello.session_id if tape.hello else "")))
+
+
+async def _speak(tape: Tape, entries: AsyncIterator[Entry], out: Out, *, as_p_prints: bool) -> None:
+    from h2a_agent.events import ApprovalRequested
+    from h2a_agent.protocol.replies import Hello, Missed
+    from h2a_tui.plain import Lines
+    from h2a_tui.plain_questions import question_asked
+    from h2a_tui.recording import missed_words
+    from h2a_tui.spoken import Spoken
+    from h2a_tui.streams import stderr
+
+    lines = Lines(out, stderr()) if as_p_prints else Spoken(out, with_prompts=True)
+    async for entry in entries:
+        if isinstance(entry, Missed):
             await lines.note(missed_words(entry))
+        elif isinstance(entry, ApprovalRequested) and not as_p_prints:
+            await lines.note("\n".join(question_asked(entry)))
         elif not isinstance(entry, Hello):
             await lines.show(entry)
-    return OK
+        elif entry is not tape.hello:
+            await lines.note(f"Another session goes on: {entry.session_id}.")
 
 
 def _play_in_the_app(tape: Tape, speed: float, paths: Paths) -> int:
@@ -130,14 +167,12 @@ def _play_in_the_app(tape: Tape, speed: float, paths: Paths) -> int:
 
 
 def _say_what_was_skipped(tape: Tape, name: str) -> None:
-    if tape.damaged:
-        first = tape.damaged[0]
-        count = len(tape.damaged)
-        lines = "1 line was" if count == 1 else f"{count} lines were"
-        print(
-            f"h2a-chat: {name}: {lines} skipped; the first is line {first.line}: {first.reason}",
-            file=sys.stderr,
-        )
+    from h2a_agent.safe_text import one_line
+
+    first, count = tape.damaged[0], len(tape.damaged)
+    lines = "1 line was" if count == 1 else f"{count} lines were"
+    reason = one_line(first.reason, 200)
+    print(f"h2a-chat: {name}: {lines} skipped; the first is line {first.line}: {reason}", file=sys.stderr)
 
 
 PROGRAM_COMMANDS: Final[

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.content import ImageBlock, TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown
-from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, Kind
+from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, JobItem, Kind, PathChanged
 from h2a_agent.protocol.replies import Hello, Missed
 from h2a_agent.protocol.trace import Damaged, read_trace
 from h2a_agent.run_settings import RunSettings
@@ -22,7 +22,9 @@ from h2a_agent.session import Session
 from h2a_agent.session_verbs import SessionVerbs
 from h2a_agent.state import State, reduce
 
-__all__ = ["Recording", "Tape", "missed_words", "played", "read_tape"]
+__all__ = ["Entry", "Recording", "Tape", "missed_words", "played", "read_tape"]
+
+Entry: TypeAlias = AnyEvent | Hello | Missed
 
 _LONGEST_GAP_S: Final = 60.0
 """A longer pause (somebody was at lunch, or a time is damaged) is played as this."""
@@ -33,7 +35,7 @@ class Tape(NamedTuple):
     """What a trace holds: its first line, everything in order, and the lines that could not be read."""
 
     hello: Hello | None
-    entries: tuple[AnyEvent | Hello | Missed, ...]
+    entries: tuple[Entry, ...]
     damaged: tuple[Damaged, ...]
 
 
@@ -50,9 +52,7 @@ def read_tape(path: Path) -> Tape:
     return Tape(hello, entries, tuple(entry for entry in found if isinstance(entry, Damaged)))
 
 
-async def played(
-    entries: Iterable[AnyEvent | Hello | Missed], speed: float
-) -> AsyncIterator[AnyEvent | Hello | Missed]:
+async def played(entries: Iterable[Entry], speed: float) -> AsyncIterator[Entry]:
     """`entries` with the pauses there were between them, `speed` times as fast; 0 is without pauses."""
     loop = asyncio.get_running_loop()
     due, last = loop.time(), 0.0
@@ -82,6 +82,7 @@ class Recording:
         self.session_id = hello.session_id if hello else ""
         self.workspace = Path(hello.workspace if hello else ".")
         self.sessions = SessionVerbs(Session.unsaved(self.workspace))  # a recording has no tree
+        self.jobs = _NoJobs()
         self.model = hello.model if hello else "unknown"
         self.provider_name = hello.provider if hello else "recording"
         self.mode = hello.mode if hello else "ask"
@@ -94,6 +95,8 @@ class Recording:
                 self._bus.publish(Error("recording", missed_words(entry)))
             elif not isinstance(entry, Hello):
                 self._bus.publish(entry)
+            elif entry is not self._tape.hello:  # another session was gone on with
+                self._bus.publish(PathChanged("", ()))
 
     @property
     def state(self) -> State:
@@ -201,10 +204,6 @@ class Recording:
         """Say that it stays as it was."""
         self._say_what_this_is()
 
-    async def stop_job(self, number: int) -> bool:
-        """It has long ended."""
-        return False
-
     def abort(self) -> None:
         """Say that nothing runs."""
         self._say_what_this_is()
@@ -222,6 +221,18 @@ class Recording:
 
     def _fold(self, event: AnyEvent) -> None:
         self._state = reduce(self._state, event)
+
+
+class _NoJobs:
+    """They have long ended."""
+
+    def read(self, number: int) -> tuple[JobItem, str] | None:
+        """None is there."""
+        return None
+
+    async def stop(self, number: int) -> bool:
+        """None runs."""
+        return False
 
 
 def missed_words(missed: Missed) -> str:

@@ -132,6 +132,8 @@ def export(chat: Chat, argument: str) -> bool:
     async def work() -> None:
         from h2a_agent.export.redact import secrets_of
 
+        if chat.models is not None:
+            await chat.models.find_keys()  # each one that is found is taken out
         exported = await chat.client.sessions.export(target, secrets_of(whole_environment()))
         chat.notice(f"Written to {folder(exported.path, 60)}{taken_out(exported.redacted)}")
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["ShellLine", "parse_shell"]
+from h2a_agent.events import ToolResult
+from h2a_queue import Backpressure
+
+if TYPE_CHECKING:
+    from h2a_agent.agent import Agent
+
+__all__ = ["ShellLine", "parse_shell", "shells_over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +30,10 @@ def parse_shell(text: str) -> ShellLine | None:
     private = text.startswith("!!")
     command = text[2 if private else 1 :].strip()
     return ShellLine(command, private) if command else None
+
+
+async def shells_over(agent: Agent) -> None:
+    """Wait until no command of the user's own runs."""
+    with closing(agent.subscribe(ToolResult, policy=Backpressure.DROP_OLDEST)) as results:
+        while agent.state.shells:
+            await anext(results)

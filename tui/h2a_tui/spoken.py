@@ -15,9 +15,9 @@ from typing import Final
 from h2a_agent.events import (
     AnyEvent,
     ApprovalAnswered,
-    ApprovalRequested,
     CompactionEnded,
     CompactionStarted,
+    CompactionSwitched,
     Done,
     Error,
     FileRestored,
@@ -26,9 +26,11 @@ from h2a_agent.events import (
     Kind,
     ModelChanged,
     Outcome,
+    PathChanged,
     Phase,
     RetryScheduled,
     Settled,
+    ShellStarted,
     Status,
     Thinking,
     TodoChanged,
@@ -41,7 +43,7 @@ from h2a_agent.events import (
 from h2a_agent.safe_text import one_line
 from h2a_tui.streams import Out
 
-__all__ = ["Spoken", "question_lines", "sentence"]
+__all__ = ["Spoken", "ago", "sentence"]
 
 _SENTENCE_FROM: Final = 80  # characters of a line after which the end of a sentence is the end of a piece
 _SENTENCE: Final = re.compile(r".*[.!?:;]\s", re.DOTALL)
@@ -67,11 +69,6 @@ _SETTLED: Final[Mapping[str, str]] = {
     "failed": "This run has failed. Ready.",
     "paused": "Paused. Ready.",
 }
-_ASKS: Final[Mapping[str, str]] = {
-    "command": "run this command",
-    "diff": "make this change",
-    "text": "do this",
-}
 
 
 class Spoken:
@@ -89,6 +86,8 @@ class Spoken:
         self._held = ""  # of the model's text: what is no whole sentence yet
         self._mid_line = False
         self._calls: dict[str, str] = {}
+        self._shells: set[str] = set()
+        self._went_back = False  # and what comes back now was said then
 
     async def show(self, event: AnyEvent) -> None:
         """Write what `event` has to say, if anything."""
@@ -147,12 +146,23 @@ class Spoken:
                 return ["Thinking."]
             case ToolCall(stage="complete", name=name, title=title):
                 return [f"Tool {name}: {one_line(title)}" if title else f"Tool {name}."]
+            case ShellStarted(shell_id=shell_id):
+                self._shells.add(shell_id)
+                return []
+            case ToolResult(call_id=call_id) if call_id in self._shells:
+                self._shells.discard(call_id)
+                return [*event.text.splitlines(), _result_line("The command", event)]
             case ToolResult(call_id=call_id):
                 return [_result_line(self._calls.pop(call_id, "tool"), event)]
             case ApprovalAnswered(decision=decision, note=note):
                 return [sentence(f"Answered: {decision.value}" + (f", {note}" if note else ""))]
+            case PathChanged():
+                self._went_back = True
+                return [_gone_back(event)]
             case InputRestored(texts=texts):
-                return [f"Not sent, and no longer waiting: {text}" for text in texts]
+                why = "You had said" if self._went_back else "Not sent, and no longer waiting"
+                self._went_back = False
+                return [f"{why}: {text}" for text in texts]
             case TodoChanged():
                 return [_todo_line(event)]
             case _:
@@ -188,13 +198,15 @@ def _todo_line(event: TodoChanged) -> str:
     return sentence(f"To do: {done} of {len(event.items)} done" + (f", now {now}" if now else ""))
 
 
-def question_lines(event: ApprovalRequested) -> list[str]:
-    """An approval question whole, and how to answer it."""
-    return [
-        f"Question: may {event.tool} {_ASKS[event.detail_kind]} in {event.cwd}? {sentence(event.reason)}",
-        *event.detail.splitlines(),
-        "End of question. Answer y for yes, a for yes now and when it is asked again, n for no. n and words say why.",
-    ]
+def ago(seconds: float) -> str:
+    """How long ago, in the coarsest unit that says something: `just now`, `40 seconds ago`, `1 day ago`."""
+    whole = max(0, int(seconds))
+    if whole < 5:
+        return "just now"
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if count := whole // size:
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    raise AssertionError(whole)
 
 
 def _interrupt(event: Interrupt) -> str:
@@ -215,10 +227,27 @@ def _model(event: ModelChanged) -> str:
     return f"From the next step on {event.provider}/{event.model} answers, thinking {event.thinking}."
 
 
+def _gone_back(event: PathChanged) -> str:
+    said = [past.text for past in event.past if isinstance(past, TokenStream | UserInput)]
+    return f"The conversation now ends with: {one_line(said[-1], 200)}" if said else "Back at the beginning."
+
+
 def _compacted(event: CompactionEnded) -> str:
     if not event.ok:
         return sentence(f"The conversation is as it was: {event.reason or 'it could not be summarised'}")
-    return f"The conversation is summarised, from {event.tokens_before} to {event.tokens_after} tokens."
+    size = f"from {event.tokens_before:,} to {event.tokens_after:,} tokens"
+    if event.counts:
+        return f"The conversation is summarised, {size}."
+    return (
+        f"This would be the summary, {size}:\n{event.summary}\n"
+        "It does not count yet. /compact accept lets it, /compact drop takes it away."
+    )
+
+
+def _switched(event: CompactionSwitched) -> str:
+    if event.counts:
+        return "The summary counts from here on."
+    return "The summary is taken back; the conversation is told whole again."
 
 
 _WORDS: Final[Mapping[type[AnyEvent], Callable[..., str]]] = {
@@ -229,6 +258,7 @@ _WORDS: Final[Mapping[type[AnyEvent], Callable[..., str]]] = {
     ModelChanged: _model,
     CompactionStarted: lambda event: sentence(f"Summarising the conversation: {event.reason}"),
     CompactionEnded: _compacted,
+    CompactionSwitched: _switched,
     Status: lambda event: "Paused. /resume goes on." if event.phase is Phase.PAUSED else "",
     Settled: lambda event: _SETTLED[event.reason],
 }

@@ -10,10 +10,11 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-__all__ = ["In", "InputLine", "Out", "first_of", "lines_of", "stderr", "stdin", "stdout"]
+__all__ = ["In", "InputLine", "InputLines", "Out", "first_of", "stderr", "stdin", "stdout"]
 
 _PIPE_ATOM: Final = (
     512  # POSIX's smallest PIPE_BUF: so much can be written without blocking once a pipe is ready
@@ -108,27 +109,59 @@ class InputLine(NamedTuple):
     data: bytes | None
 
 
-async def lines_of(stream: In, limit: int) -> AsyncIterator[InputLine]:
+class InputLines:
     """The lines of `stream`. Of a line longer than `limit` bytes nothing is kept.
 
-    Raises:
-        OSError: it cannot be read.
+    A wait that is cancelled loses nothing: whoever asks next goes on there.
     """
-    number, held, too_long = 1, bytearray(), False
-    while data := await stream.read():
+
+    def __init__(self, stream: In, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._number = 1
+        self._held = bytearray()  # of the line that has not ended
+        self._too_long = False
+        self._ready: deque[InputLine] = deque()
+        self._over = False
+
+    def __aiter__(self) -> InputLines:
+        return self
+
+    async def __anext__(self) -> InputLine:
+        """The next line.
+
+        Raises:
+            OSError: the stream cannot be read.
+        """
+        while not self._ready:
+            if self._over:
+                raise StopAsyncIteration
+            self._take(await self._stream.read())
+        return self._ready.popleft()
+
+    def _take(self, data: bytes) -> None:
+        if not data:
+            self._over = True
+            if self._held or self._too_long:
+                self._end_line()
+            return
         *ended, rest = data.split(_LINE_END)
         for piece in ended:
-            too_long = too_long or len(held) + len(piece) > limit
-            yield InputLine(number, None if too_long else bytes(held + piece))
-            held.clear()
-            number, too_long = number + 1, False
-        too_long = too_long or len(held) + len(rest) > limit
-        if too_long:
-            held.clear()
+            self._hold(piece)
+            self._end_line()
+        self._hold(rest)
+
+    def _hold(self, piece: bytes) -> None:
+        self._too_long = self._too_long or len(self._held) + len(piece) > self._limit
+        if self._too_long:
+            self._held.clear()
         else:
-            held += rest
-    if held or too_long:
-        yield InputLine(number, None if too_long else bytes(held))
+            self._held += piece
+
+    def _end_line(self) -> None:
+        self._ready.append(InputLine(self._number, None if self._too_long else bytes(self._held)))
+        self._held.clear()
+        self._number, self._too_long = self._number + 1, False
 
 
 def first_of(errors: BaseExceptionGroup[OSError]) -> OSError:

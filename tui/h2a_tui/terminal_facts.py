@@ -103,6 +103,10 @@ def terminal_facts(
         taken["ctrl+a"] = "is a key of screen's"
     elif program == "Apple_Terminal":
         taken["alt+enter"] = 'is plain Enter in Terminal.app (unless "Use Option as Meta key" is on)'
+    elif "WT_SESSION" in environ:
+        taken["alt+enter"] = "is full screen in Windows Terminal (unless it is unbound in its settings)"
+    elif program == "iTerm.app" and not kitty:
+        taken["alt+enter"] = 'needs "Left Option key: Esc+" in iTerm2'
     elif program == "vscode":
         keys = _VS_CODE if platform == "darwin" else _VS_CODE + _VS_CODE_NOT_ON_A_MAC
         taken |= dict.fromkeys(keys, "is a key of VS Code's")
@@ -114,8 +118,10 @@ def _name(environ: Mapping[str, str]) -> str:
         if variable in environ:
             return name
     program = environ.get("TERM_PROGRAM", "")
-    if "KITTY_WINDOW_ID" in environ and not program:
-        return "kitty"
+    if not program:
+        return (
+            "kitty" if "KITTY_WINDOW_ID" in environ else "Windows Terminal" if "WT_SESSION" in environ else ""
+        )
     return _NAMES.get(program, program)[:40] if program.isprintable() else ""
 
 

@@ -1,20 +1,23 @@
 """What the terminal is, which keys reach a program in it, and what to do about those that do not.
 
 The facts come from the environment, from tmux, and from one question to the terminal. What follows from them for the
-keys was measured, terminal by terminal; a terminal nobody knows is trusted to send what it is asked for.
+keys `terminal_facts` says; a terminal nobody knows is trusted to send what it is asked for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from h2a_agent.safe_text import one_line
 from h2a_tui.keymap import Action, Context, Keymap, key_label
+from h2a_tui.terminal_facts import TerminalFacts, ask_tmux, terminal_facts
 
 __all__ = ["QUESTION", "TerminalReport", "answer_in", "read_report", "terminal_rows"]
 
@@ -28,7 +31,8 @@ _SLOW_ESCAPE_MS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class TerminalReport:
-    """`kitty`: does it speak kitty's key protocol? None: nobody has asked. `tmux` is what tmux says of itself, {} without one.
+    """`kitty`: does it speak kitty's key protocol? None: nobody has asked. `tmux` is what tmux says of itself, {} without one;
+    `keys` are what follows for keys.
 
     `program` is what it calls itself, "" where it does not.
     """
@@ -39,14 +43,15 @@ class TerminalReport:
     no_color: bool = False
     utf8: bool = True
     remote: bool = False
-    screen: bool = False
-    windows: bool = False
     kitty: bool | None = None
     tmux: Mapping[str, str] = field(default_factory=dict)
+    keys: TerminalFacts = field(default_factory=TerminalFacts)
 
 
-def read_report(environ: Mapping[str, str], kitty: bool | None = None) -> TerminalReport:
-    """The facts. It blocks while tmux is asked: for a thread."""
+async def read_report(environ: Mapping[str, str], folder: Path, kitty: bool | None = None) -> TerminalReport:
+    """The facts; tmux is asked in `folder`."""
+    keys = terminal_facts(environ, kitty=kitty, tmux=await ask_tmux(environ, folder))
+    tmux = await asyncio.to_thread(_ask_tmux) if "TMUX" in environ else {}
     locale = next(filter(None, (environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))), "")
     return TerminalReport(
         one_line(environ.get("TERM", ""), 60),
@@ -55,10 +60,9 @@ def read_report(environ: Mapping[str, str], kitty: bool | None = None) -> Termin
         "NO_COLOR" in environ,
         "utf-8" in locale.lower() or "utf8" in locale.lower(),
         "SSH_TTY" in environ or "SSH_CONNECTION" in environ,
-        "STY" in environ,
-        "WT_SESSION" in environ,
         kitty,
-        _ask_tmux() if "TMUX" in environ else {},
+        tmux,
+        keys,
     )
 
 
@@ -103,7 +107,7 @@ def terminal_rows(facts: TerminalReport, keymap: Keymap) -> Iterator[tuple[str, 
     yield "Enter, Esc", _escape(facts)
     yield "Alt+Enter", _alt_enter(facts, keymap)
     yield "Shift+Enter", _shift_enter(facts, keymap)
-    yield "Ctrl+S", _ctrl_s(facts)
+    yield from _other_keys(facts, keymap)
     if facts.tmux:
         yield from _tmux_rows(facts.tmux)
     if not facts.utf8:
@@ -135,24 +139,14 @@ def _escape(facts: TerminalReport) -> str:
 
 
 def _alt_enter(facts: TerminalReport, keymap: Keymap) -> str:
-    keys = [key for key in keymap.keys(Action.FOLLOW_UP, Context.COMPOSER) if key != "alt+enter"]
-    keys += keymap.keys(Action.FOLLOW_UP_BY_TAB, Context.COMPOSER)
-    instead = " or ".join(map(key_label, keys)) or "/queue"
-    if facts.windows:
-        return f"Windows Terminal takes it for full screen: unbind it in its settings, or use {instead}"
-    if facts.program.startswith("Apple_Terminal"):
-        return (
-            "is Enter, unless Settings, Profiles, Keyboard, “Use Option as Meta key” is on; "
-            f"{instead} does the same"
-        )
-    if facts.program.startswith("iTerm") and not facts.kitty:
-        return f"needs Settings, Profiles, Keys, Left Option key: Esc+; {instead} does the same"
-    return "arrives"
+    why = facts.keys.why_not("alt+enter")
+    return (
+        f"{why}; {_instead(facts, keymap, Action.FOLLOW_UP) or '/queue'} does the same" if why else "arrives"
+    )
 
 
 def _shift_enter(facts: TerminalReport, keymap: Keymap) -> str:
-    newline = [key for key in keymap.keys(Action.NEWLINE, Context.COMPOSER) if "enter" not in key]
-    instead = " or ".join([*map(key_label, newline), "\\ Enter"])
+    instead = " or ".join(filter(None, (_instead(facts, keymap, Action.NEWLINE), "\\ Enter")))
     if facts.kitty:
         return "arrives"
     if facts.tmux:
@@ -165,16 +159,38 @@ def _shift_enter(facts: TerminalReport, keymap: Keymap) -> str:
     return f"is Enter in most terminals like this one; {instead} starts a new line"
 
 
-def _ctrl_s(facts: TerminalReport) -> str:
-    if facts.screen:
-        return "screen may keep it for itself: flow off in ~/.screenrc"
-    return "arrives: flow control is off while the chat runs"
+def _other_keys(facts: TerminalReport, keymap: Keymap) -> Iterator[tuple[str, str]]:
+    """Keys of the chat that something else keeps, each with one that does the same."""
+    if facts.keys.arrives("ctrl+s"):
+        yield "Ctrl+S", "arrives: flow control is off while the chat runs"
+    for row in keymap.rows:
+        key = row.keys[0] if row.keys and row.context in (Context.COMPOSER, Context.GLOBAL) else ""
+        if key not in ("alt+enter", "shift+enter") and (why := facts.keys.taken.get(key)):
+            instead = _instead(facts, keymap, row.action)
+            yield (
+                key_label(key),
+                f"{why}; {f'{instead} does the same' if instead else f'it would be: {row.help}'}",
+            )
+
+
+def _instead(facts: TerminalReport, keymap: Keymap, action: Action) -> str:
+    """The other keys of `action` that arrive everywhere."""
+    keys = [
+        key
+        for row in keymap.rows
+        if row.action is action or (action, row.action) == (Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB)
+        for key in row.keys
+        if row.context in (Context.COMPOSER, Context.GLOBAL) and "enter" not in key
+    ]
+    return " or ".join(key_label(key) for key in keys if facts.keys.arrives(key))
 
 
 def _tmux_rows(tmux: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "tmux", tmux.get("version", "")
     if prefix := tmux.get("prefix"):
-        key = prefix.replace("C-", "Ctrl+").upper().replace("CTRL", "Ctrl")
-        yield "", f"{key} is its own; press it twice to send it once"
+        yield (
+            "",
+            f"{key_label(prefix.lower().replace('c-', 'ctrl+'))} is its own; press it twice to send it once",
+        )
     if tmux.get("focus-events") in ("off", "0"):
         yield "", "does not say when you look elsewhere: set -g focus-events on"

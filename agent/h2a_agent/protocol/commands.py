@@ -1,7 +1,8 @@
 """What a program may ask of an agent: the one vocabulary of commands.
 
-Each is a verb of `Agent`. `id` is the caller's own mark, which its `ack` carries back. Grouped as in `Agent`: saying
-things, what still waits, the run, looking and changing.
+Each is a verb of `Agent`. `id` is the caller's own mark, which its reply carries back. Grouped as in `Agent`: saying
+things, what still waits, making room, the run, the user's own commands and jobs, looking and changing. Those about the
+session stand in `session_commands.py`.
 """
 
 from __future__ import annotations
@@ -11,40 +12,42 @@ from typing import TypeAlias
 
 from h2a_agent.content import TextBlock, UserBlock
 from h2a_agent.events import Decision, Kind
+from h2a_agent.protocol.command import Command
+from h2a_agent.protocol.session_commands import SessionCommand
 from h2a_agent.run_settings import Mode, ThinkingLevel
 
 __all__ = [
     "Abort",
+    "AcceptSummary",
     "Answer",
     "AnyCommand",
-    "Command",
+    "Branch",
+    "Compact",
+    "DropSummary",
     "Edit",
     "FollowUp",
+    "GetContext",
     "GetState",
     "Message",
     "Nudge",
     "Pause",
     "Promote",
     "Prompt",
+    "ReadJob",
     "Redo",
     "Reorder",
     "Resume",
     "SetMode",
     "SetModel",
     "SetThinking",
+    "Shell",
     "Steer",
     "StopJob",
+    "StopShell",
     "Undo",
     "Withdraw",
     "Words",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What all commands share."""
-
-    id: str | int | None = None
 
 
 # ---------------------------------------------------------- saying things
@@ -123,6 +126,31 @@ class Promote(Command):
     kind: Kind
 
 
+# ------------------------------------------------------------ making room
+
+
+@dataclass(frozen=True, slots=True)
+class Compact(Command):
+    """Have the older part of the conversation summarised, in line with the messages; `compaction_ended` has the summary.
+
+    `instructions` say what it should look after. A `preview` does not count until `accept_summary`.
+    """
+
+    instructions: str = ""
+    preview: bool = False
+    item_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptSummary(Command):
+    """Let the newest summary count: a preview, or one that was taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropSummary(Command):
+    """Take the newest summary back: the conversation is told whole again."""
+
+
 # ---------------------------------------------------------------- the run
 
 
@@ -156,6 +184,17 @@ class Resume(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Branch(Command):
+    """Go back to an entry (the beginning of its id, or its label): what comes next hangs below it.
+
+    A run is stopped first; `path_changed` tells when it is done, and holds the conversation as it is then. A message of
+    the user's comes back as `input_restored`.
+    """
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Undo(Command):
     """Take back the agent's last edit of a file; `file_restored` tells how it went."""
 
@@ -163,6 +202,35 @@ class Undo(Command):
 @dataclass(frozen=True, slots=True)
 class Redo(Command):
     """Make that edit again; `file_restored` tells how it went."""
+
+
+# ------------------------------------------- the user's own commands, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Shell(Command):
+    """Run a command of the user's at once, unasked; `shell_started` and `tool_result` tell of it.
+
+    The model reads of it with its next request, unless it is `private`.
+    """
+
+    command: str
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopShell(Command):
+    """End the user's own commands that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob(Command):
+    """Ask for the last lines of the background command `number`; the answer is `job_reply`.
+
+    The model is told what is new of it all the same.
+    """
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +246,11 @@ class StopJob(Command):
 @dataclass(frozen=True, slots=True)
 class GetState(Command):
     """Ask what is true right now; the answer is `state_reply`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetContext(Command):
+    """Ask what fills the model's window; the answer is `context_reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +283,24 @@ AnyCommand: TypeAlias = (
     | Edit
     | Reorder
     | Promote
+    | Compact
+    | AcceptSummary
+    | DropSummary
     | Answer
     | Abort
     | Pause
     | Resume
+    | Branch
     | Undo
     | Redo
+    | Shell
+    | StopShell
+    | ReadJob
     | StopJob
     | GetState
+    | GetContext
     | SetModel
     | SetThinking
     | SetMode
+    | SessionCommand
 )

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast, get_args
 
 from h2a_agent.content import ImageBlock
 from h2a_agent.events import AnyEvent
-from h2a_agent.protocol.commands import AnyCommand, Message, Words
+from h2a_agent.protocol.commands import AnyCommand, Compact, Message, Words
 from h2a_agent.protocol.replies import AnyReply, InputError
 from h2a_agent.protocol.values import Mismatch, decode, encode, expected, members, tag
 from h2a_agent.safe_text import encodable, one_line
@@ -110,7 +110,7 @@ def _checked(command: AnyCommand) -> AnyCommand:
     Raises:
         Mismatch: they are not.
     """
-    item_id = command.item_id if isinstance(command, Message) else ""
+    item_id = command.item_id if isinstance(command, Message | Compact) else ""
     if len(item_id) > _ID_LIMIT or not item_id.isprintable():
         raise Mismatch(f"item_id must be printable and at most {_ID_LIMIT} characters long")
     if isinstance(command, Words):

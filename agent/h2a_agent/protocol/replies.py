@@ -5,10 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from h2a_agent.events import Error, Usage
+from h2a_agent.context.breakdown import Share
+from h2a_agent.events import AnyEvent, Error, Usage
+from h2a_agent.run_settings import RunSettings
+from h2a_agent.session_search import Hit
+from h2a_agent.session_tree import TreeRow
 from h2a_agent.state import State
 
-__all__ = ["PROTOCOL", "Ack", "AnyReply", "Hello", "InputError", "Missed", "Result", "StateReply"]
+__all__ = [
+    "PROTOCOL",
+    "Ack",
+    "AnyReply",
+    "ContextReply",
+    "CopyReply",
+    "ExportReply",
+    "FoundSession",
+    "Hello",
+    "InputError",
+    "JobReply",
+    "Missed",
+    "PastReply",
+    "Reply",
+    "Result",
+    "SessionReply",
+    "SessionsReply",
+    "StateReply",
+    "TreeReply",
+]
 
 PROTOCOL: int = 1
 """Goes up when a type or a field changes its meaning or goes; not when one is added."""
@@ -16,7 +39,7 @@ PROTOCOL: int = 1
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first line, before everything else."""
+    """The first line, before everything else; and once more wherever another session goes on (`switch_session`)."""
 
     protocol: int
     version: str
@@ -32,7 +55,7 @@ class Ack:
     """The answer to a command that was understood. `id` is the caller's own.
 
     `ok` is false when it came to nothing, and `note` says why; else `note` may say more. `item_id` is the item it
-    made or was about.
+    made or was about; of `shell` it is the id of the call that its output and result come as.
     """
 
     command: str
@@ -64,6 +87,116 @@ class StateReply:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextReply:
+    """The answer to `get_context`: the parts of the next request in its order, in tokens. `window` is 0 where unknown.
+
+    `counted`: the provider has counted the total, or nearly all of it; else it is an estimate.
+    """
+
+    shares: tuple[Share, ...]
+    total: int
+    window: int
+    counted: bool
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobReply:
+    """The answer to `read_job`: the last lines it has printed, and where the rest is. `exit_code` is null while it runs."""
+
+    number: int
+    command: str
+    text: str
+    running: bool
+    exit_code: int | None = None
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReply:
+    """The answer to `get_session`. `path` is "" while nothing of it is on the disk.
+
+    `read_only`: it is only looked at. `sandbox` says what holds commands in, "" as long as nothing has been tried.
+    """
+
+    session_id: str
+    name: str
+    path: str
+    workspace: str
+    read_only: bool
+    provider: str
+    settings: RunSettings
+    sandbox: str
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastReply:
+    """The answer to `get_past`: what was said and done, as events. They have no numbers of their own."""
+
+    past: tuple[AnyEvent, ...]
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeReply:
+    """The answer to `get_tree`: parents before their children, the older branch first."""
+
+    rows: tuple[TreeRow, ...]
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReply:
+    """The answer to `fork` and `clone`: the session that was made, for `switch_session` or `-r`.
+
+    `draft` is the message of the user's that a fork goes on before, "" when it is none.
+    """
+
+    session_id: str
+    draft: str = ""
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A session as a list shows it. `modified` is seconds since the epoch; `title` is its name or first prompt.
+
+    `count` is how often what was looked for occurs, `hits` are the first places. `messages` and `cost_usd` are null
+    where they are not known.
+    """
+
+    id: str
+    path: str
+    workspace: str
+    modified: float
+    title: str
+    name: str = ""
+    labels: tuple[str, ...] = ()
+    messages: int | None = None
+    cost_usd: float | None = None
+    count: int = 0
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsReply:
+    """The answer to `find_sessions`, newest first."""
+
+    sessions: tuple[FoundSession, ...]
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReply:
+    """The answer to `export`: where it is, and how many secrets were taken out."""
+
+    path: str
+    redacted: int
+    id: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What `--output json` prints: the whole of one prompt in one line.
 
@@ -85,4 +218,18 @@ class Missed:
     count: int
 
 
-AnyReply: TypeAlias = Hello | Ack | InputError | StateReply | Result | Missed
+Reply: TypeAlias = (
+    Ack
+    | StateReply
+    | ContextReply
+    | JobReply
+    | SessionReply
+    | PastReply
+    | TreeReply
+    | CopyReply
+    | SessionsReply
+    | ExportReply
+)
+"""The one answer to a command that was understood."""
+
+AnyReply: TypeAlias = Hello | Reply | InputError | Result | Missed

@@ -135,7 +135,7 @@ def test_path_rules_for_changing(tmp_path: Path) -> None:
         tmp_path, allow=["edit(src/**)", "write(.env.test)"], deny=["edit(src/gen/*)"], ask=["write(*.lock)"]
     )
     for name in ("edit", "write"):
-        more = {"edits": [{"old_text": "a", "new_text": "b"}]} if name == "edit" else {}
+        more: dict[str, Any] = {"edits": [{"old_text": "a", "new_text": "b"}]} if name == "edit" else {}
         assert judge(name, path="src/a/b.py", **more) is ALLOW
         assert judge(name, path="src/../other.py", **more) is ASK
         assert judge(name, path="src/gen/a.py", **more) is DENY

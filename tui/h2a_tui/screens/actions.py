@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from textual.app import SuspendNotSupported
 from textual.widgets.text_area import Selection
 
+from h2a_agent.config_error import ConfigError
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind, QueueItem
 from h2a_agent.model_choice import ModelChoice
@@ -267,7 +268,7 @@ class ChatActions:
         async def guarded() -> None:
             try:
                 await work
-            except (SessionError, OSError) as error:
+            except (SessionError, ConfigError, OSError) as error:
                 self.notice(str(error))
 
         self._chat.run_worker(guarded())

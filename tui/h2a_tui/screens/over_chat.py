@@ -142,7 +142,7 @@ class OverChat:
         async def look() -> None:
             client, models = self._chat.client, self._chat.models
             kitty = await ask_driver(self._chat.app._driver)  # noqa: SLF001 (Textual has no public way to it)
-            facts = await asyncio.to_thread(read_report, os.environ, kitty)
+            facts = await read_report(os.environ, client.workspace, kitty)
             rows = list(terminal_rows(facts, self._keymap))
             if doctor is not None:
                 answers = f"{client.provider_name}, model {client.model}"

@@ -147,6 +147,12 @@ class Composer(Editor):
         self._look()
         return content
 
+    def leave(self) -> str:
+        """Give what is written to whoever comes next, pastes whole; it is no draft of this session any more."""
+        words = self.message
+        self._drafts.remove()
+        return words
+
     def restore(self, returned: InputRestored) -> None:
         """Put what came back, in order, above the draft, the cursor where it was."""
         shown = [self._attachments.shown_blocks(blocks) for blocks in returned.content]
