@@ -193,7 +193,7 @@ def test_in_tmux_it_fits_whoever_attaches_and_goes_on_while_nobody_does(tmux: Tm
     with tmux.attach(50, 15) as second:
         second.wait_for("I am the demo" if "I am the demo" in tmux.shown() else "›")
         second.resize(60, 18)
-        second.wait_for(lambda: second.row(13).startswith("╭") and "› Say what to do" in second.row(14))
+        second.wait_for(lambda: second.row(12).startswith("╭") and "› Say what to do" in second.row(13))
         second.type_text("short")
         second.wait_for("› short")
         second.press("enter")
