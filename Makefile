@@ -63,6 +63,6 @@ soak-terminal: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
-## Make the README's picture again.
+## Make the README's pictures again.
 screenshot: $(VENV)/.installed-dev
 	$(BIN)/python tests/e2e/screenshot.py

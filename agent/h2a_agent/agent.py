@@ -18,7 +18,7 @@ from h2a_agent.briefing import Briefing
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
 from h2a_agent.compactor import switch_summary
-from h2a_agent.content import TextBlock, UserBlock, plain_text
+from h2a_agent.content import ImageBlock, TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown, context_breakdown
 from h2a_agent.context.prompt import SystemPrompt
 from h2a_agent.events import (
@@ -231,6 +231,13 @@ class Agent:
         return await asyncio.to_thread(
             context_breakdown, self._briefing.parts(), request.tools, entries, window, counted
         )
+
+    def pictures(self, source: str) -> tuple[ImageBlock, ...]:
+        """The pictures of a message, by its item's id, or of a tool's result, by its call's.
+
+        None before it is in the history, which a result is when all calls of its step have ended.
+        """
+        return self._session.history.pictures(source)
 
     # ------------------------------------------------------------ the run
 

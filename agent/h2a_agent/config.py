@@ -72,6 +72,8 @@ class Settings:
     bell: bool = True
     diffs: Literal["side-by-side", "unified"] = "side-by-side"
     paste_burst: bool = True
+    images: bool = True
+    reduced_motion: bool = False
     direct: bool = True
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Rules | None = None

@@ -142,6 +142,10 @@ class ConfigFile(BaseModel):
     ] = None
     paste_burst: Annotated[bool | None, _says("text that comes faster than anybody types is a paste")] = None
     direct: Annotated[bool | None, _says("what changes goes straight to the terminal")] = None
+    images: Annotated[
+        bool | None, _says("small pictures in the conversation, where there are the colours")
+    ] = None
+    reduced_motion: Annotated[bool | None, _says("nothing moves by itself")] = None
     keys: dict[str, list[_Word]] | None = None
     sandbox: SandboxTable | None = None
     permissions: PermissionsTable | None = None

@@ -212,6 +212,16 @@ class History:
         """The conversation as it stands, in order."""
         return tuple(self._entries)
 
+    def pictures(self, source: str) -> tuple[ImageBlock, ...]:
+        """The pictures of the item or the call with this id; none where there is no such thing."""
+        for entry in reversed(self._entries):
+            match entry:
+                case UserEntry(item_id=item_id, content=content) if item_id == source:
+                    return tuple(block for block in content if isinstance(block, ImageBlock))
+                case ToolEntry(call_id=call_id, images=images) if call_id == source:
+                    return images
+        return ()
+
     @property
     def path(self) -> tuple[Node, ...]:
         """The same, with ids."""

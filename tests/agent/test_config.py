@@ -131,6 +131,8 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
         alt_enter = "newline"
         mouse = false
         diffs = "unified"
+        images = false
+        reduced_motion = true
         [keys]
         pause-resume = ["f9", "ctrl+t"]
         nudge = []
@@ -145,6 +147,7 @@ def test_every_key_of_the_file_arrives(paths: Paths) -> None:
     assert (settings.theme, settings.enter, settings.alt_enter) == ("dusk", "next-step", "newline")
     assert (settings.provider.base_url, settings.mouse) == ("http://localhost:11434", False)
     assert settings.diffs == "unified"
+    assert (settings.images, settings.reduced_motion) == (False, True)
     assert settings.keys == {"pause-resume": ("f9", "ctrl+t"), "nudge": ()}
 
 

@@ -429,10 +429,11 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-@pytest.mark.parametrize("term", ["dumb", "unknown"])
-def test_a_terminal_on_which_nothing_can_be_drawn_gets_lines(shell: Shell, term: str) -> None:
-    terminal = Terminal(shell, "--demo", TERM=term)
-    terminal.until("/help lists")
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_terminal_that_can_show_lines_only_gets_lines(shell: Shell, term: str) -> None:
+    terminal = Terminal(shell, "--demo", "thanks", TERM=term)
+    terminal.until("You are welcome")
+    assert "Thisterminalcanshowlinesonly" in terminal.text()
     terminal.press("/quit\n")
     assert terminal.exit_code() == 0
     assert b"\x1b" not in terminal.screen

@@ -74,6 +74,8 @@ class Terminal:
         self._changed = threading.Condition()
         self._over = False
         self._hang_up_asked, self._ask_hang_up = os.pipe()
+        self._reads = threading.Event()
+        self._reads.set()
         self._reader = threading.Thread(target=self._read, name="terminal", daemon=True)
         self._reader.start()
 
@@ -140,6 +142,18 @@ class Terminal:
     def paste(self, text: str) -> None:
         """Paste `text` in brackets."""
         self.write(b"\x1b[200~" + text.encode() + b"\x1b[201~")
+
+    def stop_reading(self) -> None:
+        """Take nothing of what the program writes, as a terminal does that hangs or scrolls back."""
+        self._reads.clear()
+
+    def go_on_reading(self) -> None:
+        """Take it again."""
+        self._reads.set()
+
+    def recolour(self, colours: Mapping[str, str]) -> None:
+        """Answer other colours from now on."""
+        self._colours = colours
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size; the program is told by SIGWINCH."""
@@ -241,6 +255,7 @@ class Terminal:
     def hang_up(self) -> None:
         """Take the terminal away, as a closed window or a lost line does."""
         os.write(self._ask_hang_up, b"x")
+        self._reads.set()
         self._reader.join(TIMEOUT_S)
         os.close(self._master)
         self._master = -1
@@ -271,6 +286,8 @@ class Terminal:
         while True:
             # A read under way would keep the terminal open after it is closed, so first wait for something to read.
             ready, _, _ = select.select([self._master, self._hang_up_asked], [], [])
+            if self._hang_up_asked not in ready:
+                self._reads.wait()
             try:
                 data = os.read(self._master, 65_536) if self._hang_up_asked not in ready else b""
             except OSError:  # EIO: the last holder of the terminal has gone

@@ -6,6 +6,7 @@ bus, and no run: a test plays the run with `say`. `calls` holds every verb with 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from h2a_agent.bus import EventBus, Subscription
 from h2a_agent.compaction import Order
-from h2a_agent.content import TextBlock, UserBlock
+from h2a_agent.content import ImageBlock, TextBlock, UserBlock
 from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import (
     AnyEvent,
@@ -52,6 +53,7 @@ class ScriptedAgent:
         *,
         past: Sequence[AnyEvent] = (),
         on_call: Callable[[ScriptedAgent, tuple[Any, ...]], None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.workspace = workspace
         self.session_path: Path | None = None
@@ -61,13 +63,14 @@ class ScriptedAgent:
         self.has_summary = False
         self.fills = Breakdown((), 0, counted=False)
         self.warm_ups = 0
+        self.album: dict[str, Sequence[ImageBlock]] = {}
         self.sessions = SessionVerbs(Session.unsaved(workspace))
         self.jobs = ScriptedJobs(self)
         self._past = list(past)
         self._on_call = on_call
         self._state = State()
-        self._bus = EventBus()
-        self._inbox = Inbox(changed=lambda _item: self._queue_changed())
+        self._bus = EventBus(clock=clock)
+        self._inbox = Inbox(changed=lambda _item: self._queue_changed(), clock=clock)
         self._open: set[str] = set()
 
     # ------------------------------------------------------- what a test plays
@@ -141,6 +144,9 @@ class ScriptedAgent:
 
     async def context(self) -> Breakdown:
         return self.fills
+
+    def pictures(self, source: str) -> Sequence[ImageBlock]:
+        return self.album.get(source, ())
 
     def withdraw(self, item_id: str) -> bool:
         item = self._inbox.withdraw(item_id)

@@ -335,7 +335,7 @@ async def test_long_detail_scrolls_and_the_answers_stay_on_screen() -> None:
         await chat.press("f2")
         assert "line 0" in chat.text()
         assert "line 50" not in chat.text()
-        assert "│ y allow · a allow for session · n reject · r say why" in chat.text()
+        assert "more · y allow · n reject · a allow for session · r say why" in chat.text()
         await chat.press(*["down"] * 3)
         await chat.until(lambda: "line 2" not in chat.text() and "line 3" in chat.text())
 
@@ -344,9 +344,9 @@ async def test_question_says_how_much_is_out_of_sight_until_all_of_it_was_seen()
     async with running_chat() as chat:
         await ask(chat, question(detail="\n".join(f"line {n}" for n in range(8))))
         await chat.press("f2")
-        await chat.until(lambda: "r say why · ↓ 2 more" in chat.text())
+        await chat.until(lambda: "↓ 2 more · y allow" in chat.text())
         await chat.press("down")
-        await chat.until(lambda: "r say why · ↓ 1 more" in chat.text())
+        await chat.until(lambda: "↓ 1 more · y allow" in chat.text())
         await chat.press("down")
         await chat.until(lambda: "more" not in chat.text() and "line 7" in chat.text())
 

@@ -158,7 +158,7 @@ def test_resize_to_a_stamp_and_back(app: ScriptedApp) -> None:
     app.terminal.type_text("draft")
     app.terminal.wait_for("› draft")
     app.terminal.resize(20, 5)
-    app.terminal.wait_for(lambda: app.terminal.row(-2) == " › draft" and "streaming" in app.terminal.row(-1))
+    app.terminal.wait_for(lambda: app.terminal.row(-3) == " › draft" and "streaming" in app.terminal.row(-1))
     app.terminal.resize(200, 60)
     app.terminal.wait_for(lambda: "F1 help" in app.terminal.row(-2))
     app.terminal.resize(80, 24)

@@ -63,9 +63,9 @@ def test_state_tells_how_long_it_has_run() -> None:
 def test_retry_counts_down_to_the_next_attempt() -> None:
     retry = RetryScheduled(2, 5, 8.0, "overloaded", time=1000.0)
     state = State(phase=Phase.RETRYING, retry=retry, run_started_at=990.0)
-    assert state_line(state, 1003.0) == "retrying in 5s (2 of 5) 13s"
-    assert state_line(state, 1007.5) == "retrying in 1s (2 of 5) 17s"
-    assert state_line(state, 1020.0) == "retrying in 0s (2 of 5) 30s"
+    assert state_line(state, 1003.0) == "retrying in 5s (2 of 5) · 13s"
+    assert state_line(state, 1007.5) == "retrying in 1s (2 of 5) · 17s"
+    assert state_line(state, 1020.0) == "retrying in 0s (2 of 5) · 30s"
 
 
 def test_parallel_tools_are_counted() -> None:
@@ -143,14 +143,14 @@ def test_cost_is_the_runs_and_the_sessions() -> None:
 
 def test_compaction_says_how_much_and_when_it_is_tried_again() -> None:
     state = State(phase=Phase.COMPACTING, usage=USAGE, run_started_at=1000.0)
-    assert state_line(state, 1012.0) == "compacting 23.1k tokens 12s"
+    assert state_line(state, 1012.0) == "compacting 23.1k tokens · 12s"
     retry = RetryScheduled(1, 5, 4.0, "overloaded", time=1010.0)
-    assert state_line(replace(state, retry=retry), 1012.0) == "compacting again in 2s (1 of 5) 12s"
+    assert state_line(replace(state, retry=retry), 1012.0) == "compacting again in 2s (1 of 5) · 12s"
 
 
 def test_pause_says_why() -> None:
     state = State(phase=Phase.PAUSED, note="the limit is reached; goes on at 15:00")
-    assert state_line(state, 0.0) == "paused the limit is reached; goes on at 15:00"
+    assert state_line(state, 0.0) == "paused · the limit is reached; goes on at 15:00"
 
 
 def test_jobs_that_run_are_counted() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from h2a_tui.keymap import Keymap
 from h2a_tui.trust_answering import Answer
 from h2a_tui.trust_question import TrustQuestion
 from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S
+from support.snapshots import look_at
 
 
 class Clock:
@@ -91,7 +91,7 @@ async def test_names_of_a_hostile_folder_cannot_draw(clock: Clock) -> None:
     question = ask(clock, "/tmp/\x1b[2Jevil\u202e", ("AGENTS.md", "git hooks"))
     async with question.run_test() as pilot:
         await pilot.pause()
-        shown = str(question.query_one("#question", Static).render())
+        shown = "\n".join(look_at(question).rows)
     assert "AGENTS.md, git hooks" in shown
     assert "\x1b" not in shown
     assert "\u202e" not in shown

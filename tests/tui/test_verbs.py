@@ -95,7 +95,7 @@ def test_label_in_the_queue_and_at_a_question_names_their_keys() -> None:
     assert line(State(), 78, Context.QUEUE_EDIT) == "Enter save · Shift+Enter new line · Esc back"
     assert (
         line(State(), 78, Context.APPROVAL)
-        == "y allow · a allow for session · n reject · r say why · Esc back"
+        == "y allow · n reject · a allow for session · r say why · Esc back"
     )
 
 

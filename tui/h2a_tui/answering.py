@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from h2a_agent.events import ApprovalRequested, Decision
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.verbs import is_offered
+from h2a_tui.verbs import ANSWER_ACTIONS, Hint, is_offered
 
 __all__ = ["ANSWERS", "LONE_KEY_S", "READABLE_S", "TYPING_PAUSE_S", "Answering", "Asked", "Lone", "Typed"]
 
@@ -94,10 +94,13 @@ class Answering:
 
     def words(self) -> str:
         """The answers, as a line says them."""
-        rows = (row for row in self._keymap.rows if row.context is Context.APPROVAL and row.keys)
-        return " · ".join(
-            f"{self._keymap.label(row.action)} {row.label}" for row in rows if self.is_answer(row.action)
-        )
+        return " · ".join(f"{hint.key} {hint.meaning}" for hint in self.offered())
+
+    def offered(self) -> list[Hint]:
+        """The answers there are, the most common first."""
+        rows = {row.action: row for row in self._keymap.rows if row.context is Context.APPROVAL and row.keys}
+        actions = (action for action in ANSWER_ACTIONS if action in rows and self.is_answer(action))
+        return [Hint(self._keymap.label(action), rows[action].label) for action in actions]
 
     def press(self, key: str, text: str | None) -> Pressed:
         """What `key` means, which types `text` (None: nothing)."""

@@ -33,6 +33,7 @@ from h2a_tui.settings import ScreenSettings
 from h2a_tui.terminal_facts import TmuxKeys, ask_tmux, terminal_facts
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
+from h2a_tui.transcript.preview import Gallery
 from h2a_tui.transcript.widget import Transcript
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             lambda: self._events.stats,
             doctor,
         )
+        if settings.images:
+            drawn = self.console.color_system in ("256", "truecolor") and not self.no_color
+            self.chat.transcript.gallery = Gallery(client.pictures, drawn=drawn)
         self._key_tips = KeyTips(settings.keymap(), settings.tips_file, self._say_tip)
         self._kitty: bool | None = None
         self._tmux: TmuxKeys | None = None

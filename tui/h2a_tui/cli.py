@@ -20,6 +20,7 @@ from h2a_tui.print_mode import PLAIN_DEMO_TOKENS_PER_S
 from h2a_tui.program_commands import PROGRAM_COMMANDS
 from h2a_tui.subcommands import SUBCOMMANDS, run_subcommand
 from h2a_tui.trace_flag import traced
+from h2a_tui.twins import soften
 from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def parser(config_file: Path) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (default: the process's own); returns the exit code."""
+    soften((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
     try:
         return _main(argv)
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -284,6 +286,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
     shown = screen_for(settings.screen, os.environ, os.get_terminal_size(sys.stdout.fileno()))
     if shown == "plain":
+        print("This terminal can show lines only; for the app set TERM to what it is.", file=sys.stderr)
         return _talk_plainly(args, settings, paths)
     return _chat(args, settings, paths, reload, inline=shown == "inline")
 
@@ -519,7 +522,9 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         keys = read_keys(settings.keys)
     except BadKeys as error:
         raise ConfigError(f"{paths.config_file}: keys: {error}.") from error
-    signals = Signals(settings.title, settings.progress, settings.notifications, settings.bell)
+    still = settings.reduced_motion or environment.motionless(os.environ)
+    progress = settings.progress and not still  # the terminal's bar runs to and fro
+    signals = Signals(settings.title, progress, settings.notifications, settings.bell)
     prompts = paths.prompts_file if kept else None
     return ScreenSettings(
         paths.logs_dir,
@@ -533,6 +538,8 @@ def screen_settings(settings: Settings, paths: Paths, *, kept: bool = True) -> S
         settings.paste_burst,
         settings.direct,
         prompts,
+        images=settings.images,
+        reduced_motion=still,
         config_file=paths.config_file,
         editing=settings.editing,
         tips_file=paths.tips_file if kept else None,

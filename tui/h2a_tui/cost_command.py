@@ -34,7 +34,7 @@ def cost_command(chat: Chat, _argument: str) -> bool:
         return True
     table = Table.grid(padding=(0, 2))
     table.add_column()
-    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right")
     for name, figure in rows:
         table.add_row(Text(name), Text(figure))
     _ = chat.show_page("Cost", table)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["accessible", "escape_s", "prepare"]
+__all__ = ["accessible", "escape_s", "motionless", "prepare"]
 
 # A lone ESC may be the first byte of Alt+Enter. Locally the rest follows within a millisecond; over a slow
 # line it may come in the next packet, and an Escape reported too early would abort the run.
@@ -20,7 +20,12 @@ _FRAMES_PER_S: Final = (
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Choose the terminal timings the user has not chosen."""
+    """Choose the terminal timings the user has not chosen, and forget what size somebody says the terminal had.
+
+    Some shells export it; Textual would believe that before the terminal, and never see it change.
+    """
+    for name in ("COLUMNS", "LINES"):
+        environ.pop(name, None)
     remote = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "MOSH_IP"))
     environ.setdefault("ESCDELAY", _ESCAPE_MS_REMOTE if remote else _ESCAPE_MS_LOCAL)
     environ.setdefault("TEXTUAL_FPS", _FRAMES_PER_S)
@@ -36,4 +41,13 @@ def escape_s(environ: Mapping[str, str]) -> float:
 
 def accessible(environ: Mapping[str, str]) -> bool:
     """Has somebody who uses a screen reader said so, as other programs understand it too?"""
-    return environ.get("ACCESSIBLE", "").lower() not in ("", "0", "false", "no")
+    return _is_on(environ, "ACCESSIBLE")
+
+
+def motionless(environ: Mapping[str, str]) -> bool:
+    """Has somebody said that nothing is to move by itself?"""
+    return _is_on(environ, "NO_MOTION")
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").lower() not in ("", "0", "false", "no")

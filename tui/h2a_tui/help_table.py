@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from textwrap import fill
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +16,14 @@ from h2a_tui.vim.help import HELP
 
 __all__ = ["help_table"]
 
+_LEFT: Final = 24  # cells for keys and commands, so that there is room for what they do
+_HANGING: Final[dict[str, Any]] = {
+    "initial_indent": "  ",
+    "subsequent_indent": "  ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
+
 
 def help_table(keymap: Keymap, leave_out: Collection[Context] = (Context.HELP,)) -> Table:
     """The keys by context, but those of contexts to `leave_out`, then the commands."""
@@ -22,9 +32,9 @@ def help_table(keymap: Keymap, leave_out: Collection[Context] = (Context.HELP,))
     table.add_column()
     for left, right in _lines(keymap, leave_out):
         if right:
-            table.add_row(f"  {left}", right)
+            table.add_row(fill(left, _LEFT, **_HANGING), right)
         else:
-            table.add_row(Text(left, "bold underline"), "")
+            table.add_row(Text.assemble((fill(left, _LEFT), "underline")), "")
     return table
 
 

@@ -42,6 +42,7 @@ from textual import events
 from textual._keyboard_protocol import MODIFIER_FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 from textual.keys import Keys
 from textual.message import Message
 
@@ -239,6 +240,11 @@ class KeyDriver(LinuxDriver):
             return bool(termios.tcgetattr(self.fileno)[0] & termios.IXON)
         except (OSError, termios.error):
             return False
+
+    @property
+    def size_now(self) -> Size:
+        """The terminal's size at this moment."""
+        return Size(*self._get_terminal_size())
 
     def ask_colours(self) -> None:
         """Ask for the terminal's colours; `TerminalColours` is the answer, if there is one."""

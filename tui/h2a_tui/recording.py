@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from h2a_agent.bus import EventBus, Subscription
-from h2a_agent.content import TextBlock, UserBlock, plain_text
+from h2a_agent.content import ImageBlock, TextBlock, UserBlock, plain_text
 from h2a_agent.context.breakdown import Breakdown
 from h2a_agent.events import AnyEvent, Decision, Error, InputRestored, JobItem, Kind, PathChanged
 from h2a_agent.protocol.replies import Hello, Missed
@@ -120,6 +120,10 @@ class Recording:
     async def aclose(self) -> None:
         """End it."""
         self._bus.close()
+
+    def pictures(self, source: str) -> Sequence[ImageBlock]:
+        """A recording has none."""
+        return ()
 
     # ------------------------------------------------ what cannot be done to it
 

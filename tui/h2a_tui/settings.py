@@ -34,6 +34,8 @@ class ScreenSettings:
     possible, not painted by Textual. `prompts_file` is where the messages of all sessions are remembered, `draft_for` the
     session's file, beside which the draft is kept, `config_file` where settings are; None: nowhere. `tips_file` remembers
     what has been told of keys.
+    `images` draws small pictures in the conversation where the terminal has the colours for it. `reduced_motion`: nothing
+    moves by itself.
     """
 
     log_dir: Path
@@ -48,6 +50,8 @@ class ScreenSettings:
     direct: bool = True
     prompts_file: Path | None = None
     draft_for: Path | None = None
+    images: bool = True
+    reduced_motion: bool = False
     config_file: Path | None = None
     editing: Editing = "emacs"
     tips_file: Path | None = None

@@ -34,6 +34,8 @@ _OF_THE_SCREEN: Final = (
     "bell",
     "diffs",
     "paste_burst",
+    "images",
+    "reduced_motion",
     "direct",
 )
 

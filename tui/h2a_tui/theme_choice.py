@@ -116,8 +116,8 @@ class ThemeChoice:
         Raises:
             ThemeError: a file is no longer a theme.
         """
-        self._palette = palette
-        if self.asks_terminal:
+        changed, self._palette = palette != self._palette, palette
+        if changed and self.asks_terminal:
             _ = await self.choose(self.name)
 
     def _resolve(self, name: str) -> tuple[Theme, Path | None]:

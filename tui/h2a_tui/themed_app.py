@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import App
 
 from h2a_themes import Theme, ThemeError
@@ -71,9 +71,24 @@ class ThemedApp(App[Result], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Ask the terminal for its colours when they matter; look after the theme's file when there is one."""
-        if self.themes.asks_terminal and isinstance(self._driver, KeyDriver):
-            self._driver.ask_colours()
+        self._ask_terminal()
+        self.watch(self, "app_focus", self._ask_terminal, init=False)
         self._watch_file()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take a resize for what is true now.
+
+        The handler of one signal can be interrupted by the next, and then the older size is the one that comes last.
+        """
+        if isinstance(event, events.Resize) and isinstance(self._driver, KeyDriver):
+            size = self._driver.size_now
+            event = events.Resize(size, size, size, event.pixel_size)
+        await super().on_event(event)
+
+    def _ask_terminal(self, here: bool = True) -> None:
+        """Ask for its colours: at the start, and when somebody comes back, who may have made it light or dark."""
+        if here and self.themes.asks_terminal and isinstance(self._driver, KeyDriver):
+            self._driver.ask_colours()
 
     @on(TerminalColours)
     async def _terminal_has_answered(self, answer: TerminalColours) -> None:

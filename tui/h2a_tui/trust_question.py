@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -22,6 +24,10 @@ from h2a_tui.trust_answering import Answer, TrustAnswering
 __all__ = ["Answer", "TrustQuestion"]
 
 
+_ROOMY_ROWS: Final = 18
+_ROOMY_COLUMNS: Final = 48
+
+
 class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
     """Asks once and ends with the answer; `Answer.QUIT` also when it is closed in any other way."""
 
@@ -32,6 +38,7 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         ThemedApp.CSS
         + """
     Screen { align: center middle; }
+    Screen.-small #question { width: 100%; border: none; padding: 0; }
     #question { width: 90%; max-width: 84; height: auto; max-height: 100%; border: round $h2a-border; padding: 0 1; }
     """
     )
@@ -74,12 +81,34 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         self._answering.pasted()
 
     def _show(self) -> None:
-        text = Text.assemble(
-            ("Do you trust this folder?\n\n", "bold"),
-            f"{self._folder}\n\n",
-            f"It holds {self._things}. Whoever wrote that can tell the agent what to do.\n\n",
+        small = self.size.height < _ROOMY_ROWS or self.size.width < _ROOMY_COLUMNS
+        self.screen.set_class(small, "-small")
+        self.query_one("#question", Static).update(self._small() if small else self._roomy())
+
+    def _roomy(self) -> Group:
+        return Group(
+            Text("Do you trust this folder?\n", "bold"),
+            Text(f"{self._folder}\n"),
+            Text(f"It holds {self._things}. Whoever wrote that can tell the agent what to do.\n"),
+            self._answers(lambda answer: answer.value),
+            Text(f"\n{self._answering.words()}", "dim"),
         )
-        for row, chosen in self._answering.rows():
-            text.append(f"{row}\n", "bold" if chosen else "")
-        text.append(f"\n{self._answering.words()}", "dim")
-        self.query_one("#question", Static).update(text)
+
+    def _small(self) -> Group:
+        """The same in few words, for a screen where the answers would be out of sight."""
+        name = Path(self._folder).name or self._folder
+        lines = [Text(f"Trust {name}?", "bold"), Text(f"It holds {self._things}")]
+        for line in lines:
+            line.truncate(max(1, self.size.width), overflow="ellipsis")
+        return Group(*lines, self._answers(lambda answer: answer.value.partition(":")[0]))
+
+    def _answers(self, words: Callable[[Answer], str]) -> Table:
+        table = Table.grid(padding=(0, 1, 0, 0))
+        for one in Answer:
+            chosen = one is self._answering.chosen
+            table.add_row("›" if chosen else " ", words(one), style="bold" if chosen else "")
+        return table
+
+    def on_resize(self) -> None:
+        """Say it in as many words as there is room for."""
+        _ = self.call_later(self._show)  # the size is known when this has been dealt with

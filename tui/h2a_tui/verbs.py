@@ -17,7 +17,7 @@ from h2a_tui.keymap import Action, Context, Enter, Keymap
 from h2a_tui.vim import Mode as VimMode
 from h2a_tui.vim import State as VimState
 
-__all__ = ["Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
+__all__ = ["ANSWER_ACTIONS", "Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
 
 
 def kind_for(action: Action, enter: Enter) -> Kind:
@@ -154,12 +154,12 @@ _QUEUE_KEYS: Final = (
     Action.QUEUE_EARLIER,
     Action.QUEUE_LATER,
 )
-_ANSWERS: Final = (
+ANSWER_ACTIONS: Final = (
     Action.ALLOW,
+    Action.REJECT,
     Action.ALLOW_SESSION,
     Action.ALLOW_ALWAYS,
     Action.CHANGE_CALL,
-    Action.REJECT,
     Action.REJECT_WITH_REASON,
 )
 _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
@@ -174,7 +174,7 @@ _CONTEXT_KEYS: Final[Mapping[Context, tuple[Action, ...]]] = {
         Action.FIND,
     ),
     Context.QUEUE_EDIT: (Action.EDIT_SAVE, Action.NEWLINE),
-    Context.APPROVAL: _ANSWERS,
+    Context.APPROVAL: ANSWER_ACTIONS,
     Context.REASON: (Action.SEND_REASON,),
     Context.CHANGE: (Action.SEND_CHANGE, Action.NEWLINE),
 }

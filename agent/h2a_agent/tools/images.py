@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +18,7 @@ from h2a_agent.tools.truncate import size_text
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["SOURCE_BYTES", "BadPicture", "Picture", "fitted", "media_type"]
+__all__ = ["SOURCE_BYTES", "BadPicture", "Picture", "Thumbnail", "fitted", "media_type", "thumbnail"]
 
 # The providers' limit is 5 MB of base64, which is a third longer than the file.
 IMAGE_BYTES: Final = 5 * 1024 * 1024 * 3 // 4
@@ -45,6 +47,15 @@ class Picture:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small copy: `rgba` has four bytes a pixel, `width` pixels a row; `original` is the picture's own size."""
+
+    width: int
+    rgba: bytes
+    original: tuple[int, int]
+
+
 def media_type(start: bytes) -> str:
     """The kind of picture that begins with these bytes, "" when it is none."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
@@ -58,6 +69,30 @@ def fitted(data: bytes) -> Picture:
     Raises:
         BadPicture: it is damaged, or too large even for that.
     """
+    with _opened(data) as image:
+        image.load()
+        if len(data) <= IMAGE_BYTES and max(image.size) <= IMAGE_PIXELS:
+            return Picture(media_type(data), data)
+        return _smaller(image)
+
+
+def thumbnail(data: bytes, width: int, height: int) -> Thumbnail:
+    """A copy of at most `width` × `height` pixels, never larger than it was. Blocks: belongs in a thread.
+
+    Raises:
+        BadPicture: it is damaged, or too large even for that.
+    """
+    with _opened(data) as image:
+        original = image.size
+        image.draft("RGB", (width, height))  # a JPEG need not be decoded whole
+        small = image.convert("RGBA")
+        small.thumbnail((width, height))
+        return Thumbnail(small.width, small.tobytes(), original)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image]:
+    """The picture in `data`; what goes wrong with it is a `BadPicture`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -67,10 +102,7 @@ def fitted(data: bytes) -> Picture:
                 width, height = image.size
                 if width * height > _SOURCE_PIXELS:
                     raise BadPicture(f"is too large ({width} × {height} pixels)")
-                image.load()
-                if len(data) <= IMAGE_BYTES and max(width, height) <= IMAGE_PIXELS:
-                    return Picture(media_type(data), data)
-                return _smaller(image)
+                yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadPicture("is too large") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):

@@ -59,6 +59,7 @@ __all__ = ["InlineChat", "Left"]
 
 _ANSWER_S: Final = 0.15  # for the terminal's colours, before the first row is written
 _NOTICE_S: Final = 4.0
+_SECOND: Final = 1.0
 _TICK_S: Final = 0.25  # each is a row on the line; the app's are two cells
 _QUIET: Final = frozenset({Phase.IDLE, Phase.SETTLING, Phase.PAUSED})
 
@@ -120,7 +121,7 @@ class InlineChat:
         self._branch = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.TimerHandle | None = None
-        self.ticks = 0
+        self._ticks = 0
         # In one tick, so that nothing falls between what was and what comes.
         self._past, self.state, self._events = client.replay(), client.state, client.subscribe()
 
@@ -259,13 +260,19 @@ class InlineChat:
         self._past = []
         self._show(self.state, ())
 
+    @property
+    def glyph_frame(self) -> int | None:
+        """Which picture of what turns is due; None where nothing is to move."""
+        return None if self.settings.reduced_motion else self._ticks
+
     def _tick_if_moving(self) -> None:
         if self._ticker is None and self.state.phase not in _QUIET:
-            self._ticker = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+            wait_s = _SECOND if self.settings.reduced_motion else _TICK_S
+            self._ticker = asyncio.get_running_loop().call_later(wait_s, self._tick)
 
     def _tick(self) -> None:
         self._ticker = None
-        self.ticks += 1
+        self._ticks += 1
         self.screen.tick()
         self._tick_if_moving()
 

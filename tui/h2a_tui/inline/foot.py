@@ -53,7 +53,7 @@ class Painter:
 
     # ------------------------------------------------------------------ the state
 
-    def status(self, state: State, facts: Facts, notice: str, now: float, frame: int) -> str:
+    def status(self, state: State, facts: Facts, notice: str, now: float, frame: int | None) -> str:
         """The state at the left; facts, or a short notice, at the right."""
         left = f"{state_glyph(state, frame)} {state_line(state, now)}"
         room = max(0, self.width - cell_len(left) - 2)

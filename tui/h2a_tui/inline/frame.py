@@ -53,7 +53,7 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
         shown = hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter, vim)
         rows.append(painter.hints(shown, f"{vim.mode.value} {vim.keys}".rstrip() if vim is not None else ""))
     if screen_rows >= _STATUS:
-        rows.append(painter.status(state, chat.facts, chat.said, now, chat.ticks))
+        rows.append(painter.status(state, chat.facts, chat.said, now, chat.glyph_frame))
     return rows[-screen_rows:]
 
 
@@ -62,7 +62,7 @@ def brief_rows(chat: InlineChat, painter: Painter, screen: Size) -> list[str]:
     brief = replace(painter, width=max(1, min(_BRIEF, screen.columns - 1)))
     rows = brief.prompt(chat.keyboard.editor, 1)
     if screen.rows >= _STATUS:
-        rows.append(brief.status(chat.state, chat.facts, "", time.time(), chat.ticks))
+        rows.append(brief.status(chat.state, chat.facts, "", time.time(), chat.glyph_frame))
     return rows
 
 

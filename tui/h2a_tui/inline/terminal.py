@@ -11,6 +11,7 @@ import base64
 import os
 import queue
 import signal
+import sys
 import threading
 from codecs import getincrementaldecoder
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from h2a_themes import Palette
 from h2a_tui.bursts import Bursts
 from h2a_tui.inline.key_reader import Input, KeyReader, Paste
 from h2a_tui.terminal_colours import QUESTION, ColourAnswers
+from h2a_tui.twins import softened
 
 __all__ = ["InlineTerminal", "Size"]
 
@@ -45,6 +47,7 @@ class _Writer:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._encoding = softened(sys.__stdout__) or ("utf-8", "replace")
         self._waiting: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         self._unwritten = 0
         self._lock = threading.Lock()
@@ -57,7 +60,7 @@ class _Writer:
         return self._unwritten
 
     def write(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
+        data = text.encode(*self._encoding)
         with self._lock:
             self._unwritten += len(data)
         self._waiting.put(data)

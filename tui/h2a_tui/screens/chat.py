@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatScreen"]
 
+_HINTED_ROWS: Final = 5  # of a screen that has one to spare for what the keys do
 _ANSWERING: Final = (Context.APPROVAL, Context.REASON, Context.CHANGE)
 
 
@@ -96,7 +97,13 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         &.-tiny.-asking QueuePanel { display: none; }
         &.-low.-asking TodoPanel, &.-short TodoPanel, &.-tiny TodoPanel { display: none; }
         &.-short #approval-head, &.-tiny #approval-head { max-height: 1; }
-        &.-tiny HintLine { display: none; }
+        &.-tiny.-asking Transcript { display: none; }
+        &.-tiny QueueList { max-height: 1; }
+        &.-tiny QueuePanel.-editing QueueList { display: none; }
+        &.-tiny ApprovalPanel.-reason #approval-head, &.-tiny ApprovalPanel.-reason #approval-scroll,
+        &.-tiny ApprovalPanel.-change #approval-head {
+            display: none;
+        }
     }
     """
 
@@ -137,7 +144,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.hint_line = HintLine()
         self.hud = Hud(queue, self._bytes_written)
         self._branch = ""
-        self.status_line = StatusLine(self._facts())
+        self.status_line = StatusLine(self._facts(), reduced_motion=settings.reduced_motion)
         transcript.end_key = self._keymap.label(Action.TRANSCRIPT_END)
         self._actions = ChatActions(self, client, settings, self._keymap)
 
@@ -279,6 +286,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
+        self.hint_line.display = event.size.height >= _HINTED_ROWS
         self.composer.limit_to(event.size.height)
         self.approval.limit_to(event.size.height)
 

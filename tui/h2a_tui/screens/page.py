@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.console import RenderableType
 from textual import events
 from textual.app import ComposeResult
@@ -11,11 +13,16 @@ from textual.widgets import Static
 
 from h2a_tui.keymap import Action, Context, Keymap
 
-__all__ = ["PageScreen"]
+__all__ = ["NARROW", "PageScreen"]
+
+# On a narrow screen a dialog takes all of it: what would show at its sides are shreds of words.
+NARROW: Final = [(0, "-narrow"), (72, "-wide")]
 
 
 class PageScreen(ModalScreen[None], inherit_bindings=False):
     """Shows `content` under `title`."""
+
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = NARROW
 
     DEFAULT_CSS = """
     PageScreen {
@@ -33,6 +40,7 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
             background: $h2a-surface;
             scrollbar-size: 1 1;
         }
+        &.-narrow VerticalScroll { width: 100%; max-height: 100%; }
         & Static { height: auto; }
     }
     """

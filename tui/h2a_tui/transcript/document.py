@@ -44,8 +44,10 @@ from h2a_tui.format import duration, tokens
 from h2a_tui.transcript.answer import Prose
 from h2a_tui.transcript.checklist import Checklist
 from h2a_tui.transcript.items import Foldable, Item, Notice, Summary, Thought, Tone, UserMessage
+from h2a_tui.transcript.preview import Pictured, Wish
 from h2a_tui.transcript.stream import LONG_PARAGRAPH, Splitter
 from h2a_tui.transcript.tool_item import ShellItem, Stage, ToolItem
+from h2a_tui.transcript.tool_views import is_picture
 
 __all__ = ["Document"]
 
@@ -102,6 +104,7 @@ class Document:
         self._step_items = 0  # how many items the step that is running has added
         self._answer: _OpenAnswer | None = None
         self._thought: tuple[tuple[int, int], int] | None = None  # its (step, block) and index
+        self.pictures: dict[int, Pictured] = {}  # by the index of their item
         self._messages: dict[str, int] = {}
         self._tools: dict[str, int] = {}
         self._running: dict[int, float] = {}  # tools that run, and since when
@@ -165,7 +168,9 @@ class Document:
                 self._append(Notice("✗", event.message, Tone.FAILURE, event.advice))
             case Settled():
                 self._settled(event)
-            case QueueChanged() | Usage() | Interrupt() | Status() | ModelChanged() | JobsChanged():
+            case Status():
+                self._look_again()  # a result is in the history by the time its step is over
+            case QueueChanged() | Usage() | Interrupt() | ModelChanged() | JobsChanged():
                 pass  # the queue panel, the status line and /jobs show them
             case PathChanged():
                 pass  # whoever shows a document begins a new one with the event's past
@@ -249,7 +254,16 @@ class Document:
             return
         self._step_items = 0
         self._retry = None
-        self._messages[event.item_id] = self._append(UserMessage(event.text, event.kind, event.images))
+        pictures = Pictured(event.item_id, event.images) if event.images else None
+        index = self._append(UserMessage(event.text, event.kind, pictures))
+        self._messages[event.item_id] = index
+        if pictures is not None:
+            self.pictures[index] = pictures
+
+    def _look_again(self) -> None:
+        for pictures in self.pictures.values():
+            if pictures.wish is Wish.MISSING:
+                pictures.wish = Wish.WANTED
 
     def _retract(self, item_id: str) -> None:
         index = self._messages.get(item_id)
@@ -362,6 +376,8 @@ class Document:
             return
         self._running.pop(index, None)
         tool.finish(event.outcome, event.text, event.brief, event.diff, event.elapsed_s)
+        if is_picture(tool.name, event.brief):
+            self.pictures[index] = tool.pictures = Pictured(event.call_id)
         self.dirty.add(index)
 
     def _restored(self, event: FileRestored) -> None:

@@ -19,6 +19,7 @@ from h2a_tui.format import duration
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.code import expand_tabs
 from h2a_tui.transcript.lines import Line, Page, Run, crop_line, wrap
+from h2a_tui.transcript.preview import Pictured
 
 __all__ = [
     "UNFOLDED",
@@ -198,10 +199,10 @@ class UserMessage(_Text):
 
     EXCERPT: ClassVar[Excerpt] = Excerpt(12, 3)
 
-    def __init__(self, text: str, kind: Kind, images: int = 0) -> None:
+    def __init__(self, text: str, kind: Kind, pictures: Pictured | None = None) -> None:
         super().__init__(text)
         self.kind = kind
-        self.images = images
+        self.pictures = pictures
         self.retracted = False
 
     @property
@@ -226,13 +227,12 @@ class UserMessage(_Text):
         shown = self.EXCERPT if self.folded else UNFOLDED
         if self.text.strip():
             rows += excerpt_rows(self.text.strip("\n").split("\n"), shown, draw, page, width)
-        if self.images:
-            rows.append(
-                Line([Segment(f"▣ {self.images} image{'s' if self.images > 1 else ''}", styles.user_muted)])
-            )
+        ground = Style(bgcolor=styles.user.bgcolor)
+        if self.pictures is not None:
+            rows += self.pictures.rows(width, styles.user_muted + ground, named=True)
         for row in rows:
             row.segments = [
-                Segment(s.text, s.style + Style(bgcolor=styles.user.bgcolor)) if s.style else s
+                s if s.style is None or s.style.bgcolor else Segment(s.text, s.style + ground)
                 for s in row.segments
             ]
             row.fill = styles.user
@@ -244,7 +244,8 @@ class UserMessage(_Text):
         if self.folded and self.foldable:
             ends = self.EXCERPT.head + self.EXCERPT.tail
             return ends * 40, ends
-        return len(self.text), ends + bool(KIND_WORDS[self.kind]) + bool(self.images)
+        more = self.pictures.height if self.pictures else 0
+        return len(self.text), ends + bool(KIND_WORDS[self.kind]) + more
 
 
 class Thought(_Text):

@@ -18,6 +18,7 @@ from h2a_tui.format import duration
 from h2a_tui.theme import Styles
 from h2a_tui.transcript.items import Foldable, behind, bounded
 from h2a_tui.transcript.lines import Line, Page, Run, crop_line
+from h2a_tui.transcript.preview import Pictured
 from h2a_tui.transcript.tool_views import shown_brief, view_of
 from h2a_tui.transcript.view import OutputView, View
 
@@ -68,6 +69,7 @@ class ToolItem(Foldable):
         self.text = ""
         self.diff = ""
         self.elapsed_s = 0.0
+        self.pictures: Pictured | None = None
         self._tail = ""
         self._received = 0
         self._made: View[Any] | None = None
@@ -125,7 +127,7 @@ class ToolItem(Foldable):
             return 0, min(self.LIVE_ROWS, self._tail.count("\n") + 1) if self._tail else 0
         # No view is made for what nobody looks at.
         lines = min((self.diff or self.text).count("\n") + 1, 6 if self.folded else 1200)
-        return 0, lines + bool(self.brief)
+        return 0, lines + bool(self.brief) + (self.pictures.height if self.pictures else 0)
 
     @property
     def _view(self) -> View[Any]:
@@ -201,11 +203,13 @@ class ToolItem(Foldable):
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == page and not self.folded:
             return rows + ahead[1]
-        return rows + self._view.rows(page, width, folded=self.folded)
+        rows += self._view.rows(page, width, folded=self.folded)
+        return rows + (self.pictures.rows(width, styles.page, named=False) if self.pictures else [])
 
     def _word(self) -> str:
         """The outcome in a word where the glyph alone would not say it."""
-        silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief
+        never_ran = self.outcome in _NEVER_RAN and self.brief.startswith("not ")  # which says as much
+        silent = self.outcome in (Outcome.OK, Outcome.FAILED) or self.outcome.value in self.brief or never_ran
         return "" if silent else self.outcome.value
 
 

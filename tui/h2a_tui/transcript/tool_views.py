@@ -10,7 +10,7 @@ from h2a_tui.transcript.diff_view import DiffView
 from h2a_tui.transcript.hits_view import HitsView, hits_of, match_finder
 from h2a_tui.transcript.view import CommandView, FileView, OutputView, View
 
-__all__ = ["shown_brief", "view_of"]
+__all__ = ["is_picture", "shown_brief", "view_of"]
 
 Arguments: TypeAlias = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def shown_brief(tool: str, arguments: Arguments, brief: str) -> str:
     """The brief as a person wants it: of a file which lines, of a picture that it is one."""
     if tool != "read":
         return brief
-    if _PICTURE.fullmatch(brief):
+    if is_picture(tool, brief):
         return f"▣ {brief}"
     count = _READ_LINES.fullmatch(brief)
     first = _first_line(arguments)
@@ -39,6 +39,11 @@ def shown_brief(tool: str, arguments: Arguments, brief: str) -> str:
         return brief
     of = f" of {count[2]}" if count[2] else ""
     return f"lines {first}–{first + int(count[1]) - 1}{of}"
+
+
+def is_picture(tool: str, brief: str) -> bool:
+    """Has this result a picture in it?"""
+    return tool == "read" and _PICTURE.fullmatch(brief) is not None
 
 
 def _lines(text: str) -> list[str]:

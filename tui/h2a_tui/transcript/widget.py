@@ -37,6 +37,7 @@ from h2a_tui.transcript.lines import Line, Page, copied_text
 from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.transcript.marks import Mark, thumb_rows
 from h2a_tui.transcript.pacing import SLICE_S, Pacer
+from h2a_tui.transcript.preview import Gallery, Pictured, Wish
 from h2a_tui.transcript.search import Search, spots_in
 from h2a_tui.transcript.unfolding import Unfolding
 from h2a_tui.transcript.viewport import Viewport
@@ -105,6 +106,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor: BlockCursor | None = None
         self.end_key = ""  # how to get to the end, for the mark that says what is new there
         self._ticking = False
+        self.gallery: Gallery | None = None  # where the pictures are from; without one they are only named
 
     # --------------------------------------------------------------- content
 
@@ -395,6 +397,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         view = self._view
         view.height = self.size.height
         view.measure()
+        self._fetch_pictures()
         # Nothing on the screen is laid out by our virtual size, so the watchers (a layout pass) are not wanted.
         self.set_reactive(ScrollView.virtual_size, Size(self.size.width, view.layout.total))
         self.set_reactive(ScrollView.scroll_y, float(view.top))
@@ -414,6 +417,22 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             f" ▼ {new:,} new below{key} " if new and not view.follow else "",
         )
         self._put(frame)
+
+    def _fetch_pictures(self) -> None:
+        """Ask for the pictures of what has just been drawn without them."""
+        if self.gallery is not None:
+            for index, pictures in self.document.pictures.items():
+                if pictures.wish is Wish.WANTED:
+                    pictures.wish = Wish.FETCHED
+                    self.run_worker(self._show_pictures(self.gallery, self.document, index, pictures))
+
+    async def _show_pictures(
+        self, gallery: Gallery, document: Document, index: int, pictures: Pictured
+    ) -> None:
+        pictures.show(await gallery.previews(pictures.source))
+        if pictures.wish is Wish.SHOWN:
+            document.dirty.add(index)
+            self._wake()
 
     def _put(self, frame: Frame) -> None:
         """Bring the screen from the frame before to this one."""

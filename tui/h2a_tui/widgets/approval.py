@@ -19,7 +19,9 @@ from h2a_agent.events import ApprovalRequested, Decision
 from h2a_tui import answering
 from h2a_tui.answering import ANSWERS, Answering, Asked, Lone, Typed
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.verbs import Hint
 from h2a_tui.widgets.editor import Editor, Perform, hand_on
+from h2a_tui.widgets.hint_text import hint_text
 from h2a_tui.widgets.question_text import question_detail, question_head
 
 __all__ = ["ApprovalPanel", "ChangeEditor", "ReasonEditor"]
@@ -31,6 +33,7 @@ class ReasonEditor(Editor):
     context: ClassVar[Context] = Context.REASON
     DEFAULT_CSS = """
     ReasonEditor { display: none; max-height: 3; }
+    ReasonEditor, ReasonEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
 
@@ -40,6 +43,7 @@ class ChangeEditor(Editor):
     context: ClassVar[Context] = Context.CHANGE
     DEFAULT_CSS = """
     ChangeEditor { display: none; max-height: 8; }
+    ChangeEditor, ChangeEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
     def _insert_paste(self, text: str) -> None:
@@ -189,20 +193,21 @@ class ApprovalPanel(Vertical, can_focus=True):
     def _foot(self) -> str:
         focused = self.has_focus or self.reason.has_focus or self.change.has_focus
         if not focused:
-            return f"{self._keymap.label(Action.FOCUS_APPROVAL)} to answer{self._below()}"
+            hints = [Hint(self._keymap.label(Action.FOCUS_APPROVAL), "to answer"), *self._below()]
+            return hint_text(hints, self.content_size.width).plain
         if self.has_class("-reason"):
             return (
                 f"{self._keymap.label(Action.SEND_REASON)} reject · {self._keymap.label(Action.ESCAPE)} back"
             )
         if self.has_class("-change"):
             return f"{self._keymap.label(Action.SEND_CHANGE)} allow this · {self._keymap.label(Action.ESCAPE)} back"
-        return self._answering.words() + self._below()
+        return hint_text([*self._below(), *self._answering.offered()], self.content_size.width).plain
 
-    def _below(self) -> str:
+    def _below(self) -> list[Hint]:
         """How many rows of what would run are below the last one in sight."""
         detail = self.query_one("#approval-scroll")
         rows = detail.max_scroll_y - round(detail.scroll_y)
-        return f" · {self._keymap.label(Action.DETAIL_DOWN)} {rows} more" if rows > 0 else ""
+        return [Hint(self._keymap.label(Action.DETAIL_DOWN), f"{rows} more")] if rows > 0 else []
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"approval--{name}", partial=True)

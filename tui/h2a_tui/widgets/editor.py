@@ -63,6 +63,7 @@ class Editor(TextArea, inherit_bindings=False):
         scrollbar-size: 0 0;
         &:focus { border: none; background: transparent; }
         & .text-area--cursor-line { background: transparent; }
+        & .text-area--placeholder { color: $h2a-dim; }
         &.-vim-insert .text-area--cursor { text-style: underline; color: $h2a-text; background: transparent; }
     }
     """
@@ -165,6 +166,10 @@ class Editor(TextArea, inherit_bindings=False):
             return super(TextArea, self).render_lines(crop)
         self._styled = True
         return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """As Textual's, which cannot wrap a placeholder where there is no room at all."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
 
     @property
     def _contexts(self) -> tuple[Context, ...]:

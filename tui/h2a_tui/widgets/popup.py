@@ -27,6 +27,7 @@ class Popup(Widget):
         height: auto;
         max-height: 8;
         padding: 0 1;
+        background: $h2a-surface;
         &.-open { display: block; }
         & .popup--label { color: $h2a-text; }
         & .popup--help { color: $h2a-dim; }

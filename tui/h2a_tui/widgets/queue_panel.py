@@ -60,7 +60,7 @@ class QueueList(Widget, can_focus=True):
         & .queue--aside { color: $h2a-dim; }
         & .queue--title { color: $h2a-muted; }
         & .queue--delivered { color: $h2a-success; }
-        & .queue--chosen { background: $h2a-panel; }
+        & .queue--chosen { background: $h2a-panel; color: $h2a-text; }
         & .queue--paused { color: $h2a-status-paused; text-style: bold; }
     }
     """
@@ -73,6 +73,7 @@ class QueueList(Widget, can_focus=True):
         self._clock = clock
         self._queue = QueueChoice()
         self._paused = False
+        self._edited_id = ""
 
     # -------------------------------------------------------------- the items
 
@@ -94,6 +95,11 @@ class QueueList(Widget, can_focus=True):
     def chosen(self) -> QueueItem | None:
         """The item the queue keys act on."""
         return self._queue.chosen
+
+    def mark_edited(self, item_id: str) -> None:
+        """The item with this id is in the editor; "" for none."""
+        self._edited_id = item_id
+        self.refresh()
 
     def show(self, items: tuple[QueueItem, ...], paused: bool, receipts: tuple[QueueItem, ...] = ()) -> None:
         """Show `items` behind `receipts`. When the chosen one has gone, the one in its row is chosen."""
@@ -131,7 +137,14 @@ class QueueList(Widget, can_focus=True):
         return rows + [self._row(str(place), item) for place, item in waiting]
 
     def _in_sight(self) -> InSight:
-        return self._queue.in_sight(max(1, self.content_size.height - 1), choosing=self.has_focus)
+        room = max(1, self.content_size.height - 1)
+        return self._queue.in_sight(room, choosing=bool(self._marked_id))
+
+    @property
+    def _marked_id(self) -> str:
+        """What is edited, else what the keys act on while the list has the keyboard."""
+        chosen = self._queue.chosen if self.has_focus else None
+        return self._edited_id or (chosen.id if chosen else "")
 
     def _title(self) -> Text:
         oldest_s = self._clock() - min(
@@ -153,7 +166,7 @@ class QueueList(Widget, can_focus=True):
         )
 
     def _row(self, place: str, item: QueueItem, *, delivered: bool = False) -> Text:
-        chosen = self.has_focus and item is self._queue.chosen and not delivered
+        chosen = item.id == self._marked_id and not delivered
         mark = f"{'▸' if chosen else ' '} {place:>{len(str(len(self._queue.items)))}} "
         room = self.content_size.width - len(mark)
         kind, text, aside = queue_row(item, room, self._clock(), paused=self._paused, delivered=delivered)
@@ -196,6 +209,7 @@ class QueueEditor(Editor):
     context: ClassVar[Context] = Context.QUEUE_EDIT
     DEFAULT_CSS = """
     QueueEditor { max-height: 6; margin: 0 0 0 2; }
+    QueueEditor, QueueEditor:focus { outline-left: wide $h2a-accent; padding: 0 0 0 2; }
     """
 
 
@@ -270,6 +284,7 @@ class QueuePanel(Vertical):
         if item is None:
             return False
         self._editing = item
+        self.list.mark_edited(item.id)
         self.editor.show(item.text)
         self.add_class("-editing")
         self._set_filled()
@@ -280,6 +295,7 @@ class QueuePanel(Vertical):
         """Close the editor and return what it held."""
         text = self.editor.message
         self._editing = None
+        self.list.mark_edited("")
         self.remove_class("-editing")
         self.editor.load_text("")
         self._set_filled()

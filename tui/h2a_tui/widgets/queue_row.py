@@ -78,4 +78,4 @@ def queue_title(waiting: int, oldest_s: float, width: int, *, paused: bool, key:
     for advice in (f" · {key} or /resume goes on", f" · {key} goes on"):
         if len(title + held + advice) <= width:
             return title, held, advice
-    return title, held, ""
+    return (title if len(title + held) <= width else str(waiting)), held, ""

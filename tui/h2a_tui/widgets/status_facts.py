@@ -25,6 +25,7 @@ Tone: TypeAlias = Literal["", "warning", "error"]
 SEPARATOR: Final = " · "
 _BAR_CELLS: Final = 6
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_STANDING: Final = "◆"
 _GLYPHS: Final[Mapping[Phase, str]] = {
     Phase.IDLE: "●",
     Phase.SETTLING: "●",
@@ -73,20 +74,19 @@ def sandbox_word(sandbox: Sandbox | None) -> str:
 # ------------------------------------------------------------------- the state
 
 
-def state_glyph(state: State, frame: int) -> str:
-    """A sign for the state; while something goes on one that turns with `frame`."""
-    return _GLYPHS.get(state.phase) or _SPINNER[frame % len(_SPINNER)]
+def state_glyph(state: State, frame: int | None) -> str:
+    """A sign for the state; while something goes on one that turns with `frame`, or stands still without one."""
+    return _GLYPHS.get(state.phase) or (_STANDING if frame is None else _SPINNER[frame % len(_SPINNER)])
 
 
 def state_line(state: State, now: float) -> str:
     """The state's word with what belongs to it: what it waits for, how long it has run, why."""
     if not state.busy:
         return state.word
-    parts = [state.word, _detail(state, now)]
-    if state.run_started_at:
-        parts.append(fmt.duration(now - state.run_started_at))
-    parts.append(state.note)
-    return " ".join(part for part in parts if part)
+    since = fmt.duration(now - state.run_started_at) if state.run_started_at else ""
+    detail = _detail(state, now)
+    parts = [f"{state.word} {detail}", since] if detail else [f"{state.word} {since}".rstrip()]
+    return SEPARATOR.join(part for part in (*parts, state.note) if part)
 
 
 def _detail(state: State, now: float) -> str:

@@ -82,8 +82,12 @@ class StatusLine(Widget):
     }
     """
 
-    def __init__(self, facts: Facts, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, facts: Facts, clock: Callable[[], float] = time.time, *, reduced_motion: bool = False
+    ) -> None:
+        """`reduced_motion`: the spinner stands still; the seconds go on."""
         super().__init__()
+        self._still = reduced_motion
         self._facts = facts
         self._clock = clock
         self._state = State()
@@ -122,16 +126,16 @@ class StatusLine(Widget):
 
     def _tick(self) -> None:
         self._frame += 1
-        if self._frame % _TICKS_PER_S:
-            self.refresh(_SPINNER_CELLS)
-        else:
+        if self._frame % _TICKS_PER_S == 0:
             self.refresh()
+        elif not self._still:
+            self.refresh(_SPINNER_CELLS)
 
     def render(self) -> RenderResult:
         """The line, at the widget's width."""
         width = self.content_size.width
         state = self._state
-        glyph = state_glyph(state, self._frame)
+        glyph = state_glyph(state, None if self._still else self._frame)
         left = Text(f"{glyph} {state_line(state, self._clock())}", no_wrap=True, end="")
         left.truncate(width)
         left.stylize(self._style(state.word))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
@@ -16,6 +18,7 @@ from h2a_tui.keymap import Action, Context, Keymap
 
 __all__ = ["Welcome"]
 
+_MEASURE: Final = 72  # cells of a line that is easily read
 _LINES = (
     (Action.SUBMIT, "steers: the answer is cut, your words go first"),
     (Action.FOLLOW_UP, "queues a follow-up for when it has finished"),
@@ -32,7 +35,7 @@ class Welcome(Container):
     Welcome {
         height: 1fr;
         align: center middle;
-        & > Static { width: auto; max-width: 72; height: auto; padding: 0 2; }
+        & > Static { width: auto; height: auto; padding: 0 2; }
         & > #welcome-notice { color: $h2a-warning; margin-top: 1; }
     }
     """
@@ -66,6 +69,11 @@ class Welcome(Container):
             ):
                 keys.add_row(label, meaning)
         return keys
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap what is too long for the screen, or to be read."""
+        for part in self.query(Static):
+            part.styles.max_width = min(_MEASURE, event.size.width)
 
     def show_model(self, model: str) -> None:
         """Another model answers now; what was said of the first one no longer holds."""
