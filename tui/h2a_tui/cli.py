@@ -313,7 +313,12 @@ def _chat(
 
     from h2a_tui.handover import Handover
 
-    handover = Handover()
+    handover, terminal = Handover(), None
+    if inline:
+        from h2a_tui.inline.terminal import InlineTerminal
+
+        escape_s = environment.escape_s(os.environ)
+        terminal = InlineTerminal(escape_s=escape_s, finds_pastes=screen.paste_burst)
 
     async def run() -> int:
         from h2a_agent.assemble import as_chosen, open_session
@@ -330,6 +335,8 @@ def _chat(
             return shown.exit_code
         finally:
             handover.give_up()
+            if terminal is not None:
+                terminal.give_back()
 
     async def show(
         session: Session,
@@ -352,8 +359,8 @@ def _chat(
         from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
-        if trusted is None and inline:
-            answer = await ask_inline(session.workspace, screen.keymap(), themes)
+        if trusted is None and terminal is not None:
+            answer = await ask_inline(session.workspace, screen.keymap(), themes, terminal)
             trusted = keep_answer(paths, session.workspace, answer)
             if trusted is None:
                 session.close()
@@ -383,12 +390,11 @@ def _chat(
                 ours.remember(
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
-            if inline:
+            if terminal is not None:
                 from h2a_tui.inline.chat import InlineChat
                 from h2a_tui.inline.start import show_inline
 
-                escape_s = environment.escape_s(os.environ)
-                chat = InlineChat(agent, mine, themes, escape_s=escape_s, notice=notice, models=models)
+                chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models)
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
                 code, switch = left.code, left.switch
             else:

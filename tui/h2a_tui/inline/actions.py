@@ -325,9 +325,19 @@ class InlineActions:
         """There is no such model: offer names that are near."""
         self.work(suggest_models(self))
 
-    def switch(self, session_id: str, draft: str = "") -> None:
-        """Leave for another session."""
-        self._chat.leave(switch=Switch(session_id, draft))
+    def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
+        """Leave for another session; what is typed from now on is for its editor, unless it cannot be found."""
+        chat = self._chat
+        chat.terminal.keep()
+
+        async def leave() -> None:
+            try:
+                chat.leave(switch=await another)
+            except (SessionError, OSError):
+                chat.listen()
+                raise
+
+        self.start(leave())
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

@@ -81,12 +81,12 @@ class InlineChat:
         client: Client,
         settings: ScreenSettings,
         themes: ThemeChoice,
+        terminal: InlineTerminal,
         *,
-        escape_s: float,
         notice: str = "",
         models: ModelChoice | None = None,
     ) -> None:
-        """`escape_s`: how long an ESC waits for what may belong to it. The rest is as for the app."""
+        """`terminal` is the caller's to give back when another session is next. The rest is as for the app."""
         self.client = client
         self.settings = settings
         self.themes = themes
@@ -99,9 +99,9 @@ class InlineChat:
         self.said = ""  # for a few seconds
         self._end_of_notice: asyncio.TimerHandle | None = None
         self._palette_known = asyncio.Event()
-        self.terminal = InlineTerminal(self._received, escape_s=escape_s, finds_pastes=settings.paste_burst)
+        self.terminal = terminal
         side_by_side = settings.diffs == "side-by-side"
-        self.screen = InlineScreen(self, self.terminal, themes.theme, side_by_side=side_by_side)
+        self.screen = InlineScreen(self, terminal, themes.theme, side_by_side=side_by_side)
         self.keyboard = Keyboard(self)
         self.composer = InlineComposer(
             workspace=client.workspace,
@@ -116,7 +116,7 @@ class InlineChat:
         self.asking = Asking(self)
         self._actions = InlineActions(self)
         self._receipts = Receipts(time.time)
-        self._attention = Attention(self.terminal.write, settings.signals, os.environ, client.workspace)
+        self._attention = Attention(terminal.write, settings.signals, os.environ, client.workspace)
         self._here = True
         self._branch = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,8 +135,9 @@ class InlineChat:
         self.themes.show = self.screen.wear
         self.terminal.lost = lambda: self.leave(_HUNG_UP)
         self.terminal.coloured = self._coloured
-        self.terminal.greeting, self.terminal.farewell = self._attention.greeting, self._attention.farewell
+        self.terminal.accompany(self._attention.greeting, self._attention.farewell)
         self.terminal.take()
+        self._attention.show(self.state, anew=True)
         try:
             await self._learn_colours()
             self._greet()
@@ -149,6 +150,7 @@ class InlineChat:
             self.work(self._after_first_frame())
             if prompt:
                 self.client.prompt(prompt)
+            self.listen()
             return await self.left
         finally:
             self._stop()
@@ -158,6 +160,10 @@ class InlineChat:
         """End; the session stays on disk."""
         if not self.left.done():
             self.left.set_result(Left(code, switch))
+
+    def listen(self) -> None:
+        """What is typed, now and while nobody listened, is for this chat."""
+        self.terminal.listen(self._received)
 
     def _failed(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -172,9 +178,12 @@ class InlineChat:
             task.cancel()
         self._events.close()
         self.composer.end()
-        whole = self.left.done() and not self.left.cancelled() and self.left.result().fault is None
-        self.screen.end(keeps_rest=whole)
-        self.terminal.give_back()
+        left = self.left.result() if self.left.done() and not self.left.cancelled() else None
+        self.screen.end(keeps_rest=left is not None and left.fault is None)
+        if left is not None and left.switch is not None:
+            self.terminal.keep_written(self.composer.leave())
+        else:
+            self.terminal.give_back()
         self.themes.show = lambda theme: theme
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
