@@ -355,6 +355,7 @@ def _chat(
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
+        from h2a_tui.doctor import Doctor
         from h2a_tui.keymap_check import keymap_notes
         from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, not_trusted, question_about
 
@@ -390,16 +391,16 @@ def _chat(
                 ours.remember(
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
+            doctor = Doctor(settings, paths, session.workspace)
             if terminal is not None:
                 from h2a_tui.inline.chat import InlineChat
                 from h2a_tui.inline.start import show_inline
 
-                chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models)
+                chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models, doctor=doctor)
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
                 code, switch = left.code, left.switch
             else:
                 from h2a_tui.app import H2AApp
-                from h2a_tui.doctor import Doctor
 
                 app = H2AApp(
                     agent,
@@ -408,7 +409,7 @@ def _chat(
                     notice=notice,
                     models=models,
                     first_run=first_run,
-                    doctor=Doctor(settings, paths, session.workspace),
+                    doctor=doctor,
                     handover=handover,
                 )
                 if ours is not None:

@@ -36,6 +36,7 @@ from h2a_tui.overlays import Choice
 from h2a_tui.session_rows import session_rows
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.settings_command import settings_now
+from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
@@ -280,12 +281,22 @@ class InlineActions:
         self.show_page("Settings", table)
 
     def try_keys(self) -> None:
-        """Say where keys are tried."""
-        self.notice("In a shell: h2a-chat keys")
+        """Tell what the terminal sends for each key, and what that does."""
+        self._chat.trying.begin()
 
     def show_doctor(self) -> None:
-        """Say where that is shown."""
-        self.notice("In a shell: h2a-chat doctor")
+        """Write what this machine and this terminal have, and what to do about what they lack."""
+        from h2a_tui.doctor import rows_in_chat, two_columns
+
+        chat = self._chat
+
+        async def look() -> None:
+            kitty = await ask_while_read(chat.terminal)
+            rows = await rows_in_chat(chat.doctor, self.client, self.models, self._keymap, kitty=kitty)
+            self.show_page("Doctor", two_columns(rows))
+
+        self.notice("Looking …")
+        self.work(look())
 
     def set_up(self) -> None:
         """Say how to choose who answers."""

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.style import Style
 
@@ -45,6 +45,7 @@ from h2a_tui.inline.key_reader import Focus, Input, Key, Paste
 from h2a_tui.inline.keyboard import Keyboard
 from h2a_tui.inline.screen import InlineScreen
 from h2a_tui.inline.terminal import InlineTerminal, Size
+from h2a_tui.inline.trying import Trying
 from h2a_tui.keymap import Action, Context
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
@@ -54,6 +55,9 @@ from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.widgets.queue_choice import QueueChoice
 from h2a_tui.widgets.receipts import RECEIPT_S, Receipts
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
+
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
 
 __all__ = ["InlineChat", "Left"]
 
@@ -85,12 +89,14 @@ class InlineChat:
         *,
         notice: str = "",
         models: ModelChoice | None = None,
+        doctor: Doctor | None = None,
     ) -> None:
         """`terminal` is the caller's to give back when another session is next. The rest is as for the app."""
         self.client = client
         self.settings = settings
         self.themes = themes
         self.models = models
+        self.doctor = doctor
         self.keymap = settings.keymap()
         self.queue = QueueChoice()
         self.todos_unfolded = False
@@ -114,6 +120,7 @@ class InlineChat:
             said=self.notice,
         )
         self.asking = Asking(self)
+        self.trying = Trying(self)
         self._actions = InlineActions(self)
         self._receipts = Receipts(time.time)
         self._attention = Attention(terminal.write, settings.signals, os.environ, client.workspace)
@@ -178,6 +185,7 @@ class InlineChat:
             task.cancel()
         self._events.close()
         self.composer.end()
+        self.trying.end()
         left = self.left.result() if self.left.done() and not self.left.cancelled() else None
         self.screen.end(keeps_rest=left is not None and left.fault is None)
         if left is not None and left.switch is not None:

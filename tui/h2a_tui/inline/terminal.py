@@ -114,6 +114,7 @@ class InlineTerminal:
         self._writer = _Writer(1)
         self._greeting = ""  # sent whenever the terminal is taken,
         self._farewell = ""  # and whenever it is given back
+        self.listener: Callable[[bytes], None] | None = None  # hears what comes in, besides
         self.lost: Callable[[], None] = lambda: None
         self.coloured: Callable[[Palette], None] = lambda _palette: None
 
@@ -136,9 +137,9 @@ class InlineTerminal:
         """Is it ours?"""
         return self._raw is not None
 
-    def write(self, text: str) -> None:
-        """Send `text` as soon as the terminal takes it."""
-        self._writer.write(text)
+    def write(self, data: str) -> None:
+        """Send `data` as soon as the terminal takes it."""
+        self._writer.write(data)
 
     def copy(self, text: str) -> None:
         """Put `text` into the clipboard of the terminal's machine (OSC 52), if it lets us."""
@@ -241,6 +242,8 @@ class InlineTerminal:
             return
         except OSError:
             data = b""
+        if data and self.listener is not None:
+            self.listener(data)
         if not data:
             asyncio.get_running_loop().remove_reader(0)
             self._gone = True
