@@ -12,8 +12,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind
@@ -28,17 +26,18 @@ from h2a_tui.context_text import breakdown_text
 from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.help_table import help_table
 from h2a_tui.inline.picking import Picking
+from h2a_tui.inline.settings_list import SettingsList
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import suggest_models, use_model
+from h2a_tui.model_commands import model_command, suggest_models, use_model
 from h2a_tui.overlays import Choice
 from h2a_tui.session_rows import session_rows
 from h2a_tui.settings import ScreenSettings
-from h2a_tui.settings_command import settings_now
+from h2a_tui.settings_change import SettingsChange
 from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme
+from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means
 
@@ -86,6 +85,8 @@ class InlineActions:
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
         self._clipboard = Clipboard()
+        settings = chat.settings
+        self._settings_change = SettingsChange(settings.listed, chat.client, settings.config_file)
         self._table = self._make_table()
 
     def perform(self, action: Action) -> bool:
@@ -273,12 +274,15 @@ class InlineActions:
         return ()
 
     def edit_settings(self, name: str) -> None:
-        """Write the settings, or the one that is named; they are changed in the file, or in the app."""
-        table = Table.grid(padding=(0, 2))
-        for setting in settings_now(self.settings.listed, self.client.settings):
-            if name in ("", setting.name):
-                table.add_row(Text(setting.name), Text(setting.value), Text(setting.place, "dim"))
-        self.show_page("Settings", table)
+        """Show the settings, to be changed; those that have a list of their own lead there."""
+
+        def elsewhere(chosen: str) -> None:
+            if chosen == "theme":
+                theme_command(self, "")
+            else:
+                model_command(self, "")
+
+        self._chat.keyboard.pick(SettingsList(self._chat, self._settings_change, elsewhere, chosen=name))
 
     def try_keys(self) -> None:
         """Tell what the terminal sends for each key, and what that does."""

@@ -46,8 +46,8 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
         rows.append(painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True))))
     rows += _list_rows(chat, painter, screen_rows)
     rows += painter.prompt(chat.keyboard.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
-    if answers := chat.trying.ways_out if chat.keyboard.focus is Context.KEYS else chat.asking.answers:
-        rows += painter.wrapped(answers)  # none of them may be cut off
+    if ways := _ways(chat):
+        rows += painter.wrapped(ways)  # none of them may be cut off
     elif screen_rows >= _HINTS:
         vim = chat.keyboard.vim.state if chat.keyboard.vim is not None else None
         shown = hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter, vim)
@@ -80,6 +80,13 @@ def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str
     if chat.keyboard.picking is not None or chat.keyboard.focus is Context.COMPOSER:
         rows += painter.offered(offered, max(1, screen_rows // 4))
     return rows
+
+
+def _ways(chat: InlineChat) -> str:
+    """What the keys do where that has a line of its own."""
+    if chat.keyboard.picking is not None:
+        return chat.keyboard.picking.ways
+    return chat.trying.ways_out if chat.keyboard.focus is Context.KEYS else chat.asking.answers
 
 
 def _title(chat: InlineChat) -> str:

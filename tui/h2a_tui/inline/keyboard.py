@@ -106,7 +106,7 @@ class Keyboard:
     def press(self, key: Key) -> None:
         """Do what `key` means where the keyboard is, or type it."""
         if self.picking is not None:
-            self._edit(key, Context.POPUP, Context.GLOBAL)
+            self._edit(key, self.picking.context, Context.GLOBAL)
         elif self.focus is Context.APPROVAL:
             self._chat.asking.press(key)
         elif self.focus is Context.KEYS:
