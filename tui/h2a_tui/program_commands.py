@@ -192,7 +192,10 @@ async def _show_inline(recording: Recording, screen: ScreenSettings, themes: The
     from h2a_tui.inline.terminal import InlineTerminal
 
     terminal = InlineTerminal(escape_s=escape_s(os.environ), finds_pastes=screen.paste_burst)
-    return (await show_inline(InlineChat(recording, screen, themes, terminal, notice=_RECORDING))).code
+    try:
+        return (await show_inline(InlineChat(recording, screen, themes, terminal, notice=_RECORDING))).code
+    finally:
+        terminal.give_back()
 
 
 def _say_what_was_skipped(tape: Tape, name: str) -> None:
