@@ -18,26 +18,22 @@ from h2a_agent.events import Kind
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_agent.session_search import Found
-from h2a_themes import ThemeError
 from h2a_tui import sending, session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.clipboard import Clipboard
 from h2a_tui.context_text import breakdown_text
 from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.help_table import help_table
-from h2a_tui.inline.picking import Picking
-from h2a_tui.inline.settings_list import SettingsList
+from h2a_tui.inline.lists import Lists
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import model_command, suggest_models, use_model
+from h2a_tui.model_commands import suggest_models
 from h2a_tui.overlays import Choice
 from h2a_tui.session_rows import session_rows
 from h2a_tui.settings import ScreenSettings
-from h2a_tui.settings_change import SettingsChange
 from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means
 
@@ -85,8 +81,7 @@ class InlineActions:
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
         self._clipboard = Clipboard()
-        settings = chat.settings
-        self._settings_change = SettingsChange(settings.listed, chat.client, settings.config_file)
+        self._lists = Lists(chat, self)
         self._table = self._make_table()
 
     def perform(self, action: Action) -> bool:
@@ -226,16 +221,7 @@ class InlineActions:
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
         """Show a list; a `SessionError` of what is done with the choice is said."""
-
-        def take(chosen_id: str | None) -> None:
-            self._close_list()
-            if chosen_id is not None:
-                try:
-                    chosen_is(chosen_id)
-                except SessionError as error:
-                    self.notice(str(error))
-
-        self._chat.keyboard.pick(Picking(title, choices, take, chosen=chosen))
+        self._lists.pick(title, choices, chosen_is, chosen)
 
     def find_row(
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
@@ -246,22 +232,7 @@ class InlineActions:
 
     def pick_model(self, models: ModelChoice) -> None:
         """Show the models to choose from."""
-
-        async def ask() -> None:
-            known = [
-                f"{view.name}/{model}"
-                for view in await models.overview()
-                if view.usable
-                for model in view.models
-            ]
-            names = known if models.current in known else [models.current, *known]
-            choices = [Choice(name, name, "●" if name == models.current else "") for name in names]
-            self.find_row("Model", choices, take, chosen=models.current)
-
-        def take(name: str) -> None:
-            self.work(use_model(self, models.choose(name)))
-
-        self.work(ask())
+        self._lists.models(models)
 
     def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
         """Show sessions to go on with."""
@@ -275,14 +246,7 @@ class InlineActions:
 
     def edit_settings(self, name: str) -> None:
         """Show the settings, to be changed; those that have a list of their own lead there."""
-
-        def elsewhere(chosen: str) -> None:
-            if chosen == "theme":
-                theme_command(self, "")
-            else:
-                model_command(self, "")
-
-        self._chat.keyboard.pick(SettingsList(self._chat, self._settings_change, elsewhere, chosen=name))
+        self._lists.settings(name)
 
     def try_keys(self) -> None:
         """Tell what the terminal sends for each key, and what that does."""
@@ -310,31 +274,7 @@ class InlineActions:
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from; the live rows wear the one that is looked at."""
-
-        def take(name: str | None) -> None:
-            self._close_list()
-            if name is None:
-                themes.end_preview()
-            else:
-                self.work(choose_theme(self, themes, name, save=False))
-
-        def look(name: str) -> None:
-            self.work(self._preview(themes, name))
-
-        choices = [Choice(name, name, "●" if name == themes.name else "") for name in names]
-        current = names.index(themes.name) if themes.name in names else 0
-        self._chat.keyboard.pick(Picking("Theme", choices, take, chosen=current, looked=look))
-
-    async def _preview(self, themes: ThemeChoice, name: str) -> None:
-        if self._chat.keyboard.picking is None:
-            return  # closed by a key that came right behind
-        try:
-            await themes.preview(name)
-        except ThemeError as error:
-            self.notice(error.short)
-
-    def _close_list(self) -> None:
-        self._chat.keyboard.pick(None)
+        self._lists.themes(names, themes)
 
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
