@@ -185,9 +185,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
                 self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
             if not state.queue and self.context is Context.QUEUE:
-                self.set_focus(
-                    self.composer
-                )  # before the list is hidden, which would leave nobody the keyboard
+                # Before the list is hidden, which would leave nobody the keyboard.
+                self.set_focus(self.composer)
             self.queue_panel.show(state.queue, state.queue_paused)
         for event in happened:
             if isinstance(event, UserInput):
