@@ -138,6 +138,7 @@ async def held_up() -> list[tuple[str, float]]:
             rows.append((name, await longest(do, over or (lambda: not transcript.busy))))
 
         await note("a layout of the screen, for comparison", lambda: app.chat.refresh(layout=True))
+
         async def resized(name: str, width: int) -> None:
             resize = events.Resize(Size(width, SIZE[1]), Size(width, SIZE[1]))
             await note(
