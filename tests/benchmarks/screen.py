@@ -16,16 +16,28 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 from textual import events
 from textual.geometry import Size
 from transcript import SIZE, Nowhere, history, settled, tokens
 
-from h2a_agent.events import AnyEvent, Outcome, Phase, Status, TokenStream, ToolCall, ToolResult
+from h2a_agent.events import (
+    AnyEvent,
+    Done,
+    Outcome,
+    Phase,
+    Status,
+    TokenStream,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+)
 from h2a_themes import load
 from h2a_tui.app import H2AApp
 from h2a_tui.settings import ScreenSettings
@@ -71,11 +83,14 @@ def terminal(app: H2AApp) -> Listening:
     return app._driver
 
 
-async def echo(rate: int, messages: int, keys: int, *, direct: bool) -> list[float]:
-    """CPU ms from a key to its character on the way to the terminal, `rate` tokens per second coming."""
+Source = Callable[[ScriptedAgent], Coroutine[Any, Any, None]]
+
+
+async def echo(source: Source, messages: int, keys: int, *, direct: bool) -> list[float]:
+    """CPU ms from a key to its character on the way to the terminal, while something comes from `source`."""
     async with running(history(messages), direct=direct) as (app, agent):
         agent.say(Status(Phase.STREAMING, 1))
-        stream = asyncio.create_task(_stream(agent, rate))
+        coming = asyncio.create_task(source(agent))
         await asyncio.sleep(0.5)
         found: list[float] = []
         pause = random.Random(5)
@@ -90,16 +105,41 @@ async def echo(rate: int, messages: int, keys: int, *, direct: bool) -> list[flo
             await asyncio.sleep(pause.uniform(0.02, 0.05))
             if n % 64 == 63:
                 app.chat.composer.clear()
-        stream.cancel()
+        coming.cancel()
         return found
 
 
-async def _stream(agent: ScriptedAgent, rate: int) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for n, token in enumerate(tokens(100_000)):
-        agent.say(TokenStream(1_000_000, 0, token))
-        await asyncio.sleep(max(0.0, began + n / rate - loop.time()) if rate else 1e6)
+async def _nothing(_agent: ScriptedAgent) -> None:
+    pass
+
+
+def _answer(rate: int) -> Source:
+    """An answer of `rate` tokens per second."""
+
+    async def source(agent: ScriptedAgent) -> None:
+        loop = asyncio.get_running_loop()
+        began, said = loop.time(), 0
+        text = tokens(100_000)
+        for step in count(1_000_000):
+            while said < (step - 999_999) * len(text):
+                due = int((loop.time() - began) * rate) + 1
+                agent.say(*(TokenStream(step, 0, text[n % len(text)]) for n in range(said, due)))
+                said = due
+                await asyncio.sleep(max(0.001, began + said / rate - loop.time()))
+            agent.say(Done(step, "end_turn"))
+
+    return source
+
+
+async def _outputs(agent: ScriptedAgent) -> None:
+    """Tools that print 10 MB each, one after the other, 32 KB every few milliseconds."""
+    line = "x" * 99 + "\n"
+    for n in count():
+        agent.say(ToolCall(1_000_000, 0, f"c{n}", "bash", "complete", title="make"))
+        for _ in range(320):
+            agent.say(ToolOutput(f"c{n}", line * 328))
+            await asyncio.sleep(0.003)
+        agent.say(ToolResult(f"c{n}", Outcome.OK, line * 105_000, "exit 0"))
 
 
 async def longest(do: Callable[[], object], over: Callable[[], bool]) -> float:
@@ -117,11 +157,11 @@ async def longest(do: Callable[[], object], over: Callable[[], bool]) -> float:
     return worst * 1e3
 
 
-def changed_lines(count: int, call_id: str = "c") -> list[AnyEvent]:
+def changed_lines(lines: int, call_id: str = "c") -> list[AnyEvent]:
     body = "".join(
-        f"-    old_{n} = value({n})  # was\n+    new_{n} = value({n + 1})  # is\n" for n in range(count // 2)
+        f"-    old_{n} = value({n})  # was\n+    new_{n} = value({n + 1})  # is\n" for n in range(lines // 2)
     )
-    diff = f"--- a/x.py\n+++ b/x.py\n@@ -1,{count // 2} +1,{count // 2} @@\n{body}"
+    diff = f"--- a/x.py\n+++ b/x.py\n@@ -1,{lines // 2} +1,{lines // 2} @@\n{body}"
     return [
         ToolCall(1_000_000, 0, call_id, "edit", "complete", title="x.py"),
         ToolResult(call_id, Outcome.OK, "", "changed", diff=diff),
@@ -177,14 +217,16 @@ async def _measure(keys: int) -> None:
     print(
         f"CPU ms from a key to its echo, {keys} keys\n{'':48}{'p50':>8}{'p95':>8}{'direct = false':>16}{'p95':>8}"
     )
-    for name, rate, messages in (
-        ("at rest", 0, 10),
-        ("100 tokens/s", 100, 10),
-        ("500 tokens/s", 500, 10),
-        ("100 tokens/s, 10,000 earlier messages", 100, 10_000),
+    for name, source, messages in (
+        ("at rest", _nothing, 10),
+        ("100 tokens/s", _answer(100), 10),
+        ("500 tokens/s", _answer(500), 10),
+        ("20,000 tokens/s", _answer(20_000), 10),
+        ("100 tokens/s, 10,000 earlier messages", _answer(100), 10_000),
+        ("tools that print 10 MB", _outputs, 10),
     ):
-        ours = await echo(rate, messages, keys, direct=True)
-        composed = await echo(rate, messages, keys, direct=False)
+        ours = await echo(source, messages, keys, direct=True)
+        composed = await echo(source, messages, keys, direct=False)
         print(
             f"{name:48}{median(ours):8.1f}{quantiles(ours, n=20)[-1]:8.1f}"
             f"{median(composed):16.1f}{quantiles(composed, n=20)[-1]:8.1f}",

@@ -254,11 +254,12 @@ class Document:
         return True
 
     def fold(self, indices: Iterable[int], folded: bool) -> None:
-        """Fold or unfold items that can be."""
+        """Fold or unfold items that can be; they are drawn again when they are next in view."""
         for index in indices:
             item = self.items[index]
             if isinstance(item, Foldable) and item.folded is not folded:
                 item.folded = folded
+                item.forget()
                 self.dirty.add(index)
 
     # ------------------------------------------------------------ the user

@@ -61,6 +61,8 @@ class Unfolding:
             if isinstance(item, Foldable) and item.foldable:
                 found.append(index)
                 fold = fold and not item.folded
+            if item.lines is None:
+                item.forget()  # what it took to say whether it can be folded
             yield
         if not fold:
             yield from self._draw_screenful()
