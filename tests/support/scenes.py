@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from PIL import Image, ImageDraw
 from rich.text import Text
 from textual.widgets import Static
 
+from h2a_agent.assemble import connect
+from h2a_agent.catalogue import Catalogue
 from h2a_agent.content import ImageBlock, TextBlock
 from h2a_agent.context.breakdown import Breakdown, Share
 from h2a_agent.events import (
@@ -57,14 +60,19 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_agent.history import AssistantEntry, Node, UserEntry
+from h2a_agent.keys import Keys
+from h2a_agent.model_choice import ModelChoice
 from h2a_agent.providers.base import TokenUsage
 from h2a_agent.safe_text import safe_text
 from h2a_agent.sandbox.sandbox import Level, Sandbox
 from h2a_agent.session import Session
+from h2a_agent.session_files import sessions_of
 from h2a_agent.session_verbs import SessionVerbs
 from h2a_queue import H2AQueue
 from h2a_tui.keymap import Keymap
 from h2a_tui.prompt_history import PromptHistory
+from h2a_tui.screens.ask import AskScreen
+from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.settings import ListedSetting
 from h2a_tui.themed_app import ThemedApp
 from h2a_tui.transcript.preview import Wish
@@ -144,13 +152,33 @@ async def _still_chat(
     prompts = home / "prompts.jsonl"
     for text in past:
         PromptHistory(prompts, project).add(text)
-    rest = {name: value for name, value in settings.items() if name != "past"}
-    async with running_chat(agent, size=SIZE, reduced_motion=True, prompts_file=prompts, **rest) as chat:
+    rest = {name: value for name, value in settings.items() if name not in ("past", "choosing")}
+    models = _models(agent, home) if settings.get("choosing") else None
+    async with running_chat(
+        agent, size=SIZE, reduced_motion=True, prompts_file=prompts, models=models, **rest
+    ) as chat:
         screen = chat.screen
         screen.status_line._clock = clock
         screen.queue_panel.list._clock = screen.queue_panel._receipts._clock = clock
         await chat.until(lambda: screen._branch)
         yield chat
+
+
+def _models(agent: ScriptedAgent, home: Path) -> ModelChoice:
+    """A choice of models, with a key for one provider; nobody else answers, on this machine or elsewhere."""
+    agent.provider_name = "anthropic"
+    names = ("anthropic", "ollama", "llama.cpp", "lmstudio", "vllm")
+    nowhere: dict[str, dict[str, Any]] = {name: {"base_url": "http://127.0.0.1:1"} for name in names}
+    known = {"coder-small": {"context_window": 32_000}, "coder-large": {"context_window": 200_000}}
+    nowhere["mine"] = {"base_url": "https://models.invalid", "key_env": "MINE_KEY", "models": known}
+    keys = Keys(home / "keys", {"MINE_KEY": "sk-nobody-sees-this"})
+    models = ModelChoice(agent, Catalogue(nowhere), keys, home / "config.toml", connect)
+    models.refresh = _ask_nobody  # type: ignore[method-assign]  # how fast a name is not found differs
+    return models
+
+
+async def _ask_nobody(answered: Callable[[], None] = lambda: None) -> None:
+    answered()
 
 
 async def _at_rest(chat: Chat) -> None:
@@ -534,6 +562,68 @@ async def theme_picker(chat: Chat) -> None:
 )
 async def settings_page(chat: Chat) -> None:
     await _command(chat, "/settings")
+
+
+@scene(listed=(ListedSetting("max_tokens", "16,384", "default"),))
+async def setting_asked(chat: Chat) -> None:
+    await _command(chat, "/settings")
+    await chat.press("enter")
+    await chat.until(lambda: isinstance(chat.app.screen, AskScreen))
+    await chat.type("x")
+    await chat.press("enter")
+
+
+@scene(choosing=True, first_run=True)
+async def first_run(chat: Chat) -> None:
+    await chat.until(lambda: "nothing runs" in chat.text())
+
+
+@scene(choosing=True)
+async def setup_key(chat: Chat) -> None:
+    await _command(chat, "/setup")
+    await chat.until(lambda: "nothing runs" in chat.text())
+    await chat.type("deepseek")
+    await chat.press("enter")
+    await chat.until(lambda: isinstance(chat.app.screen, AskScreen))
+    await chat.type("not a key")
+    await chat.press("enter")
+    await chat.until(lambda: "that is no key" in chat.text())
+
+
+@scene(choosing=True)
+async def models_page(chat: Chat) -> None:
+    await chat.say(*TALK, *ENDED)
+    await _command(chat, "/model")
+    await chat.until(lambda: "coder-large" in chat.text())
+
+
+@scene()
+async def sessions_page(chat: Chat) -> None:
+    root, here = chat.agent.workspace.parent / "sessions", chat.agent.workspace
+    for days, words in ((9, "Mend the lexer"), (2, "Why does the parser read its file twice?"), (0, "Now")):
+        folder = sessions_of(root, here)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = Session.create(folder, here)
+        made.append(UserEntry("i1", Kind.PROMPT, (TextBlock(words),), NOW))
+        answer = AssistantEntry(1, (TextBlock(f"{words}: done."),), "end_turn", "m", TokenUsage(), NOW)
+        made.append(answer)
+        if days:
+            made.close()
+            assert made.path is not None
+            os.utime(made.path, (NOW - days * 86_400, NOW - days * 86_400))
+        else:
+            chat.agent.sessions = SessionVerbs(made)
+    await _command(chat, "/sessions")
+    await chat.until(lambda: isinstance(chat.app.screen, SessionPicker))
+    await chat.press("down")
+    await chat.until(lambda: "done." in chat.text())
+
+
+@scene()
+async def keys_page(chat: Chat) -> None:
+    await _command(chat, "/keys")
+    await chat.until(lambda: len(chat.app.screen_stack) > 1)
+    await chat.press("alt+enter", "ctrl+s", "x", "f5")
 
 
 @scene()

@@ -60,6 +60,8 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "escape before alt+enter": ("\x1b\x1b\r", ["escape", "alt+enter"]),
     "keypad enter, application mode": ("\x1bOM", ["enter"]),
     "macOS alt+left": ("\x1bb", ["ctrl+left"]),
+    "alt and a digit types nothing": ("\x1b0", ["alt+0"]),
+    "alt and a sign types nothing": ("\x1b=", ["alt+equals_sign"]),
     "alt+backspace": ("\x1b\x7f", ["ctrl+w"]),
     "legacy alt+a": ("\x1ba", ["alt+a"]),
     "alt+space types nothing": ("\x1b ", ["alt+space"]),

@@ -113,6 +113,14 @@ async def test_what_is_typed_before_it_can_be_read_answers_nothing_and_is_in_the
         assert saved(tmp_path) == {}
 
 
+async def test_all_of_what_is_typed_fast_finds_a_row(tmp_path: Path, clock: Clock) -> None:
+    async with newcomer(tmp_path, {}) as chat:
+        screen = await readable(chat, clock)
+        await chat.press_at_once(*"demo", "enter")
+        assert screen.editor.line == "demo"
+        await chat.until(lambda: saved(tmp_path) == {"provider": "demo", "model": "demo"})
+
+
 async def test_a_paste_that_comes_too_early_is_in_the_editor_too(tmp_path: Path, clock: Clock) -> None:
     async with newcomer(tmp_path, {}) as chat:
         await asked(chat)

@@ -317,6 +317,21 @@ async def test_a_resize_within_a_long_paragraph_keeps_the_words_at_the_top() -> 
             word = screen(page)[0].split()[0]
 
 
+async def test_more_room_while_something_new_waits_to_be_drawn_keeps_the_end() -> None:
+    page = Page(*(UserInput(f"i{n}", Kind.PROMPT, f"prompt {n}") for n in range(60)))
+    async with page.run_test(size=(80, 24)) as pilot:
+        await drawn(page, pilot, "prompt 59")
+        for n in range(60, 65):  # taken in, and laid out with the next frame only
+            page.transcript.document.apply(UserInput(f"i{n}", Kind.PROMPT, f"prompt {n}"))
+        await pilot.resize_terminal(80, 30)
+        await drawn(page, pilot, "prompt 64")
+        assert page.transcript.following
+        page.transcript.document.apply(UserInput("i65", Kind.PROMPT, "prompt 65"))
+        page.transcript.scroll_lines(-3)
+        await pilot.pause()
+        assert not page.transcript.following, "that was the reader"
+
+
 async def test_a_resize_while_following_keeps_the_end() -> None:
     page = Page(*conversation(30))
     async with page.run_test(size=(100, 30)) as pilot:

@@ -39,6 +39,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._keyboard_protocol import MODIFIER_FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
@@ -60,6 +61,10 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyDriver", "KeyParser", "KeyProtocol", "LiteralKeyDriver", "TerminalColours"]
 
+# What Option and a digit write on a Mac; a terminal that sends ESC for Option has been told to send Alt.
+_OPTION_CHARACTERS: Final = frozenset(
+    sequence for sequence, keys in ANSI_SEQUENCES_KEYS.items() if isinstance(keys, str) and len(sequence) == 2
+)
 _ALT_ENTER: Final = frozenset({"\x1b\r", "\x1b\n"})
 # What may follow ESC as the start of a longer sequence: CSI, SS3, OSC, DCS, PM, APC, SOS, SS2.
 _INTRODUCERS: Final = frozenset("[O]P^_XN")
@@ -157,7 +162,9 @@ class KeyParser(XTermParser):
             return (events.Key("alt+enter", None),)
         if sequence in _OTHERS:
             return (events.Key(_OTHERS[sequence], None),)
-        if len(sequence) == 2 and sequence[1] < " " and sequence[1] != "\x1b":
+        if sequence in _OPTION_CHARACTERS or (
+            len(sequence) == 2 and sequence[1] < " " and sequence[1] != "\x1b"
+        ):
             return [
                 events.Key(_with_alt(key.key), None) for key in super()._sequence_to_key_events(sequence[1])
             ]

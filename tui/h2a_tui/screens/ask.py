@@ -66,7 +66,7 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
         background: $h2a-background 60%;
         & Vertical {
             width: 90%;
-            max-width: 84;
+            max-width: 110;
             height: auto;
             max-height: 100%;
             border: round $h2a-accent;

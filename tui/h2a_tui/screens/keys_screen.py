@@ -36,7 +36,7 @@ class KeysScreen(ModalScreen[None], inherit_bindings=False):
         background: $h2a-background 60%;
         & Vertical {
             width: 90%;
-            max-width: 90;
+            max-width: 110;
             height: auto;
             max-height: 100%;
             border: round $h2a-accent;

@@ -30,7 +30,7 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
         background: $h2a-background 60%;
         & VerticalScroll {
             width: 90%;
-            max-width: 100;
+            max-width: 110;
             height: auto;
             max-height: 90%;
             border: round $h2a-accent;

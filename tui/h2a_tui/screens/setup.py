@@ -18,6 +18,7 @@ from h2a_tui.keymap import EDITING, Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.typing_guard import TypingGuard
+from h2a_tui.widgets.editor import hand_on
 
 __all__ = ["ADDRESS", "DEMO", "PROVIDER", "SERVER", "SetupScreen"]
 
@@ -125,7 +126,8 @@ class SetupScreen(FilterPicker):
     def on_key(self, event: events.Key) -> None:
         """A key that comes too early is kept; the first that does not takes the guard away."""
         if self._guard is None:
-            return  # as every list
+            hand_on(event, self)  # it was on its way here when the guard went
+            return
         event.stop()
         event.prevent_default()
         if self._guard.readable and self._guard.nobody_types:

@@ -292,8 +292,12 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The reader has scrolled: draw there, and follow the end again if that is where it is."""
         moved = round(new_value) - self._view.top
-        if moved:
-            self._view.height = self.size.height  # a resize clamps first and is told afterwards
+        if not moved:
+            return
+        self._view.height = self.size.height  # a resize clamps first and is told afterwards
+        if self._view.follow and new_value >= self.max_scroll_y:
+            self._paint()  # it has clamped: that was nobody, and the end is still what is wanted
+        else:
             self._view.scroll_by(moved)
             self._show()
 
