@@ -16,16 +16,28 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 from textual import events
 from textual.geometry import Size
 from transcript import SIZE, Nowhere, history, settled, tokens
 
-from h2a_agent.events import AnyEvent, Outcome, Phase, Status, TokenStream, ToolCall, ToolResult
+from h2a_agent.events import (
+    AnyEvent,
+    Done,
+    Outcome,
+    Phase,
+    Status,
+    TokenStream,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+)
 from h2a_themes import load
 from h2a_tui.app import H2AApp
 from h2a_tui.settings import ScreenSettings
@@ -71,11 +83,14 @@ def terminal(app: H2AApp) -> Listening:
     return app._driver
 
 
-async def echo(rate: int, messages: int, keys: int, *, direct: bool) -> list[float]:
-    """CPU ms from a key to its character on the way to the terminal, `rate` tokens per second coming."""
+Source = Callable[[ScriptedAgent], Coroutine[Any, Any, None]]
+
+
+async def echo(source: Source, messages: int, keys: int, *, direct: bool) -> list[float]:
+    """CPU ms from a key to its character on the way to the terminal, while something comes from `source`."""
     async with running(history(messages), direct=direct) as (app, agent):
         agent.say(Status(Phase.STREAMING, 1))
-        stream = asyncio.create_task(_stream(agent, rate))
+        coming = asyncio.create_task(source(agent))
         await asyncio.sleep(0.5)
         found: list[float] = []
         pause = random.Random(5)
@@ -90,41 +105,66 @@ async def echo(rate: int, messages: int, keys: int, *, direct: bool) -> list[flo
             await asyncio.sleep(pause.uniform(0.02, 0.05))
             if n % 64 == 63:
                 app.chat.composer.clear()
-        stream.cancel()
+        coming.cancel()
         return found
 
 
-async def _stream(agent: ScriptedAgent, rate: int) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for n, token in enumerate(tokens(100_000)):
-        agent.say(TokenStream(1_000_000, 0, token))
-        await asyncio.sleep(max(0.0, began + n / rate - loop.time()) if rate else 1e6)
+async def _nothing(_agent: ScriptedAgent) -> None:
+    pass
+
+
+def _answer(rate: int) -> Source:
+    """An answer of `rate` tokens per second."""
+
+    async def source(agent: ScriptedAgent) -> None:
+        loop = asyncio.get_running_loop()
+        began, said = loop.time(), 0
+        text = tokens(100_000)
+        for step in count(1_000_000):
+            while said < (step - 999_999) * len(text):
+                due = int((loop.time() - began) * rate) + 1
+                agent.say(*(TokenStream(step, 0, text[n % len(text)]) for n in range(said, due)))
+                said = due
+                await asyncio.sleep(max(0.001, began + said / rate - loop.time()))
+            agent.say(Done(step, "end_turn"))
+
+    return source
+
+
+async def _outputs(agent: ScriptedAgent) -> None:
+    """Tools that print 10 MB each, one after the other, 32 KB every few milliseconds."""
+    line = "x" * 99 + "\n"
+    for n in count():
+        agent.say(ToolCall(1_000_000, 0, f"c{n}", "bash", "complete", title="make"))
+        for _ in range(320):
+            agent.say(ToolOutput(f"c{n}", line * 328))
+            await asyncio.sleep(0.003)
+        agent.say(ToolResult(f"c{n}", Outcome.OK, line * 105_000, "exit 0"))
 
 
 async def longest(do: Callable[[], object], over: Callable[[], bool]) -> float:
-    """The longest the loop is held up, in ms, from `do` until it is `over`, and a bit."""
+    """The longest the loop is held up, in ms of its CPU, from `do` until it is `over`, and a bit."""
     loop = asyncio.get_running_loop()
-    worst, last = 0.0, loop.time()
+    worst, last = 0.0, time.thread_time()
     loop.call_soon(do)
     until = None
-    while until is None or last < until:
+    while until is None or loop.time() < until:
         await asyncio.sleep(0)
-        now = loop.time()
+        now = time.thread_time()
         worst, last = max(worst, now - last), now
         if until is None and over():
-            until = now + 0.2
+            until = loop.time() + 0.2
     return worst * 1e3
 
 
-def changed_lines(count: int) -> list[AnyEvent]:
+def changed_lines(lines: int, call_id: str = "c") -> list[AnyEvent]:
     body = "".join(
-        f"-    old_{n} = value({n})  # was\n+    new_{n} = value({n + 1})  # is\n" for n in range(count // 2)
+        f"-    old_{n} = value({n})  # was\n+    new_{n} = value({n + 1})  # is\n" for n in range(lines // 2)
     )
-    diff = f"--- a/x.py\n+++ b/x.py\n@@ -1,{count // 2} +1,{count // 2} @@\n{body}"
+    diff = f"--- a/x.py\n+++ b/x.py\n@@ -1,{lines // 2} +1,{lines // 2} @@\n{body}"
     return [
-        ToolCall(1_000_000, 0, "c", "edit", "complete", title="x.py"),
-        ToolResult("c", Outcome.OK, "", "changed", diff=diff),
+        ToolCall(1_000_000, 0, call_id, "edit", "complete", title="x.py"),
+        ToolResult(call_id, Outcome.OK, "", "changed", diff=diff),
     ]
 
 
@@ -138,20 +178,33 @@ async def held_up() -> list[tuple[str, float]]:
             rows.append((name, await longest(do, over or (lambda: not transcript.busy))))
 
         await note("a layout of the screen, for comparison", lambda: app.chat.refresh(layout=True))
-        for width in (100, SIZE[0]):
+
+        async def resized(name: str, width: int) -> None:
             resize = events.Resize(Size(width, SIZE[1]), Size(width, SIZE[1]))
             await note(
-                f"a resize to {width} columns with 10,000 messages",
-                lambda resize=resize: terminal(app).send_message(resize),  # type: ignore[misc]
-                lambda width=width: transcript.size.width == width,  # type: ignore[misc]
+                name,
+                lambda: terminal(app).send_message(resize),
+                lambda: transcript.size.width == width and not transcript.busy,
             )
+
+        for width in (100, SIZE[0]):
+            await resized(f"a resize to {width} columns with 10,000 messages", width)
         await note("other colours for the transcript", lambda: transcript.set_theme(load("light")))
         agent.say(*changed_lines(1000))
         await asyncio.sleep(0.3)
         await settled(transcript)
         index = len(transcript.document.items) - 1
         await note("unfolding a diff of 1,000 lines", lambda: transcript.toggle_fold(index))
+        await note("other colours, it is in view", lambda: transcript.set_theme(load("dark")))
+        for width in (100, SIZE[0]):
+            await resized(f"a resize to {width} columns, it is in view", width)
         await note("folding it", lambda: transcript.toggle_fold(index))
+        for n in range(200):
+            agent.say(*changed_lines(1000, f"d{n}"))
+        await asyncio.sleep(0.5)
+        await settled(transcript)
+        await note("unfolding everything, 200 such diffs", transcript.toggle_all)
+        await note("folding everything", transcript.toggle_all)
         flood = [TokenStream(1_000_001, 0, token) for token in tokens(50_000)]
         await note("50,000 tokens at once", lambda: transcript.apply_many(flood))
         await note("to the beginning", lambda: transcript.scroll_home(animate=False))
@@ -164,14 +217,16 @@ async def _measure(keys: int) -> None:
     print(
         f"CPU ms from a key to its echo, {keys} keys\n{'':48}{'p50':>8}{'p95':>8}{'direct = false':>16}{'p95':>8}"
     )
-    for name, rate, messages in (
-        ("at rest", 0, 10),
-        ("100 tokens/s", 100, 10),
-        ("500 tokens/s", 500, 10),
-        ("100 tokens/s, 10,000 earlier messages", 100, 10_000),
+    for name, source, messages in (
+        ("at rest", _nothing, 10),
+        ("100 tokens/s", _answer(100), 10),
+        ("500 tokens/s", _answer(500), 10),
+        ("20,000 tokens/s", _answer(20_000), 10),
+        ("100 tokens/s, 10,000 earlier messages", _answer(100), 10_000),
+        ("tools that print 10 MB", _outputs, 10),
     ):
-        ours = await echo(rate, messages, keys, direct=True)
-        composed = await echo(rate, messages, keys, direct=False)
+        ours = await echo(source, messages, keys, direct=True)
+        composed = await echo(source, messages, keys, direct=False)
         print(
             f"{name:48}{median(ours):8.1f}{quantiles(ours, n=20)[-1]:8.1f}"
             f"{median(composed):16.1f}{quantiles(composed, n=20)[-1]:8.1f}",

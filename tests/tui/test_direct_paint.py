@@ -40,12 +40,14 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_themes import load
+from h2a_tui.direct_paint import DirectPaint
 from h2a_tui.keymap import Keymap
 from h2a_tui.keys import KeyDriver
 from h2a_tui.row_changes import update
 from h2a_tui.textual_theme import textual_theme
 from h2a_tui.transcript.widget import Transcript
 from h2a_tui.widgets.editor import Editor
+from h2a_tui.widgets.hud import Hud
 from support.screen_copy import CopyDriver, cells_of_compositor, draw
 from support.scripted_app import ScriptedApp
 
@@ -393,6 +395,35 @@ async def test_below_a_question_nothing_is_written_directly() -> None:
         await until(lambda: shows(page, "Hello there") and same_cells(page))
 
 
+async def test_below_another_screen_no_place_is_its_own() -> None:
+    page = Page()
+    async with page.run_test(headless=False, size=(70, 20)):
+        direct = DirectPaint(page.transcript)
+        await until(lambda: direct.region() == page.transcript.region)
+        await page.push_screen(Over())
+        assert direct.region() is None
+        await page.pop_screen()
+        await until(lambda: direct.region() == page.transcript.region)
+
+
+async def test_rows_that_textual_is_about_to_paint_are_left_to_it() -> None:
+    page = Page()
+    async with page.run_test(headless=False, size=(70, 20)) as pilot:
+        page.transcript.apply(TokenStream(1, 0, "Hello"))
+        await until(lambda: shows(page, "Hello"))
+        await still(page, pilot)
+        direct, compositor = DirectPaint(page.transcript), page.screen._compositor
+        rows = page.transcript.render_lines(Region(0, 0, *page.transcript.size))
+        assert direct.paint(rows, rows)
+        page.query_one("#foot").refresh()
+        compositor.update_widgets({page.query_one("#foot")})
+        assert not direct.paint(rows, rows)
+        compositor.render_update()
+        assert direct.paint(rows, rows)
+        page.transcript.refresh(Region(0, 1, 5, 1))
+        assert not direct.paint(rows, rows)
+
+
 async def test_what_textual_has_yet_to_paint_is_not_scrolled_away_unpainted() -> None:
     page = Page()
     async with page.run_test(headless=False, size=(70, 20)) as pilot:
@@ -481,6 +512,27 @@ async def test_a_key_is_shown_before_textual_paints() -> None:
         assert echo.startswith("\x1b[3;4H")  # the row of the text, and nothing but it
         assert echo.endswith("\x1b[3;6H")
         assert row_of(desk, 2).strip() == "hi"
+
+
+async def test_the_echo_is_measured_where_it_is_shown_not_where_textual_paints() -> None:
+    desk = Desk()
+    async with desk.run_test(headless=False, size=(50, 12)) as pilot:
+        hud = Hud(lambda: None, lambda: None)
+        await desk.mount(hud)
+        hud.toggle()
+        await pilot.pause()
+        painted: list[object] = []
+        desk.editor.call_after_refresh = painted.append  # type: ignore[assignment,method-assign]
+        key = Key("i", "i")
+        desk.editor.post_message(key)
+        hud.saw_key(key, desk.editor)
+        await until(lambda: hud._vitals is not None and hud._vitals.echo.last is not None)
+        assert painted == []
+        desk.terminal.waiting = None
+        key = Key("j", "j")
+        desk.editor.post_message(key)
+        hud.saw_key(key, desk.editor)
+        await until(lambda: painted)
 
 
 async def test_where_only_textual_writes_a_key_waits_for_it() -> None:

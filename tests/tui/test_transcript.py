@@ -389,7 +389,7 @@ async def test_everything_unfolds_and_folds_with_one_verb() -> None:
         await drawn(page, pilot, "n15")
         assert screen(page)[-1] == "  │ n29"
         page.transcript.toggle_all()
-        assert screen(page) == before
+        await until(lambda: screen(page) == before, pilot)
 
 
 # ---------------------------------------------------------------- selection
@@ -521,12 +521,25 @@ async def test_a_huge_answer_in_one_piece_is_shown_to_its_end() -> None:
         assert "Paragraph 0 of many." in screen(page)[1]
 
 
-def long_change() -> list[AnyEvent]:
+async def test_a_flood_that_ends_at_once_is_taken_in_bit_by_bit() -> None:
+    page = Page()
+    async with page.run_test() as pilot:
+        text = "".join(f"Paragraph {n} of *many*.\n\n" for n in range(2000))
+        page.transcript.apply_many([TokenStream(1, 0, text), Done(1, "end_turn")])
+        lengths: set[int] = set()
+        while page.transcript.busy:
+            lengths.add(len(page.transcript.document.items))
+            await asyncio.sleep(0)
+        assert len(lengths) > 5
+        await drawn(page, pilot, "Paragraph 1999 of many.")
+
+
+def long_change(call_id: str = "c") -> list[AnyEvent]:
     body = "".join(f"-old_{n} = value({n})\n+new_{n} = value({n})\n" for n in range(1000))
     return [
-        ToolCall(90, 0, "c", "edit", "complete", title="x.py"),
+        ToolCall(90, 0, call_id, "edit", "complete", title="x.py"),
         ToolResult(
-            "c", Outcome.OK, "", "changed", diff=f"--- a/x.py\n+++ b/x.py\n@@ -1,1000 +1,1000 @@\n{body}"
+            call_id, Outcome.OK, "", "changed", diff=f"--- a/x.py\n+++ b/x.py\n@@ -1,1000 +1,1000 @@\n{body}"
         ),
     ]
 
@@ -543,6 +556,26 @@ async def test_others_are_served_while_a_long_change_unfolds() -> None:
         assert served > 3
         page.transcript.toggle_fold(0)
         await drawn(page, pilot, "more lines")
+
+
+async def test_others_are_served_while_everything_unfolds_and_a_second_thought_leaves_it() -> None:
+    page = Page(*(event for n in range(20) for event in long_change(f"c{n}")))
+    async with page.run_test(size=(80, 30)) as pilot:
+        await drawn(page, pilot, "more lines")
+        before = screen(page)
+        served = 0
+        page.transcript.toggle_all()
+        while not any("new_999" in row for row in screen(page)):
+            served += 1
+            await asyncio.sleep(0)
+        assert served > 10
+        page.transcript.toggle_all()
+        await until(lambda: screen(page) == before, pilot)
+        page.transcript.toggle_all()
+        await asyncio.sleep(0)
+        page.transcript.toggle_all()
+        await until(lambda: not page.transcript.busy, pilot)
+        assert screen(page) == before
 
 
 async def test_a_second_thought_leaves_a_long_change_folded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import chain
 
@@ -51,6 +52,8 @@ from h2a_tui.transcript.fenwick import Heights
 from h2a_tui.transcript.items import Foldable
 from h2a_tui.transcript.layout import Layout
 from h2a_tui.transcript.lines import Page, make_strip
+from h2a_tui.transcript.unfolding import Unfolding
+from h2a_tui.transcript.viewport import Viewport
 
 STYLES = styles_of(load("dark"))
 PAGE = Page(64, STYLES)
@@ -530,7 +533,7 @@ def test_hostile_text_reaches_no_strip_even_from_events_that_are_not_safe(payloa
     document = Document()
     for event in events:
         document.apply(event)
-    document.toggle_all()
+    toggle_all(document)
     rows(document)
     for item in document.items:
         for line in item.render(PAGE):
@@ -610,9 +613,14 @@ def test_growing_says_by_how_much() -> None:
     assert layout.sync() == 3
 
 
+def toggle_all(document: Document) -> None:
+    unfolding = Unfolding(Viewport(document, PAGE))
+    unfolding.toggle_all()
+    assert not unfolding.advance(math.inf)
+
+
 def test_everything_folds_and_unfolds_together() -> None:
     document = Document()
-    assert not document.toggle_all()
     for event in STORY:
         document.apply(event)
     document.apply(ToolCall(3, 0, "x", "ls", "complete"))
@@ -621,7 +629,7 @@ def test_everything_folds_and_unfolds_together() -> None:
     foldable = [item for item in document.items if isinstance(item, Foldable) and item.foldable]
     assert len(foldable) == 2
     document.toggle_fold(document.items.index(foldable[0]))
-    document.toggle_all()
+    toggle_all(document)
     assert [item.folded for item in foldable] == [False, False]
-    document.toggle_all()
+    toggle_all(document)
     assert rows(document) == before

@@ -209,6 +209,7 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self.chat.show_status()  # the sandbox has been tried
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     def _fatal_error(self) -> None:
         """Leave after a fault: the traceback goes to a file, the person reads where."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -304,6 +305,7 @@ def _chat(
 ) -> int:
     """The app in the terminal, or the inline mode. `reload` returns the settings as they are now, or those it gets."""
     environment.prepare(os.environ)
+    gc.disable()  # until the front end has its first frame: what is imported stays, and walking it takes 50 ms
     # Whoever takes the terminal from us while we leave does not stop us by that.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     screen = screen_settings(settings, paths, kept=not args.no_session)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from wcwidth import iter_graphemes
-
 __all__ = ["cluster", "word_left", "word_right"]
 
 _REACH: Final = 128  # code points looked at on either side; no honest character is longer
@@ -20,6 +18,8 @@ def cluster(line: str, column: int) -> tuple[int, int]:
     """First and last column of the character that `column` lies inside of; twice `column` between two."""
     if not 0 < column < len(line) or line[column].isascii():
         return column, column
+    from wcwidth import iter_graphemes  # 15 ms: not before the first frame
+
     begin = max(0, column - _REACH)
     for character in iter_graphemes(line[begin : column + _REACH]):
         end = begin + len(character)

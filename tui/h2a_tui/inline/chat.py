@@ -213,6 +213,7 @@ class InlineChat:
         self.redraw()  # the sandbox has been tried
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     async def _read_branch(self) -> None:
         self._branch = await asyncio.to_thread(git_branch, self.client.workspace)

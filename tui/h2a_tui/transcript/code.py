@@ -2,14 +2,14 @@
 
 Pygments lexes whole texts. `LineLexer` drives the rules of a `RegexLexer` itself and keeps the stack of states
 between lines, so a line is looked at once. Lexers that bring their own driver are run on each line by itself.
-Everything is bounded: a line too long, too deep or too slow for its rules is shown plain.
+What was lexed lately is kept. Everything is bounded: a line too long, too deep or too slow for its rules is shown plain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rich.segment import Segment
 
@@ -19,6 +19,8 @@ from h2a_tui.transcript.lines import Line, Run, wrap
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
     from pygments.token import _TokenType
+
+    _Token: TypeAlias = tuple[_TokenType, str]
 
 __all__ = ["FIRST_STATE", "LexerState", "LineLexer", "code_rows", "expand_tabs", "language_of"]
 
@@ -42,15 +44,30 @@ def expand_tabs(text: str) -> str:
     return text.expandtabs(4) if "\t" in text else text
 
 
+class _Grammar(NamedTuple):
+    """How a language is lexed: by `rules`, which can go on from any state, or line by line by `lexer` itself."""
+
+    lexer: Lexer
+    rules: dict[str, list[Any]] | None
+    block_comments: bool
+
+
 @lru_cache(maxsize=64)
-def _lexer(language: str) -> Lexer | None:
+def _grammar(language: str) -> _Grammar | None:
+    from pygments.lexer import RegexLexer
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
     try:
-        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
+    rules = None
+    if type(lexer).get_tokens_unprocessed is RegexLexer.get_tokens_unprocessed:
+        # Pygments has no public way to go on lexing from a state; `_tokens` has been its table of
+        # compiled rules since 2007.
+        rules = lexer._tokens  # type: ignore[attr-defined]  # noqa: SLF001
+    return _Grammar(lexer, rules, any(alias in _C_FAMILY for alias in lexer.aliases))
 
 
 @lru_cache(maxsize=256)
@@ -67,56 +84,61 @@ class LineLexer:
 
     def __init__(self, language: str, state: LexerState = FIRST_STATE) -> None:
         self.state = state
-        self._lexer = _lexer(language.lower()) if language else None
-        self._rules: dict[str, list[Any]] | None = None
-        if self._lexer is not None:
-            from pygments.lexer import RegexLexer
-
-            if type(self._lexer).get_tokens_unprocessed is RegexLexer.get_tokens_unprocessed:
-                # Pygments has no public way to go on lexing from a state; `_tokens` has been its table of
-                # compiled rules since 2007.
-                self._rules = self._lexer._tokens  # type: ignore[attr-defined]  # noqa: SLF001
-        self._block_comments = self._lexer is not None and any(a in _C_FAMILY for a in self._lexer.aliases)
+        self._language = language.lower()
 
     def line(self, text: str, styles: Styles) -> list[Run]:
         """The runs of the next line, which moves the state on."""
-        runs, self.state = self._lex(text, styles)
-        return runs
+        if self._is_plain(text):
+            return _plain(text, styles)
+        tokens, self.state = _tokens(self._language, text, self.state)
+        return _runs(tokens, styles)
 
     def peek(self, text: str, styles: Styles) -> list[Run]:
         """The runs of a line that is still growing; the state stays."""
-        return self._lex(text, styles)[0]
+        if self._is_plain(text):
+            return _plain(text, styles)
+        tokens, _ = _tokens.__wrapped__(self._language, text, self.state)  # nobody asks for this line again
+        return _runs(tokens, styles)
 
-    def _lex(self, text: str, styles: Styles) -> tuple[list[Run], LexerState]:
-        if self._lexer is None or len(text) > _LONG:
-            return [(text, styles.code)] if text else [], self.state
-        from pygments.token import Comment
+    def _is_plain(self, text: str) -> bool:
+        return len(text) > _LONG or not self._language or _grammar(self._language) is None
 
-        state = self.state
-        runs: list[Run] = []
-        if state[-1] == _COMMENT:
-            end = text.find("*/")
-            comment = text if end < 0 else text[: end + 2]
-            runs.append((comment, styles.syntax(Comment.Multiline)))
-            if end < 0:
-                return runs, state
-            text, state = text[end + 2 :], state[:-1]
-        rest = ""
-        if self._block_comments and (start := _open_comment(text)) >= 0:
-            text, rest = text[:start], text[start:]
-        if self._rules is None:
-            runs += [
-                (value, styles.syntax(token))
-                for token, value in self._lexer.get_tokens(text)
-                if value != "\n"
-            ]
-        else:
-            found, state = _drive(self._lexer, self._rules, text, state)
-            runs += [(value, styles.syntax(token)) for token, value in found]
-        if rest:
-            runs.append((rest, styles.syntax(Comment.Multiline)))
-            state = (*state, _COMMENT)
-        return [(value.replace("\n", ""), style) for value, style in runs if value.strip("\n")], state
+
+def _plain(text: str, styles: Styles) -> list[Run]:
+    return [(text, styles.code)] if text else []
+
+
+def _runs(tokens: Iterable[_Token], styles: Styles) -> list[Run]:
+    return [(value, styles.syntax(token)) for token, value in tokens]
+
+
+@lru_cache(maxsize=1024)
+def _tokens(language: str, text: str, state: LexerState) -> tuple[list[_Token], LexerState]:
+    """The tokens of one line, and the state after it; kept, so that another width or theme costs no lexing."""
+    from pygments.token import Comment
+
+    grammar = _grammar(language)
+    assert grammar is not None
+    tokens: list[_Token] = []
+    if state[-1] == _COMMENT:
+        end = text.find("*/")
+        comment = text if end < 0 else text[: end + 2]
+        tokens.append((Comment.Multiline, comment))
+        if end < 0:
+            return tokens, state
+        text, state = text[end + 2 :], state[:-1]
+    rest = ""
+    if grammar.block_comments and (start := _open_comment(text)) >= 0:
+        text, rest = text[:start], text[start:]
+    if grammar.rules is None:
+        tokens += grammar.lexer.get_tokens(text)
+    else:
+        found, state = _drive(grammar.lexer, grammar.rules, text, state)
+        tokens += found
+    if rest:
+        tokens.append((Comment.Multiline, rest))
+        state = (*state, _COMMENT)
+    return [(token, value.replace("\n", "")) for token, value in tokens if value.strip("\n")], state
 
 
 def _open_comment(text: str) -> int:
@@ -131,13 +153,13 @@ def _open_comment(text: str) -> int:
 
 def _drive(
     lexer: Lexer, rules: dict[str, list[Any]], text: str, state: LexerState
-) -> tuple[list[tuple[_TokenType, str]], LexerState]:
+) -> tuple[list[_Token], LexerState]:
     """One line through the rules of a `RegexLexer`, as its own loop would take it, from `state`."""
     from pygments.token import Error, Text, _TokenType
 
     line = text + "\n"
     stack = list(state)
-    found: list[tuple[_TokenType, str]] = []
+    found: list[_Token] = []
     position = 0
     for _ in range(len(line) * _STEPS + _DEEP):
         if position >= len(line):

@@ -119,7 +119,7 @@ def pairs_of(lines: Iterable[DiffLine]) -> list[Pair]:
     return pairs
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)  # more than the lines of an unfolded diff: drawn anew, it compares nothing
 def changed_words(text: str, twin: str) -> tuple[Span, ...]:
     """Where `text` differs from `twin`, in whole words; nothing where the two are hardly alike."""
     words, others = _WORD.findall(text), _WORD.findall(twin)

@@ -8,6 +8,8 @@ before (replayed, or sent again after a reconnect) changes nothing.
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterable
 from typing import Final, assert_never
 
 from h2a_agent.events import (
@@ -73,7 +75,7 @@ def _switched(event: CompactionSwitched) -> str:
     return f"the summary does not count: the model is told the whole conversation · {size} tokens"
 
 
-_BITE: Final = 8192  # characters cut into blocks at once: about a millisecond
+_BITE: Final = 2048  # characters cut into blocks at once: about a millisecond
 
 
 class _OpenAnswer:
@@ -82,15 +84,26 @@ class _OpenAnswer:
     def __init__(self, step: int, block: int, index: int) -> None:
         self.key = (step, block)
         self.index = index  # of the item that is open
-        self.fresh: list[str] = []  # pieces that were not cut into blocks yet
+        self.fresh: deque[str] = deque()  # pieces that were not cut into blocks yet, none longer than a bite
+        self.waiting = 0  # characters in them
         self.size = 0
         self.splitter: Splitter | None = None
 
-    def take(self, limit: int) -> str:
+    def put(self, text: str) -> None:
+        """More text."""
+        self.fresh.extend(text[at : at + _BITE] for at in range(0, len(text), _BITE))
+        self.waiting += len(text)
+        self.size += len(text)
+
+    def take(self) -> str:
         """Some of the fresh text, from its beginning."""
-        text = "".join(self.fresh)
-        self.fresh = [text[limit:]] if len(text) > limit else []
-        return text[:limit]
+        taken: list[str] = []
+        room = _BITE
+        while self.fresh and len(self.fresh[0]) <= room:
+            taken.append(self.fresh.popleft())
+            room -= len(taken[-1])
+        self.waiting -= _BITE - room
+        return "".join(taken)
 
 
 class Document:
@@ -182,15 +195,20 @@ class Document:
         self._append(Notice("▤", text))
 
     def settle(self) -> bool:
-        """Cut some of the text that has come into blocks; True when there is more to cut. A few milliseconds."""
+        """Cut some of the text that has come into blocks; True when there is more to cut. About a millisecond."""
         answer = self._answer
         if answer is None or not answer.fresh:
             return False
         if answer.splitter is None:
             answer.splitter = Splitter()
-        closed = answer.splitter.feed(answer.take(_BITE))
+        closed = answer.splitter.feed(answer.take())
         self._replace_open(answer, [*closed, answer.splitter.open])
         return bool(answer.fresh)
+
+    @property
+    def is_full(self) -> bool:
+        """Has so much text come that it is better cut before the next event, which may end it?"""
+        return self._answer is not None and self._answer.waiting > _BITE
 
     def is_final(self, index: int) -> bool:
         """Will item `index` stay as it is, but for being folded or taken back?"""
@@ -235,17 +253,14 @@ class Document:
         self.dirty.add(index)
         return True
 
-    def toggle_all(self) -> bool:
-        """Unfold everything; fold everything when nothing is folded. False when there is nothing to fold."""
-        items = [
-            (i, item) for i, item in enumerate(self.items) if isinstance(item, Foldable) and item.foldable
-        ]
-        fold = all(not item.folded for _, item in items)
-        for index, item in items:
-            if item.folded is not fold:
-                item.folded = fold
+    def fold(self, indices: Iterable[int], folded: bool) -> None:
+        """Fold or unfold items that can be; they are drawn again when they are next in view."""
+        for index in indices:
+            item = self.items[index]
+            if isinstance(item, Foldable) and item.folded is not folded:
+                item.folded = folded
+                item.forget()
                 self.dirty.add(index)
-        return bool(items)
 
     # ------------------------------------------------------------ the user
 
@@ -284,8 +299,7 @@ class Document:
             index = self._append(Prose())
             answer = self._answer = _OpenAnswer(event.step, event.block, index)
             self._step_items += 1
-        answer.fresh.append(event.text)
-        answer.size += len(event.text)
+        answer.put(event.text)
         self.dirty.add(answer.index)
 
     def _close_answer(self) -> None:
@@ -298,7 +312,7 @@ class Document:
         splitter = answer.splitter or Splitter()
         closed: list[Item] = []
         while answer.fresh:
-            closed += splitter.feed(answer.take(_BITE))
+            closed += splitter.feed(answer.take())
         self._replace_open(answer, [*closed, *splitter.finish()])
 
     def _replace_open(self, answer: _OpenAnswer, items: list[Item]) -> None:

@@ -59,16 +59,26 @@ class Pacer:
     def _run(self) -> None:
         loop = asyncio.get_running_loop()
         self._handle = None
-        began = loop.time()
-        more = self._work()
-        paints = began >= self._due
-        if paints and not self._ready():
-            paints, self._due = False, began + _FRAME_S
-        if paints:
-            self._paint()
-            cost = loop.time() - began
-            self._due = began + max(_FRAME_S, min(_COST_FACTOR * cost, _LONGEST_WAIT_S))
-        if more:
-            self._handle = loop.call_later(_REST_S, self._run)
-        elif not paints:
+        if self._work():
+            self._handle = loop.call_soon(self._draw_between)
+        elif not self._draw():
             self._handle = loop.call_at(self._due, self._run)
+
+    def _draw_between(self) -> None:
+        """Paint in a turn of its own: a key waits for a slice or for a frame, not for both."""
+        self._draw()
+        self._handle = asyncio.get_running_loop().call_later(_REST_S, self._run)
+
+    def _draw(self) -> bool:
+        """Paint, if it is time for that; was it?"""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if began < self._due:
+            return False
+        if not self._ready():
+            self._due = began + _FRAME_S
+            return False
+        self._paint()
+        cost = loop.time() - began
+        self._due = began + max(_FRAME_S, min(_COST_FACTOR * cost, _LONGEST_WAIT_S))
+        return True

@@ -101,6 +101,11 @@ class ToolItem(Foldable):
             yield
         self._ahead = page, rows
 
+    def forget(self) -> None:
+        """Let go of the rows, and of what they are made from."""
+        super().forget()
+        self._made = None
+
     @property
     def words(self) -> str:
         """What it did and what came of it."""

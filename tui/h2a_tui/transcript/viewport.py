@@ -39,6 +39,13 @@ class Viewport:
         """What the rows are drawn for."""
         return self.layout.page
 
+    @property
+    def items(self) -> range:
+        """The indices of what is in view."""
+        first, last = self.layout.find(self.top), self.layout.find(self.top + self.height - 1)
+        end = len(self.document.items) if last is None else last + 1
+        return range(end if first is None else first, end)
+
     def set_page(self, page: Page) -> None:
         """Draw on another page; the line at the top stays at the top, the end stays in view."""
         self._sync()

@@ -91,7 +91,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._styles = styles_of(theme or load("dark"))
         self._view = Viewport(document or Document(), Page(0, self._styles, side_by_side))
-        self._unfolding = Unfolding(self.document)
+        self._unfolding = Unfolding(self._view)
         self._pending: deque[AnyEvent] = deque()
         self._direct = DirectPaint(self)
         self._pacer = Pacer(self._work, self._paint, lambda: not self._direct.behind)
@@ -147,7 +147,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Show `past` in the place of everything there is."""
         self._view = Viewport(Document(), self._view.page)
         self._view.height = self.size.height
-        self._unfolding = Unfolding(self.document)
+        self._unfolding = Unfolding(self._view)
         self._pending = deque(past)
         self._search = self.cursor = None
 
@@ -255,14 +255,13 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self._show()
 
     def toggle_all(self) -> None:
-        """Unfold everything; fold everything when nothing is folded."""
-        self._take_in()
-        if self.document.toggle_all() and self._live:
-            self._paint()
+        """Soon unfold everything; fold everything when nothing is folded."""
+        self._unfolding.toggle_all()
+        self._wake()
 
     def toggle_fold(self, index: int) -> None:
         """Fold or unfold item `index` where it stands: at once, or soon if there is much to draw."""
-        if self._unfolding.toggle(index, self._view.page, perf_counter() + SLICE_S) and self._live:
+        if self._unfolding.toggle(index, perf_counter() + SLICE_S) and self._live:
             self._paint()
         else:
             self._wake()
@@ -366,7 +365,10 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self._ticking = True
             self.set_timer(_TICK_S, self._tick)
         while self._pending:
-            document.apply(self._pending.popleft())
+            if document.is_full:
+                document.settle()
+            else:
+                document.apply(self._pending.popleft())
             if perf_counter() > deadline:
                 return True
         while document.settle():

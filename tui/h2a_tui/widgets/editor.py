@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, ClassVar, Final
 
 from textual import actions, events
@@ -90,6 +91,7 @@ class Editor(TextArea, inherit_bindings=False):
         self.match_cursor_bracket = False  # it searches the whole text with every key
         self.history = undo = Undo(self._joins)
         self._direct = DirectPaint(self)
+        self.echoed_at = 0.0  # of `monotonic`: when a key was last shown before Textual painted
         self._styled = False  # are the styles those of the style sheet?
         self._keymap = keymap
         self._perform = perform
@@ -154,6 +156,7 @@ class Editor(TextArea, inherit_bindings=False):
         if region is not None and 0 <= y < region.height:
             [strip] = self.render_lines(Region(0, y, region.width, 1))
             self._direct.show_row(region, y, strip)
+            self.echoed_at = monotonic()
 
     def notify_style_update(self) -> None:
         """Other styles: they are to be looked up once more."""

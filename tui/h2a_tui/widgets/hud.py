@@ -20,6 +20,7 @@ from textual.widget import Widget
 from h2a_agent.events import AnyEvent, Interrupt, UserInput
 from h2a_queue import QueueStats
 from h2a_tui.vitals import Vitals
+from h2a_tui.widgets.editor import Editor
 
 __all__ = ["Hud"]
 
@@ -92,8 +93,16 @@ class Hud(Widget):
     def saw_key(self, key: events.Key, target: Widget) -> None:
         """`key` has come and is on its way to `target`."""
         vitals = self._vitals
-        if vitals is not None:
-            target.call_after_refresh(lambda: vitals.echo.add(monotonic() - key.time))
+        if vitals is None:
+            return
+
+        def obeyed() -> None:
+            if isinstance(target, Editor) and target.echoed_at >= key.time:
+                vitals.echo.add(target.echoed_at - key.time)
+            else:  # only Textual will show it
+                target.call_after_refresh(lambda: vitals.echo.add(monotonic() - key.time))
+
+        target.call_later(obeyed)
 
     def _wait(self) -> None:
         loop = asyncio.get_running_loop()
