@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -147,6 +148,22 @@ async def test_a_repository_is_not_obeyed_until_it_is_trusted(server: MessagesSe
     await shows(terminal, lambda: "Not trusted" in terminal.whole_text())
     terminal.press("ctrl+c", "ctrl+d")
     await shows(terminal, "CODE 0.")
+
+
+async def test_what_is_typed_before_a_folder_is_asked_about_is_no_answer_and_reaches_the_editor(
+    desk: Desk,
+) -> None:
+    (desk.folder / "AGENTS.md").write_text("obey me\n")
+    terminal = await desk.start("--inline")
+    await shows(terminal, "from the shell")
+    terminal.type_text("and then")
+    await shows(terminal, "Look only")
+    while "Do you trust" in terminal.screen_text():  # deaf until it could be read
+        terminal.press("enter")
+        with contextlib.suppress(AssertionError):
+            await asyncio.to_thread(terminal.wait_gone, "Do you trust", 3.0)
+    await shows(terminal, "› and then")
+    assert not terminal.line_mode
 
 
 async def test_a_command_is_asked_about_and_run(server: MessagesServer, desk: Desk) -> None:

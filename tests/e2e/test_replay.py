@@ -172,6 +172,29 @@ async def test_the_app_shows_a_trace_and_sends_nothing(trace: Path, tmp_path: Pa
     assert modes_left_on(terminal.output) == {}
 
 
+async def test_the_inline_mode_shows_a_trace_and_sends_nothing(trace: Path, tmp_path: Path) -> None:
+    terminal = Terminal.spawn(
+        [*PROGRAM, "replay", os.fspath(trace), "--instant", "--inline"],
+        env=environment(tmp_path),
+        cwd=tmp_path / "project",
+        size=(100, 30),
+    )
+    with terminal:
+        await asyncio.to_thread(terminal.wait_for, "Nothing here.", START_S)
+        terminal.type_text("more please")
+        await asyncio.to_thread(terminal.wait_for, "› more please", START_S)
+        terminal.press("enter")
+        await asyncio.to_thread(terminal.wait_for, "This is a recording; nothing is sent.", START_S)
+        await asyncio.to_thread(terminal.wait_for, "› more please", START_S)
+        terminal.press("ctrl+c", "ctrl+d")
+        assert await asyncio.to_thread(terminal.wait_exit, START_S) == 0
+        text = terminal.whole_text()
+        assert [text.count(words) for words in ("I look.", "Nothing here.")] == [1, 1]
+        assert terminal.line_mode
+    assert modes_left_on(bytes(terminal.output)) == {}
+    assert b"\x1b[?1049h" not in terminal.output
+
+
 async def test_the_app_is_traced_beside_its_screen(tmp_path: Path, server: MessagesServer) -> None:
     server.script(Answer(text(["Hello there."])))
     (tmp_path / "project").mkdir()

@@ -184,10 +184,13 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
     async def run_inline() -> int:
         from h2a_tui.inline.chat import InlineChat
         from h2a_tui.inline.start import show_inline
+        from h2a_tui.inline.terminal import InlineTerminal
         from h2a_tui.theme_choice import ThemeChoice
 
         screen = ScreenSettings(log_dir=home / "logs", **settings)
-        chat = InlineChat(agent, screen, ThemeChoice("dark"), escape_s=environment.escape_s(os.environ))
+        escape_s = environment.escape_s(os.environ)
+        terminal = InlineTerminal(escape_s=escape_s, finds_pastes=screen.paste_burst)
+        chat = InlineChat(agent, screen, ThemeChoice("dark"), terminal)
         names["chat"] = chat
         asyncio.get_running_loop().add_reader(script, obey)
         return (await show_inline(chat)).code

@@ -65,6 +65,18 @@ def stay(_app: ScriptedApp) -> Callable[[], None]:
     return lambda: None
 
 
+def to_popup(app: ScriptedApp) -> Callable[[], None]:
+    app.terminal.press(*"/the")
+    # The list is there before the last letter is, and a letter that comes after `listen` would be told.
+    app.terminal.wait_for(lambda: {"/the", "/theme"} <= set(app.terminal.screen_text().split()))
+
+    def leave() -> None:
+        app.terminal.press("ctrl+u")
+        app.terminal.wait_gone("/theme")
+
+    return leave
+
+
 def to_queue(*keys: str, seen: str) -> Way:
     def go(app: ScriptedApp) -> Callable[[], None]:
         app.terminal.press("a", "alt+enter")
@@ -117,7 +129,7 @@ def press_until(terminal: Terminal, key: str, seen: str) -> None:
 WAYS: dict[Context, Way] = {
     Context.COMPOSER: stay,
     Context.GLOBAL: stay,
-    Context.POPUP: simply(*"/the", seen="/theme", back=("ctrl+u",)),
+    Context.POPUP: to_popup,
     Context.QUEUE: to_queue(seen="Enter edit"),
     Context.QUEUE_EDIT: to_queue("enter", seen="Enter save"),
     Context.APPROVAL: to_question(seen=""),

@@ -116,6 +116,7 @@ def test_a_command_of_ones_own_is_written_when_it_ends_and_holds_nothing_up(app:
         "Done(1, 'end_turn')",
     )
     app.terminal.wait_for("And on.")
+    app.terminal.wait_for("make slow")  # live rows come back once all that is final is written
     text = app.terminal.screen_text()
     assert text.index("And on.") < text.index("make slow"), "it still runs, so it is live"
     app.say("ToolResult('s1', Outcome.OK, 'built', 'exit 0')")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from h2a_tui.key_trial import meaning_of, spelled
 from h2a_tui.keymap import Action, Keymap
-from h2a_tui.keys_command import keys_command, meaning_of, spelled
+from h2a_tui.keys_command import keys_command
 from h2a_tui.screens import keys_screen
 from h2a_tui.usage import UsageError
 from support.chat_pilot import running_chat
@@ -109,7 +110,7 @@ def test_the_doctor_of_the_command_line_tells_of_the_terminal_it_is_in(tmp_path:
 
 
 async def test_pressing_nothing_for_a_while_leaves_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_screen, "_QUIET_S", 0.05)
+    monkeypatch.setattr(keys_screen, "QUIET_S", 0.05)
     async with running_chat() as chat:
         await chat.type("/keys")
         await chat.press("enter")

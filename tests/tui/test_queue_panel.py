@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from h2a_agent.content import ImageBlock, TextBlock
 from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem, Status, UserInput
 from h2a_tui.widgets.queue_row import queue_row, queue_title
@@ -140,6 +142,14 @@ async def test_last_item_gone_gives_the_keyboard_back() -> None:
         await chat.press("s")
         assert chat.draft == "s"
         assert chat.calls == []
+
+
+async def test_the_keyboard_is_the_editors_in_the_tick_in_which_the_last_item_goes() -> None:
+    async with running_chat() as chat:
+        await with_three(chat)
+        await chat.press("alt+up")
+        chat.screen.show(replace(chat.screen.state, queue=()), ())
+        assert chat.screen.focused is chat.screen.composer
 
 
 async def test_item_with_a_picture_is_not_edited_in_place() -> None:

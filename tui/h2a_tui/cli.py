@@ -315,7 +315,12 @@ def _chat(
 
     from h2a_tui.handover import Handover
 
-    handover = Handover()
+    handover, terminal = Handover(), None
+    if inline:
+        from h2a_tui.inline.terminal import InlineTerminal
+
+        escape_s = environment.escape_s(os.environ)
+        terminal = InlineTerminal(escape_s=escape_s, finds_pastes=screen.paste_burst)
 
     async def run() -> int:
         from h2a_agent.assemble import as_chosen, open_session
@@ -332,6 +337,8 @@ def _chat(
             return shown.exit_code
         finally:
             handover.give_up()
+            if terminal is not None:
+                terminal.give_back()
 
     async def show(
         session: Session,
@@ -350,12 +357,13 @@ def _chat(
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
         from h2a_agent.tools.supervisor import guardian
+        from h2a_tui.doctor import Doctor
         from h2a_tui.keymap_check import keymap_notes
         from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, not_trusted, question_about
 
         trusted = is_vouched_for(paths, session.workspace, vouch=args.trust)
-        if trusted is None and inline:
-            answer = await ask_inline(session.workspace, screen.keymap(), themes)
+        if trusted is None and terminal is not None:
+            answer = await ask_inline(session.workspace, screen.keymap(), themes, terminal)
             trusted = keep_answer(paths, session.workspace, answer)
             if trusted is None:
                 session.close()
@@ -385,17 +393,16 @@ def _chat(
                 ours.remember(
                     resume=f"h2a-chat -r {session.id}", session=session_file, log=os.fspath(log or "")
                 )
-            if inline:
+            doctor = Doctor(settings, paths, session.workspace)
+            if terminal is not None:
                 from h2a_tui.inline.chat import InlineChat
                 from h2a_tui.inline.start import show_inline
 
-                escape_s = environment.escape_s(os.environ)
-                chat = InlineChat(agent, mine, themes, escape_s=escape_s, notice=notice, models=models)
+                chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models, doctor=doctor)
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
                 code, switch = left.code, left.switch
             else:
                 from h2a_tui.app import H2AApp
-                from h2a_tui.doctor import Doctor
 
                 app = H2AApp(
                     agent,
@@ -404,7 +411,7 @@ def _chat(
                     notice=notice,
                     models=models,
                     first_run=first_run,
-                    doctor=Doctor(settings, paths, session.workspace),
+                    doctor=doctor,
                     handover=handover,
                 )
                 if ours is not None:

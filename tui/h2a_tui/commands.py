@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from h2a_agent.content import UserBlock
 from h2a_agent.model_choice import ModelChoice
 from h2a_tui import session_slash
-from h2a_tui.client import Client
+from h2a_tui.client import Client, Switch
 from h2a_tui.completion import Entry
 from h2a_tui.cost_command import cost_command
 from h2a_tui.job_commands import complete_jobs, jobs_command
@@ -119,8 +119,8 @@ class Chat(Protocol):
         """Do something that takes a while; a `SessionError` of it is said."""
         ...
 
-    def switch(self, session_id: str, draft: str = "") -> None:
-        """Leave this session for another; `draft` goes into the editor there."""
+    def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
+        """Leave this session for the one that `another` finds; a `SessionError` of it is said, and nothing is left."""
         ...
 
     def show_help(self) -> None: ...

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from rich.table import Table
+from rich.text import Text
 
 from h2a_agent import __version__
 from h2a_agent.config import Settings
@@ -24,7 +29,11 @@ from h2a_tui.keymap import Keymap
 from h2a_tui.terminal_question import ask_terminal
 from h2a_tui.terminal_report import read_report, terminal_rows
 
-__all__ = ["Doctor", "report"]
+if TYPE_CHECKING:
+    from h2a_agent.model_choice import ModelChoice
+    from h2a_tui.client import Client
+
+__all__ = ["Doctor", "report", "rows_in_chat", "two_columns"]
 
 Row: TypeAlias = tuple[str, str]
 
@@ -78,6 +87,29 @@ async def report(doctor: Doctor, keymap: Keymap) -> int:
     for name, value in rows:
         print(f"{name:{width}}  {one_line(value, 500)}")
     return 0 if find_ripgrep(doctor.folder) else 1
+
+
+async def rows_in_chat(
+    doctor: Doctor | None, client: Client, models: ModelChoice | None, keymap: Keymap, *, kitty: bool | None
+) -> list[Row]:
+    """What is told while a chat runs: of the terminal, which has said whether it speaks `kitty`'s protocol, then of the rest."""
+    rows = list(terminal_rows(await read_report(os.environ, client.workspace, kitty), keymap))
+    if doctor is not None:
+        answers = f"{client.provider_name}, model {client.model}"
+        key = await models.key_source() if models is not None else ""
+        machine = partial(doctor.rows, client.sandbox, answers, key)
+        rows += await asyncio.to_thread(lambda: list(machine()))
+    return rows
+
+
+def two_columns(rows: Sequence[Row]) -> Table:
+    """Rows to be looked at."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(one_line(value, 500)))
+    return table
 
 
 def _version(library: str) -> str:

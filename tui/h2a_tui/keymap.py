@@ -533,6 +533,12 @@ class Keymap:
         keys = self.keys(action, context)
         return key_label(keys[0]) if keys else ""
 
+    def hints(self, context: Context, *actions: Action) -> str:
+        """`Enter choose · Esc close`: keys of `context` and what the table says they do."""
+        labels = {row.action: row.label for row in self.rows if row.context is context}
+        named = ((self.label(action, context), labels.get(action, "")) for action in actions)
+        return " · ".join(f"{key} {label}" for key, label in named if key)
+
 
 def _overridden(rows: tuple[Row, ...], overrides: Mapping[Action, tuple[str, ...]]) -> tuple[Row, ...]:
     taken = {(row.context, key) for row in rows for key in overrides.get(row.action, ())}

@@ -20,16 +20,16 @@ from textual import events
 from textual.message import Message
 
 from h2a_agent.tools.supervisor import guardian
-from h2a_tui.keymap import EDITING, Context, Keymap
+from h2a_tui.key_trial import meaning_of, spelled
+from h2a_tui.keymap import Keymap
 from h2a_tui.keys import KeyParser
 from h2a_tui.usage import OK, UsageError
 
-__all__ = ["keys_command", "meaning_of", "spelled"]
+__all__ = ["keys_command"]
 
 _LEAVES: Final = "ctrl+c"
 _ON: Final = "\x1b[>29u\x1b[>4;1m"  # kitty's keys, xterm's modifyOtherKeys
 _OFF: Final = "\x1b[>4;0m\x1b[<u"
-_NAMES: Final = {0x08: "BS", 0x09: "TAB", 0x0A: "LF", 0x0D: "CR", 0x1B: "ESC", 0x20: "SPACE", 0x7F: "DEL"}
 
 
 def keys_command(keymap: Keymap) -> int:
@@ -50,29 +50,6 @@ def keys_command(keymap: Keymap) -> int:
                     return OK
                 last = name
     return OK
-
-
-def spelled(data: bytes) -> str:
-    """Bytes as people write them: `ESC [ 1 3 u`, a character above ASCII as its hexadecimal bytes."""
-    return " ".join(_spelled(byte) for byte in data)
-
-
-def _spelled(byte: int) -> str:
-    if byte in _NAMES:
-        return _NAMES[byte]
-    if byte < 0x20:
-        return f"^{chr(byte + 0x40)}"
-    return chr(byte) if byte < 0x7F else f"{byte:02x}"
-
-
-def meaning_of(key: str, keymap: Keymap) -> str:
-    """What `key` does in the editor of the chat."""
-    action = keymap.action(key, Context.COMPOSER, Context.GLOBAL)
-    if action is not None:
-        return next(row.help for row in keymap.rows if row.action is action)
-    if key in EDITING:
-        return EDITING[key].partition("(")[0].replace("_", " ")
-    return ""
 
 
 def _say(line: str) -> None:

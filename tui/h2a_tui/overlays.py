@@ -1,14 +1,15 @@
-"""What a command puts before a person, whatever shows it: a page to read, a row to choose."""
+"""What a command puts before a person, whatever shows it: a page to read, a row to choose, a line to write."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Choice", "Note", "Page", "Row"]
+__all__ = ["Asker", "Check", "Choice", "Note", "Page", "Row", "Trouble", "no_check"]
 
 
 class Page(Protocol):
@@ -42,3 +43,34 @@ class Note:
 
 
 Row: TypeAlias = Choice | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is the matter with an answer. When it `may_stand`, giving the same answer again takes it."""
+
+    text: str
+    may_stand: bool = False
+
+
+Check: TypeAlias = Callable[[str], Awaitable[Trouble | None]]
+"""Looks at an answer; None: it is good. It may take its time."""
+
+
+async def no_check(_answer: str) -> Trouble | None:
+    """Everything is good."""
+    return None
+
+
+class Asker(Protocol):
+    """Asks a person something and waits for the answer; None when there is none."""
+
+    async def choose(self, title: str, choices: Sequence[Choice], *, chosen: int = 0) -> str | None:
+        """The id of one of a few rows, beginning at row `chosen`."""
+        ...
+
+    async def write(
+        self, title: str, *, about: str = "", text: str = "", check: Check = no_check
+    ) -> str | None:
+        """A line, which begins as `text`."""
+        ...

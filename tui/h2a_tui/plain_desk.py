@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from h2a_agent.refusals import REFUSALS, reason_of
-from h2a_tui.client import Client
+from h2a_tui.client import Client, Switch
 from h2a_tui.context_text import breakdown_sentences
 from h2a_tui.keymap import Action
 from h2a_tui.overlays import Choice
@@ -179,10 +179,15 @@ class PlainDesk:
         while self._started:
             await self._guarded(self._started.pop(0))
 
-    def switch(self, session_id: str, draft: str = "") -> None:
+    def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
         """Leave for another session."""
-        self.switch_to, self.draft = self._open_session(session_id), draft
-        self._leave()
+
+        async def leave() -> None:
+            found = await another
+            self.switch_to, self.draft = self._open_session(found.session_id), found.draft
+            self._leave()
+
+        self.start(leave())
 
     def quit(self) -> None:
         """Leave; the session stays on disk."""

@@ -14,10 +14,14 @@ from h2a_tui.usage import Parser, UsageError
 
 if TYPE_CHECKING:
     from h2a_agent.paths import Paths
-    from h2a_tui.recording import Entry, Tape
+    from h2a_tui.recording import Entry, Recording, Tape
+    from h2a_tui.settings import ScreenSettings
     from h2a_tui.streams import Out
+    from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["PROGRAM_COMMANDS"]
+
+_RECORDING: Final = "This is a recording."
 
 
 # -------------------------------------------------------------------- schema
@@ -44,7 +48,7 @@ def _schema(_args: argparse.Namespace, _paths: Paths) -> int:
 def _replay_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="h2a-chat replay",
-        description="Play what --trace has written: in the app, where nothing can be sent, or as lines. Of a damaged trace "
+        description="Play what --trace has written: in the app or the inline mode, where nothing can be sent, or as lines. Of a damaged trace "
         "what can be read is played; the exit code is 1 then, and 2 where nothing of it is a trace.",
         allow_abbrev=False,
     )
@@ -53,6 +57,7 @@ def _replay_parser() -> argparse.ArgumentParser:
     pace.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast as it was")
     pace.add_argument("--instant", dest="speed", action="store_const", const=0.0, help="without any pause")
     how = parser.add_mutually_exclusive_group()
+    how.add_argument("--inline", action="store_true", help="in the terminal's own scrollback")
     how.add_argument("--plain", action="store_true", help="as lines (the default without a terminal)")
     how.add_argument("--output", choices=("text", "json", "stream-json"), help="as -p prints it")
     return parser
@@ -77,7 +82,7 @@ def _replay(args: argparse.Namespace, paths: Paths) -> int:
     if args.plain or args.output or not (sys.stdin.isatty() and sys.stdout.isatty()):
         code = asyncio.run(_play_lines(tape, args.speed, args.output))
     else:
-        code = _play_in_the_app(tape, args.speed, paths)
+        code = _play_on_screen(tape, args.speed, paths, inline=args.inline)
     if tape.damaged:
         _say_what_was_skipped(tape, args.file)
         return code or FAILED
@@ -136,34 +141,61 @@ async def _speak(tape: Tape, entries: AsyncIterator[Entry], out: Out, *, as_p_pr
             await lines.note(f"Another session goes on: {entry.session_id}.")
 
 
-def _play_in_the_app(tape: Tape, speed: float, paths: Paths) -> int:
+def _play_on_screen(tape: Tape, speed: float, paths: Paths, *, inline: bool) -> int:
+    """In the app, or in the inline mode where that is wanted or nothing else can be shown."""
     import os
 
+    from h2a_agent.config import load
     from h2a_tui import environment
+    from h2a_tui.cli import screen_settings
+    from h2a_tui.recording import Recording
+    from h2a_tui.screen_choice import screen_for
+    from h2a_tui.theme_choice import ThemeChoice
 
     environment.prepare(os.environ)
+    settings = load(paths, {"provider": "demo", "screen": "inline" if inline else None}, {})
+    shown = screen_for(settings.screen, os.environ, os.get_terminal_size(sys.stdout.fileno()))
+    if shown == "plain":
+        return asyncio.run(_play_lines(tape, speed, None))
+    screen = screen_settings(settings, paths)
+    themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
 
     async def run() -> int:
-        from h2a_agent.config import load
-        from h2a_tui.app import H2AApp
-        from h2a_tui.cli import screen_settings
-        from h2a_tui.recording import Recording
-        from h2a_tui.theme_choice import ThemeChoice
-
-        settings = load(paths, {"provider": "demo"}, {})
         recording = Recording(tape)
-        themes = ThemeChoice(settings.theme, paths.themes_dir, paths.config_file)
-        app = H2AApp(recording, screen_settings(settings, paths), themes, notice="This is a recording.")
         playing = asyncio.create_task(recording.play(speed), name="recording")
         try:
-            await app.run_async(mouse=settings.mouse)
+            if shown == "inline":
+                return await _show_inline(recording, screen, themes)
+            return await _show_app(recording, screen, themes, mouse=settings.mouse)
         finally:
             playing.cancel()
             await asyncio.wait([playing])
             await recording.aclose()
-        return app.return_code or OK
 
     return asyncio.run(run())
+
+
+async def _show_app(recording: Recording, screen: ScreenSettings, themes: ThemeChoice, *, mouse: bool) -> int:
+    from h2a_tui.app import H2AApp
+
+    app = H2AApp(recording, screen, themes, notice=_RECORDING)
+    await app.run_async(mouse=mouse)
+    return app.return_code or OK
+
+
+async def _show_inline(recording: Recording, screen: ScreenSettings, themes: ThemeChoice) -> int:
+    import os
+
+    from h2a_tui.environment import escape_s
+    from h2a_tui.inline.chat import InlineChat
+    from h2a_tui.inline.start import show_inline
+    from h2a_tui.inline.terminal import InlineTerminal
+
+    terminal = InlineTerminal(escape_s=escape_s(os.environ), finds_pastes=screen.paste_burst)
+    try:
+        return (await show_inline(InlineChat(recording, screen, themes, terminal, notice=_RECORDING))).code
+    finally:
+        terminal.give_back()
 
 
 def _say_what_was_skipped(tape: Tape, name: str) -> None:

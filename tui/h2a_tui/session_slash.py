@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
+from h2a_tui.client import Switch
 from h2a_tui.completion import Entry
 from h2a_tui.format import age, folder
 from h2a_tui.overlays import Choice
@@ -76,21 +77,21 @@ def name(chat: Chat, argument: str) -> bool:
 def fork(chat: Chat, argument: str) -> bool:
     """Go on in a new session that holds this one up to an entry."""
 
-    async def work() -> None:
+    async def another() -> Switch:
         draft = chat.client.sessions.text_of(argument) if argument else ""
-        chat.switch(await chat.client.sessions.fork(argument), draft)
+        return Switch(await chat.client.sessions.fork(argument), draft)
 
-    chat.start(work())
+    chat.leave_for(another())
     return True
 
 
 def clone(chat: Chat, _argument: str) -> bool:
     """Go on in a copy of this session, branches and all."""
 
-    async def work() -> None:
-        chat.switch(await chat.client.sessions.clone())
+    async def another() -> Switch:
+        return Switch(await chat.client.sessions.clone())
 
-    chat.start(work())
+    chat.leave_for(another())
     return True
 
 
@@ -100,10 +101,10 @@ def resume(chat: Chat, argument: str) -> bool:
         chat.client.resume()
         return True
 
-    async def work() -> None:
-        chat.switch(await chat.client.sessions.locate(argument))
+    async def another() -> Switch:
+        return Switch(await chat.client.sessions.locate(argument))
 
-    chat.start(work())
+    chat.leave_for(another())
     return True
 
 

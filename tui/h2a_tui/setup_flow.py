@@ -17,8 +17,8 @@ from h2a_agent.config_error import ConfigError
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.provider_setup import Trial, Verdict
 from h2a_tui.keymap import Keymap
-from h2a_tui.overlays import Choice
-from h2a_tui.screens.ask import AskScreen, Trouble
+from h2a_tui.overlays import Choice, Trouble
+from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.screens.setup import ADDRESS, DEMO, PROVIDER, SERVER, SetupScreen

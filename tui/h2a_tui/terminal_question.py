@@ -8,15 +8,23 @@ import select
 import sys
 import termios
 import tty
+from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
-from h2a_tui.keys import KeyDriver
 from h2a_tui.terminal_report import QUESTION, answer_in
 
-__all__ = ["ask_driver", "ask_terminal"]
+__all__ = ["Heard", "ask_terminal", "ask_while_read"]
 
 _PATIENCE_S: Final = 0.5
+
+
+class Heard(Protocol):
+    """A terminal that somebody reads. `listener` hears what comes in, perhaps in another thread."""
+
+    listener: Callable[[bytes], None] | None
+
+    def write(self, data: str) -> None: ...
 
 
 def ask_terminal() -> bool | None:
@@ -38,26 +46,23 @@ def ask_terminal() -> bool | None:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
-async def ask_driver(driver: object) -> bool | None:
-    """The same while the app reads the terminal."""
-    if not isinstance(driver, KeyDriver):
-        return None
+async def ask_while_read(terminal: Heard) -> bool | None:
+    """The same while the app or the inline mode reads it."""
     loop, answered = asyncio.get_running_loop(), asyncio.Event()
     heard = bytearray()
 
-    def listen(data: bytes) -> None:  # in the thread that reads
+    def listen(data: bytes) -> None:
         heard.extend(data)
         if answer_in(bytes(heard)) is not None:
             loop.call_soon_threadsafe(answered.set)
 
-    driver.listener = listen
+    terminal.listener = listen
     try:
-        driver.write(QUESTION)
-        driver.flush()
+        terminal.write(QUESTION)
         async with asyncio.timeout(_PATIENCE_S):
             await answered.wait()
     except TimeoutError:
         pass
     finally:
-        driver.listener = None
+        terminal.listener = None
     return answer_in(bytes(heard))

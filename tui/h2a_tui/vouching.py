@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from h2a_agent.safe_text import one_line
 from h2a_agent.trust import Trust, TrustedFolders, project_of, things_to_obey
 
 if TYPE_CHECKING:
+    from h2a_tui.inline.terminal import InlineTerminal
     from h2a_tui.keymap import Keymap
     from h2a_tui.theme_choice import ThemeChoice
     from h2a_tui.trust_answering import Answer
@@ -42,14 +42,11 @@ def question_about(folder: Path, keymap: Keymap, themes: ThemeChoice) -> TrustQu
     return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, themes)
 
 
-async def ask_inline(folder: Path, keymap: Keymap, themes: ThemeChoice) -> Answer:
+async def ask_inline(folder: Path, keymap: Keymap, themes: ThemeChoice, terminal: InlineTerminal) -> Answer:
     """The same question, asked and answered among the rows of the shell."""
-    from h2a_tui.environment import escape_s
     from h2a_tui.inline.trust import ask_for_trust
 
-    return await ask_for_trust(
-        project_of(folder), things_to_obey(folder), keymap, themes, escape_s(os.environ)
-    )
+    return await ask_for_trust(project_of(folder), things_to_obey(folder), keymap, themes, terminal)
 
 
 def keep_answer(paths: Paths, folder: Path, answer: Answer | None) -> bool | None:

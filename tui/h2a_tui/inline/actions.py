@@ -12,32 +12,28 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import Kind
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_agent.session_search import Found
-from h2a_themes import ThemeError
 from h2a_tui import sending, session_slash
 from h2a_tui.client import Client, Switch
 from h2a_tui.clipboard import Clipboard
 from h2a_tui.context_text import breakdown_text
 from h2a_tui.external_editor import EditorFailed, edit_text
 from h2a_tui.help_table import help_table
-from h2a_tui.inline.picking import Picking
+from h2a_tui.inline.lists import Lists
 from h2a_tui.job_commands import jobs_command
 from h2a_tui.keymap import Action, Context
 from h2a_tui.mode_commands import cycle_mode
-from h2a_tui.model_commands import suggest_models, use_model
+from h2a_tui.model_commands import suggest_models
 from h2a_tui.overlays import Choice
 from h2a_tui.session_rows import session_rows
 from h2a_tui.settings import ScreenSettings
-from h2a_tui.settings_command import settings_now
+from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
-from h2a_tui.theme_command import choose_theme
 from h2a_tui.transcript.diff_view import TWO_COLUMNS
 from h2a_tui.verbs import Escape, escape_means
 
@@ -85,6 +81,7 @@ class InlineActions:
         self._interrupted_at = -_AGAIN_S
         self._escaped_at = -_TWICE_S
         self._clipboard = Clipboard()
+        self._lists = Lists(chat, self)
         self._table = self._make_table()
 
     def perform(self, action: Action) -> bool:
@@ -224,16 +221,7 @@ class InlineActions:
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
         """Show a list; a `SessionError` of what is done with the choice is said."""
-
-        def take(chosen_id: str | None) -> None:
-            self._close_list()
-            if chosen_id is not None:
-                try:
-                    chosen_is(chosen_id)
-                except SessionError as error:
-                    self.notice(str(error))
-
-        self._chat.keyboard.pick(Picking(title, choices, take, chosen=chosen))
+        self._lists.pick(title, choices, chosen_is, chosen)
 
     def find_row(
         self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
@@ -244,22 +232,7 @@ class InlineActions:
 
     def pick_model(self, models: ModelChoice) -> None:
         """Show the models to choose from."""
-
-        async def ask() -> None:
-            known = [
-                f"{view.name}/{model}"
-                for view in await models.overview()
-                if view.usable
-                for model in view.models
-            ]
-            names = known if models.current in known else [models.current, *known]
-            choices = [Choice(name, name, "●" if name == models.current else "") for name in names]
-            self.find_row("Model", choices, take, chosen=models.current)
-
-        def take(name: str) -> None:
-            self.work(use_model(self, models.choose(name)))
-
-        self.work(ask())
+        self._lists.models(models)
 
     def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
         """Show sessions to go on with."""
@@ -272,20 +245,26 @@ class InlineActions:
         return ()
 
     def edit_settings(self, name: str) -> None:
-        """Write the settings, or the one that is named; they are changed in the file, or in the app."""
-        table = Table.grid(padding=(0, 2))
-        for setting in settings_now(self.settings.listed, self.client.settings):
-            if name in ("", setting.name):
-                table.add_row(Text(setting.name), Text(setting.value), Text(setting.place, "dim"))
-        self.show_page("Settings", table)
+        """Show the settings, to be changed; those that have a list of their own lead there."""
+        self._lists.settings(name)
 
     def try_keys(self) -> None:
-        """Say where keys are tried."""
-        self.notice("In a shell: h2a-chat keys")
+        """Tell what the terminal sends for each key, and what that does."""
+        self._chat.trying.begin()
 
     def show_doctor(self) -> None:
-        """Say where that is shown."""
-        self.notice("In a shell: h2a-chat doctor")
+        """Write what this machine and this terminal have, and what to do about what they lack."""
+        from h2a_tui.doctor import rows_in_chat, two_columns
+
+        chat = self._chat
+
+        async def look() -> None:
+            kitty = await ask_while_read(chat.terminal)
+            rows = await rows_in_chat(chat.doctor, self.client, self.models, self._keymap, kitty=kitty)
+            self.show_page("Doctor", two_columns(rows))
+
+        self.notice("Looking …")
+        self.work(look())
 
     def set_up(self) -> None:
         """Say how to choose who answers."""
@@ -295,39 +274,25 @@ class InlineActions:
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from; the live rows wear the one that is looked at."""
-
-        def take(name: str | None) -> None:
-            self._close_list()
-            if name is None:
-                themes.end_preview()
-            else:
-                self.work(choose_theme(self, themes, name, save=False))
-
-        def look(name: str) -> None:
-            self.work(self._preview(themes, name))
-
-        choices = [Choice(name, name, "●" if name == themes.name else "") for name in names]
-        current = names.index(themes.name) if themes.name in names else 0
-        self._chat.keyboard.pick(Picking("Theme", choices, take, chosen=current, looked=look))
-
-    async def _preview(self, themes: ThemeChoice, name: str) -> None:
-        if self._chat.keyboard.picking is None:
-            return  # closed by a key that came right behind
-        try:
-            await themes.preview(name)
-        except ThemeError as error:
-            self.notice(error.short)
-
-    def _close_list(self) -> None:
-        self._chat.keyboard.pick(None)
+        self._lists.themes(names, themes)
 
     def suggest_models(self) -> None:
         """There is no such model: offer names that are near."""
         self.work(suggest_models(self))
 
-    def switch(self, session_id: str, draft: str = "") -> None:
-        """Leave for another session."""
-        self._chat.leave(switch=Switch(session_id, draft))
+    def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
+        """Leave for another session; what is typed from now on is for its editor, unless it cannot be found."""
+        chat = self._chat
+        chat.terminal.keep()
+
+        async def leave() -> None:
+            try:
+                chat.leave(switch=await another)
+            except (SessionError, OSError):
+                chat.listen()
+                raise
+
+        self.start(leave())
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

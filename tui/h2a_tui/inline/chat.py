@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.style import Style
 
@@ -45,6 +45,7 @@ from h2a_tui.inline.key_reader import Focus, Input, Key, Paste
 from h2a_tui.inline.keyboard import Keyboard
 from h2a_tui.inline.screen import InlineScreen
 from h2a_tui.inline.terminal import InlineTerminal, Size
+from h2a_tui.inline.trying import Trying
 from h2a_tui.keymap import Action, Context
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
@@ -54,6 +55,9 @@ from h2a_tui.transcript.markdown import warm_up
 from h2a_tui.widgets.queue_choice import QueueChoice
 from h2a_tui.widgets.receipts import RECEIPT_S, Receipts
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
+
+if TYPE_CHECKING:
+    from h2a_tui.doctor import Doctor
 
 __all__ = ["InlineChat", "Left"]
 
@@ -81,16 +85,18 @@ class InlineChat:
         client: Client,
         settings: ScreenSettings,
         themes: ThemeChoice,
+        terminal: InlineTerminal,
         *,
-        escape_s: float,
         notice: str = "",
         models: ModelChoice | None = None,
+        doctor: Doctor | None = None,
     ) -> None:
-        """`escape_s`: how long an ESC waits for what may belong to it. The rest is as for the app."""
+        """`terminal` is the caller's to give back when another session is next. The rest is as for the app."""
         self.client = client
         self.settings = settings
         self.themes = themes
         self.models = models
+        self.doctor = doctor
         self.keymap = settings.keymap()
         self.queue = QueueChoice()
         self.todos_unfolded = False
@@ -99,9 +105,9 @@ class InlineChat:
         self.said = ""  # for a few seconds
         self._end_of_notice: asyncio.TimerHandle | None = None
         self._palette_known = asyncio.Event()
-        self.terminal = InlineTerminal(self._received, escape_s=escape_s, finds_pastes=settings.paste_burst)
+        self.terminal = terminal
         side_by_side = settings.diffs == "side-by-side"
-        self.screen = InlineScreen(self, self.terminal, themes.theme, side_by_side=side_by_side)
+        self.screen = InlineScreen(self, terminal, themes.theme, side_by_side=side_by_side)
         self.keyboard = Keyboard(self)
         self.composer = InlineComposer(
             workspace=client.workspace,
@@ -114,9 +120,10 @@ class InlineChat:
             said=self.notice,
         )
         self.asking = Asking(self)
+        self.trying = Trying(self)
         self._actions = InlineActions(self)
         self._receipts = Receipts(time.time)
-        self._attention = Attention(self.terminal.write, settings.signals, os.environ, client.workspace)
+        self._attention = Attention(terminal.write, settings.signals, os.environ, client.workspace)
         self._here = True
         self._branch = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,8 +142,9 @@ class InlineChat:
         self.themes.show = self.screen.wear
         self.terminal.lost = lambda: self.leave(_HUNG_UP)
         self.terminal.coloured = self._coloured
-        self.terminal.greeting, self.terminal.farewell = self._attention.greeting, self._attention.farewell
+        self.terminal.accompany(self._attention.greeting, self._attention.farewell)
         self.terminal.take()
+        self._attention.show(self.state, anew=True)
         try:
             await self._learn_colours()
             self._greet()
@@ -149,6 +157,7 @@ class InlineChat:
             self.work(self._after_first_frame())
             if prompt:
                 self.client.prompt(prompt)
+            self.listen()
             return await self.left
         finally:
             self._stop()
@@ -158,6 +167,10 @@ class InlineChat:
         """End; the session stays on disk."""
         if not self.left.done():
             self.left.set_result(Left(code, switch))
+
+    def listen(self) -> None:
+        """What is typed, now and while nobody listened, is for this chat."""
+        self.terminal.listen(self._received)
 
     def _failed(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -172,9 +185,13 @@ class InlineChat:
             task.cancel()
         self._events.close()
         self.composer.end()
-        whole = self.left.done() and not self.left.cancelled() and self.left.result().fault is None
-        self.screen.end(keeps_rest=whole)
-        self.terminal.give_back()
+        self.trying.end()
+        left = self.left.result() if self.left.done() and not self.left.cancelled() else None
+        self.screen.end(keeps_rest=left is not None and left.fault is None)
+        if left is not None and left.switch is not None:
+            self.terminal.keep_written(self.composer.leave())
+        else:
+            self.terminal.give_back()
         self.themes.show = lambda theme: theme
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:

@@ -76,6 +76,11 @@ class InlineComposer:
         self._suggestions.end()
         self._drafts.end()
 
+    def leave(self) -> str:
+        """Give what is written to whoever comes next, pastes whole; it is no draft of this session any more."""
+        self._drafts.forget()
+        return self._unsent
+
     async def _load(self) -> None:
         if draft := await self._drafts.load():
             self.restore(InputRestored((draft,)))

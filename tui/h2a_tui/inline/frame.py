@@ -46,8 +46,8 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
         rows.append(painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True))))
     rows += _list_rows(chat, painter, screen_rows)
     rows += painter.prompt(chat.keyboard.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
-    if answers := chat.asking.answers:
-        rows += painter.wrapped(answers)  # none of them may be cut off
+    if ways := _ways(chat):
+        rows += painter.wrapped(ways)  # none of them may be cut off
     elif screen_rows >= _HINTS:
         vim = chat.keyboard.vim.state if chat.keyboard.vim is not None else None
         shown = hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter, vim)
@@ -82,12 +82,21 @@ def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str
     return rows
 
 
+def _ways(chat: InlineChat) -> str:
+    """What the keys do where that has a line of its own."""
+    if chat.keyboard.picking is not None:
+        return chat.keyboard.picking.ways
+    return chat.trying.ways_out if chat.keyboard.focus is Context.KEYS else chat.asking.answers
+
+
 def _title(chat: InlineChat) -> str:
     if chat.keyboard.picking is not None:
         return chat.keyboard.picking.title
     match chat.keyboard.focus:
         case Context.QUEUE_EDIT:
             return "edit the waiting message"
+        case Context.KEYS:
+            return "Press keys to see what your terminal sends for them, and what they do in the editor"
         case Context.REASON:
             return "why not?"
         case Context.CHANGE:

@@ -95,6 +95,8 @@ class Keyboard:
         if self.picking is not None:
             self.editor.insert(one_line(text))
             self.picking.look()
+        elif self.focus is Context.KEYS:
+            self._chat.trying.paste(text)
         elif self.focus in _EDITS and self.focus is not Context.COMPOSER:
             self.editor.paste(text)
         else:
@@ -104,9 +106,11 @@ class Keyboard:
     def press(self, key: Key) -> None:
         """Do what `key` means where the keyboard is, or type it."""
         if self.picking is not None:
-            self._edit(key, Context.POPUP, Context.GLOBAL)
+            self._edit(key, self.picking.context, Context.GLOBAL)
         elif self.focus is Context.APPROVAL:
             self._chat.asking.press(key)
+        elif self.focus is Context.KEYS:
+            self._chat.trying.press(key)
         elif self.focus in _EDITS:
             if self.focus is Context.COMPOSER:
                 self._chat.composer.touched()

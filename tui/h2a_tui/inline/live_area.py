@@ -18,7 +18,8 @@ them into the scrollback, and never wrapped: room is made for them with empty li
 noted (DECSC), and they are drawn with moves that stop at the last row.
 
 What no program can take back is what a terminal itself moves off its screen: live rows that, wrapped anew, are more than
-its new height. They are few, therefore, and fewer and short while the window is being resized (`frame.brief_rows`).
+its new height. tmux counts the blank rows below them, too, so it comes to that first on a screen that is not yet full. They
+are few, therefore, and fewer and short while the window is being resized (`frame.brief_rows`).
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from h2a_tui.completion import Entry, Offer
 from h2a_tui.inline.editor import InlineEditor
-from h2a_tui.keymap import Action
+from h2a_tui.keymap import Action, Context
 from h2a_tui.overlays import Choice
 from h2a_tui.widgets.offered import Offered
 
@@ -14,7 +15,13 @@ __all__ = ["Picking"]
 
 
 class Picking:
-    """`taken` gets the id of the chosen row, None when the list was closed; `looked` the one the mark is on."""
+    """`taken` gets the id of the chosen row, None when the list was closed; `looked` the one the mark is on.
+
+    `context` names its keys in the keymap; `ways` says what they do, where that is not what they do in every list.
+    """
+
+    context: ClassVar[Context] = Context.POPUP
+    ways = ""
 
     def __init__(
         self,
@@ -24,9 +31,10 @@ class Picking:
         *,
         chosen: int = 0,
         looked: Callable[[str], None] = lambda _id: None,
+        placeholder: str = "Type to narrow the list",
     ) -> None:
         self.title = title
-        self.words = InlineEditor("Type to narrow the list")
+        self.words = InlineEditor(placeholder)
         self.offered = Offered()
         self.taken = taken
         self._choices = choices
@@ -45,8 +53,7 @@ class Picking:
         """Move, choose or close; False: it is no key of a list."""
         match action:
             case Action.POPUP_NEXT | Action.POPUP_PREVIOUS:
-                self.offered.move(1 if action is Action.POPUP_NEXT else -1)
-                self._see()
+                self.move(1 if action is Action.POPUP_NEXT else -1)
             case Action.POPUP_TAKE | Action.POPUP_COMPLETE if self.offered.chosen is not None:
                 self.taken(self.offered.chosen.text)
             case Action.POPUP_TAKE | Action.POPUP_COMPLETE:
@@ -54,6 +61,16 @@ class Picking:
             case _:
                 return False
         return True
+
+    def move(self, offset: int) -> None:
+        """Put the mark `offset` rows further down, around the ends."""
+        self.offered.move(offset)
+        self._see()
+
+    def offer_anew(self, choices: Sequence[Choice]) -> None:
+        """Show `choices` instead, of the same ids; the mark stays where it is."""
+        self._choices = choices
+        self._offer(self._sought, self.offered.place or 0)
 
     def _offer(self, sought: str, chosen: int) -> None:
         words = sought.lower().split()

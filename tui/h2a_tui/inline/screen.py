@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from rich.console import RenderableType
 from rich.style import Style
+from rich.text import Text
 
 from h2a_agent.events import AnyEvent
 from h2a_themes import Palette, Theme
@@ -118,6 +119,10 @@ class InlineScreen:
     def write_words(self, words: RenderableType, style: Style) -> None:
         """Write a text into the scrollback."""
         self.write_rows(self._rendered(words, style))
+
+    def write_line(self, line: Text) -> None:
+        """Write one row into the scrollback, cut where there is no more room."""
+        self.write_rows([self.painter.text(line)])
 
     def write_page(self, title: str, content: RenderableType, unless: Sequence[str] = ()) -> list[str]:
         """Write something to read, under its title, unless these rows are all it is; returns its rows."""

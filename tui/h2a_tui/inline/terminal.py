@@ -1,5 +1,8 @@
 """The terminal of the inline mode: taken, read, written to, and given back as it was.
 
+It outlives a chat. From one session to the next it stays as it was set up, and what is typed while nobody listens is kept
+for whoever comes next, in the order in which it was typed.
+
 What is written goes out in a thread of its own: a terminal that stops reading (tmux's copy mode, a stalled line) must not
 stop keys and timers. While it has not taken everything, `backlog` says so, and nothing new is drawn.
 """
@@ -10,6 +13,7 @@ import asyncio
 import base64
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -93,11 +97,13 @@ class _Writer:
 
 
 class InlineTerminal:
-    """Standard input and output as a terminal. `received` gets what is typed, `lost` is called when the terminal has gone."""
+    """Standard input and output as a terminal. Who listens gets what is typed; `lost` is called when the terminal has gone."""
 
-    def __init__(self, received: Callable[[Input], None], *, escape_s: float, finds_pastes: bool) -> None:
+    def __init__(self, *, escape_s: float, finds_pastes: bool) -> None:
         """`escape_s`: how long an ESC waits for what may belong to it. `finds_pastes`: also where they are not marked."""
-        self._received = received
+        self._received: Callable[[Input], None] | None = None
+        self._kept: list[Input] = []
+        self._gone = False
         self._finds_pastes = finds_pastes
         self._keys = KeyReader(escape_s)
         self._bursts = Bursts()
@@ -106,8 +112,9 @@ class InlineTerminal:
         self._raw: raw_mode | None = None
         self._late: asyncio.TimerHandle | None = None
         self._writer = _Writer(1)
-        self.greeting = ""  # sent whenever the terminal is taken,
-        self.farewell = ""  # and whenever it is given back
+        self._greeting = ""  # sent whenever the terminal is taken,
+        self._farewell = ""  # and whenever it is given back
+        self.listener: Callable[[bytes], None] | None = None  # hears what comes in, besides
         self.lost: Callable[[], None] = lambda: None
         self.coloured: Callable[[Palette], None] = lambda _palette: None
 
@@ -130,9 +137,9 @@ class InlineTerminal:
         """Is it ours?"""
         return self._raw is not None
 
-    def write(self, text: str) -> None:
-        """Send `text` as soon as the terminal takes it."""
-        self._writer.write(text)
+    def write(self, data: str) -> None:
+        """Send `data` as soon as the terminal takes it."""
+        self._writer.write(data)
 
     def copy(self, text: str) -> None:
         """Put `text` into the clipboard of the terminal's machine (OSC 52), if it lets us."""
@@ -153,12 +160,14 @@ class InlineTerminal:
     # -------------------------------------------------------- taking and giving back
 
     def take(self) -> None:
-        """Make it ours: raw, silent, its keys and reports for us."""
+        """Make it ours: raw, silent, its keys and reports for us; once more changes nothing."""
+        if self._raw is not None:
+            return
         if (ours := guardian()) is not None:
             ours.terminal_taken(True)
         self._raw = raw_mode(0)
         self._raw.__enter__()
-        self.write(_MODES_ON + self.greeting)
+        self.write(_MODES_ON + self._greeting)
         asyncio.get_running_loop().add_reader(0, self._read)
 
     def give_back(self) -> None:
@@ -168,13 +177,19 @@ class InlineTerminal:
         asyncio.get_running_loop().remove_reader(0)
         if self._late is not None:
             self._late.cancel()
-        self.write(_MODES_OFF + self.farewell)
+        self.write(_MODES_OFF + self._farewell)
         self._writer.flush()
         raw, self._raw = self._raw, None
         if _in_foreground():
             raw.__exit__()
         if (ours := guardian()) is not None:
             ours.terminal_taken(False)
+
+    def accompany(self, greeting: str, farewell: str) -> None:
+        """Send `greeting` whenever it is taken, `farewell` whenever it is given back."""
+        if self._raw is not None and greeting != self._greeting:
+            self.write(greeting)
+        self._greeting, self._farewell = greeting, farewell
 
     def stop_here(self) -> None:
         """Stop, as Ctrl+Z asks; comes back when the shell lets us go on. The terminal has to be given back before."""
@@ -187,6 +202,39 @@ class InlineTerminal:
 
     # --------------------------------------------------------------------- reading
 
+    def listen(self, received: Callable[[Input], None]) -> None:
+        """Give `received` what was kept, and from now on what is typed."""
+        self._received = received
+        kept, self._kept = self._kept, []
+        for one in kept:
+            self._hand_out(one)
+        if self._gone:
+            self.lost()
+
+    def divert(self, received: Callable[[Input], None]) -> None:
+        """Give `received` what is typed from now on; what was typed before this is not for it, and stays kept."""
+        self.keep()
+        while not self._gone and select.select([0], [], [], 0)[0]:
+            self._read()
+        self._received = received
+        if self._gone:
+            self.lost()
+
+    def keep(self) -> None:
+        """Keep what is typed from now on."""
+        self._received = None
+
+    def keep_written(self, text: str) -> None:
+        """Keep what is in an editor that is left: it was typed before everything else that is kept."""
+        if text:
+            self._kept.insert(0, Paste(text))
+
+    def _hand_out(self, one: Input) -> None:
+        if self._received is None:
+            self._kept.append(one)
+        else:
+            self._received(one)
+
     def _read(self) -> None:
         try:
             data = os.read(0, 65_536)
@@ -194,8 +242,11 @@ class InlineTerminal:
             return
         except OSError:
             data = b""
+        if data and self.listener is not None:
+            self.listener(data)
         if not data:
             asyncio.get_running_loop().remove_reader(0)
+            self._gone = True
             self.lost()
         elif text := self._decode(data):
             self._take_in(text)
@@ -204,14 +255,14 @@ class InlineTerminal:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if text and self._bursts.is_paste(text, now) and self._finds_pastes and self._keys.deadline is None:
-            self._received(Paste(text))
+            self._hand_out(Paste(text))
             return
         typed, palette = self._answers.take(text)
         if palette is not None:
             self.coloured(palette)
         # All at once, so that nothing is drawn between the keys of a burst.
         for one in [*(self._keys.feed(typed, now) if typed else ()), *self._keys.late(now)]:
-            self._received(one)
+            self._hand_out(one)
         if self._late is not None:
             self._late.cancel()
             self._late = None

@@ -25,9 +25,12 @@ __all__ = ["ask_for_trust"]
 
 
 async def ask_for_trust(
-    folder: Path, things: Sequence[str], keymap: Keymap, themes: ThemeChoice, escape_s: float
+    folder: Path, things: Sequence[str], keymap: Keymap, themes: ThemeChoice, terminal: InlineTerminal
 ) -> Answer:
-    """Ask, and wait for the answer; `Answer.QUIT` also when the terminal goes. `things` are what in `folder` wants to be obeyed."""
+    """Ask, and wait for the answer; `Answer.QUIT` also when the terminal goes. `things` are what in `folder` wants to be obeyed.
+
+    The terminal stays taken, and what was typed before the question is kept.
+    """
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     answering = TrustAnswering(keymap)
     ink = Ink(os.environ)
@@ -60,14 +63,14 @@ async def ask_for_trust(
         rows = ink.rendered(text, max(1, terminal.size.columns - 1), styles.page)
         live.draw(rows[-terminal.size.rows :])
 
-    terminal = InlineTerminal(received, escape_s=escape_s, finds_pastes=True)
     live = LiveArea(terminal.write)
     terminal.lost = lambda: answer(Answer.QUIT)
     terminal.take()
     try:
         draw()
+        terminal.divert(received)
         answering.shown()
         return await answered
     finally:
         live.clear()
-        terminal.give_back()
+        terminal.keep()

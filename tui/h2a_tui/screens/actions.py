@@ -273,9 +273,13 @@ class ChatActions:
 
         self._chat.run_worker(guarded())
 
-    def switch(self, session_id: str, draft: str = "") -> None:
+    def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
         """Leave for another session."""
-        self._chat.app.exit(Switch(session_id, draft))
+
+        async def leave() -> None:
+            self._chat.app.exit(await another)
+
+        self.start(leave())
 
     def show_help(self) -> None:
         """Show keys and commands."""

@@ -6,8 +6,6 @@ What is written is checked before the screen goes; what is wrong is said where i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -19,27 +17,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.screens.picker import key_hints
+from h2a_tui.overlays import Check, no_check
 from h2a_tui.widgets.line_editor import LineEditor
 
-__all__ = ["AskScreen", "Check", "Trouble"]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is the matter with an answer. When it `may_stand`, giving the same answer again takes it."""
-
-    text: str
-    may_stand: bool = False
-
-
-Check = Callable[[str], Awaitable[Trouble | None]]
-"""Looks at an answer; None: it is good. It may take its time."""
-
-
-async def no_check(_answer: str) -> Trouble | None:
-    """Everything is good."""
-    return None
+__all__ = ["AskScreen"]
 
 
 class _Line(LineEditor):
@@ -111,7 +92,7 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
         """What it is about, the line, what is wrong with it."""
         with Vertical() as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = key_hints(self._keymap, Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
+            box.border_subtitle = self._keymap.hints(Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
             yield self._about
             yield self.editor
             yield self._trouble

@@ -184,6 +184,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             elif isinstance(event, Error) and event.kind == FailureKind.NOT_FOUND:
                 self._actions.suggest_models()
         if (state.queue, state.queue_paused) != (before.queue, before.queue_paused):
+            if not state.queue and self.context is Context.QUEUE:
+                self.set_focus(
+                    self.composer
+                )  # before the list is hidden, which would leave nobody the keyboard
             self.queue_panel.show(state.queue, state.queue_paused)
         for event in happened:
             if isinstance(event, UserInput):
@@ -320,11 +324,6 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     @on(Popup.Clicked)
     def _popup_clicked(self) -> None:
         self.composer.take_chosen()
-
-    @on(QueuePanel.Emptied)
-    def _back_to_composer(self) -> None:
-        if self.context is Context.QUEUE:
-            self.set_focus(self.composer)
 
     @on(ApprovalPanel.Ready)
     def _offer_question(self) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static, TextArea
 from h2a_tui.completion import score
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
-from h2a_tui.screens.picker import PickerScreen, key_hints, options_of
+from h2a_tui.screens.picker import PickerScreen, options_of
 from h2a_tui.widgets.line_editor import LineEditor
 
 __all__ = ["FilterPicker"]
@@ -69,7 +69,7 @@ class FilterPicker(PickerScreen):
 
     def keys_line(self) -> str:
         """What the keys do, for the border."""
-        return key_hints(self.keymap, Context.FILTER, Action.LIST_CHOOSE, Action.LIST_CLOSE)
+        return self.keymap.hints(Context.FILTER, Action.LIST_CHOOSE, Action.LIST_CLOSE)
 
     def other_rows(self, *, roomy: bool) -> int:
         """The line one types in; the line about the row."""

@@ -1,8 +1,4 @@
-"""Press a key and see what the terminal sends for it, which key that is, and what it does; as `h2a-chat keys` does.
-
-Every key is shown here and does nothing, so there are two ways out: Escape twice in a row, or pressing nothing for
-a while.
-"""
+"""Press a key and see what the terminal sends for it, which key that is, and what it does; as `h2a-chat keys` does."""
 
 from __future__ import annotations
 
@@ -17,14 +13,13 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.key_trial import QUIET_S, KeyTrial
+from h2a_tui.keymap import Keymap
 from h2a_tui.keys import KeyDriver
-from h2a_tui.keys_command import meaning_of, spelled
 
 __all__ = ["KeysScreen"]
 
 _LINES: Final = 12
-_QUIET_S: Final = 20.0
 
 
 class KeysScreen(ModalScreen[None], inherit_bindings=False):
@@ -51,26 +46,23 @@ class KeysScreen(ModalScreen[None], inherit_bindings=False):
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__()
-        self._keymap = keymap
+        self._trial = KeyTrial(keymap)
         self._lines: deque[Text] = deque(maxlen=_LINES)
         self._shown = Static("", markup=False)
-        self._heard = bytearray()
-        self._leaves = False  # was the last key the one that leaves when it is pressed again?
         self._quiet: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """One box."""
         with Vertical() as box:
-            leave = self._keymap.label(Action.KEYS_LEAVE)
             box.border_title = "Press keys"
-            box.border_subtitle = f"{leave} {leave} leaves, or {_QUIET_S:.0f} s without a key"
+            box.border_subtitle = self._trial.ways_out
             yield self._shown
 
     def on_mount(self) -> None:
         """Listen to the bytes, too."""
         driver = self.app._driver  # noqa: SLF001 (Textual has no public way to it)
         if isinstance(driver, KeyDriver):
-            driver.listener = self._heard.extend
+            driver.listener = self._trial.hear
         self._shown.update(
             Text("See what your terminal sends for a key, and what it does in the editor.", "dim")
         )
@@ -90,24 +82,18 @@ class KeysScreen(ModalScreen[None], inherit_bindings=False):
         """Tell of it."""
         event.stop()
         event.prevent_default()
-        leaves = self._keymap.action(event.key, Context.KEYS) is Action.KEYS_LEAVE
-        if leaves and self._leaves:
+        line = self._trial.key(event.key)
+        if line is None:
             self._leave()
-            return
-        self._leaves = leaves
-        self._tell(event.key, meaning_of(event.key, self._keymap))
+        else:
+            self._tell(line)
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste is one thing."""
         event.stop()
-        self._leaves = False
-        self._tell("paste", f"{len(event.text)} characters, as one paste")
+        self._tell(self._trial.paste(event.text))
 
-    def _tell(self, key: str, meaning: str) -> None:
-        data = bytes(self._heard[:40])
-        self._heard.clear()
-        line = Text.assemble(f"{spelled(data):24}  ", (f"{key:18}", "bold"), f"  {meaning}")
-        line.no_wrap, line.overflow = True, "ellipsis"
+    def _tell(self, line: Text) -> None:
         self._lines.append(line)
         self._shown.update(Text("\n").join(self._lines))
         self._wait()
@@ -115,7 +101,7 @@ class KeysScreen(ModalScreen[None], inherit_bindings=False):
     def _wait(self) -> None:
         if self._quiet is not None:
             self._quiet.stop()
-        self._quiet = self.set_timer(_QUIET_S, self._leave)
+        self._quiet = self.set_timer(QUIET_S, self._leave)
 
     def _leave(self) -> None:
         if self.is_current:

@@ -16,7 +16,6 @@ from h2a_tui import format as fmt
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import key_hints
 
 __all__ = ["ModelPicker", "model_facts", "model_rows"]
 
@@ -43,7 +42,7 @@ class ModelPicker(FilterPicker):
         less, more = (
             self.keymap.label(action, Context.FILTER) for action in (Action.LIST_LESS, Action.LIST_MORE)
         )
-        keys = key_hints(self.keymap, Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
+        keys = self.keymap.hints(Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
         return f"{less} {more} thinking · {keys}"
 
     def footer(self, chosen: str) -> str:

@@ -5,20 +5,16 @@ Each closes with Escape and leaves the draft in the editor as it was.
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from h2a_agent.model_choice import ModelChoice
-from h2a_agent.safe_text import one_line
 from h2a_agent.session_loading import SessionError
 from h2a_tui import session_slash
 from h2a_tui.keymap import Keymap
+from h2a_tui.keys import KeyDriver
 from h2a_tui.model_commands import model_command, use_model
 from h2a_tui.overlays import Choice
 from h2a_tui.screens.filter_picker import FilterPicker
@@ -31,13 +27,14 @@ from h2a_tui.screens.session_picker import SessionPicker
 from h2a_tui.screens.settings_editor import SettingsEditor
 from h2a_tui.screens.theme_picker import ThemePicker
 from h2a_tui.settings_change import SettingsChange
-from h2a_tui.terminal_question import ask_driver
-from h2a_tui.terminal_report import read_report, terminal_rows
+from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from h2a_agent.session_search import Found
     from h2a_tui.doctor import Doctor
     from h2a_tui.screens.actions import ChatActions
@@ -137,19 +134,20 @@ class OverChat:
 
     def doctor(self, doctor: Doctor | None) -> None:
         """Show what this machine and this terminal have."""
+        from h2a_tui.doctor import rows_in_chat, two_columns
+
         page = self.page("Doctor", Text("Looking …"))
 
         async def look() -> None:
-            client, models = self._chat.client, self._chat.models
-            kitty = await ask_driver(self._chat.app._driver)  # noqa: SLF001 (Textual has no public way to it)
-            facts = await read_report(os.environ, client.workspace, kitty)
-            rows = list(terminal_rows(facts, self._keymap))
-            if doctor is not None:
-                answers = f"{client.provider_name}, model {client.model}"
-                key = await models.key_source() if models is not None else ""
-                machine = partial(doctor.rows, client.sandbox, answers, key)
-                rows += await asyncio.to_thread(lambda: list(machine()))
-            page.show(_two_columns(rows))
+            driver = self._chat.app._driver  # noqa: SLF001 (Textual has no public way to it)
+            kitty = await ask_while_read(driver) if isinstance(driver, KeyDriver) else None
+            page.show(
+                two_columns(
+                    await rows_in_chat(
+                        doctor, self._chat.client, self._chat.models, self._keymap, kitty=kitty
+                    )
+                )
+            )
 
         self._actions.work(look())
 
@@ -165,12 +163,3 @@ class OverChat:
                 await self._chat.client.warm_up()
 
         self._actions.work(ask())
-
-
-def _two_columns(rows: Sequence[tuple[str, str]]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(Text(name), Text(one_line(value, 500)))
-    return table

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 
-__all__ = ["PickerScreen", "key_hints", "options_of"]
+__all__ = ["PickerScreen", "options_of"]
 
 _ROOMY: Final = 9  # rows from which on there is a border
 _COLUMN: Final = 32  # cells a text may have for the quiet words to stand below each other
@@ -79,7 +79,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
 
     def keys_line(self) -> str:
         """What the keys do, for the border."""
-        return key_hints(self.keymap, Context.LIST, Action.LIST_CHOOSE, Action.LIST_CLOSE)
+        return self.keymap.hints(Context.LIST, Action.LIST_CHOOSE, Action.LIST_CLOSE)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -159,13 +159,6 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
     def _clicked(self, message: OptionList.OptionSelected) -> None:
         if message.option_id is not None:
             self.choose(message.option_id)
-
-
-def key_hints(keymap: Keymap, context: Context, *actions: Action) -> str:
-    """`Enter choose · Esc close`: keys and what the table says they do."""
-    labels = {row.action: row.label for row in keymap.rows if row.context is context}
-    named = ((keymap.label(action, context), labels.get(action, "")) for action in actions)
-    return " · ".join(f"{key} {label}" for key, label in named if key)
 
 
 def options_of(rows: Sequence[Row]) -> list[Option]:

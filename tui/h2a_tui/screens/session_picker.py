@@ -17,7 +17,7 @@ from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice, Note, Row
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import PickerScreen, key_hints
+from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.session_rows import session_rows
 
 __all__ = ["SessionPicker"]
@@ -46,8 +46,7 @@ class SessionPicker(FilterPicker):
 
     def keys_line(self) -> str:
         """What the keys do."""
-        return key_hints(
-            self.keymap,
+        return self.keymap.hints(
             Context.FILTER,
             Action.LIST_CHOOSE,
             Action.LIST_SCOPE,

@@ -11,7 +11,6 @@ from h2a_themes import ThemeError
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.overlays import Choice
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import key_hints
 from h2a_tui.theme_choice import ThemeChoice
 
 __all__ = ["ThemePicker"]
@@ -41,7 +40,7 @@ class ThemePicker(FilterPicker):
 
     def keys_line(self) -> str:
         """What the keys do."""
-        return key_hints(self.keymap, Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
+        return self.keymap.hints(Context.FILTER, Action.LIST_CHOOSE, Action.LIST_SAVE, Action.LIST_CLOSE)
 
     def act(self, action: Action) -> bool:
         """Choose and save, besides what every list does."""

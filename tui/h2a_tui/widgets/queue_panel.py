@@ -17,7 +17,6 @@ from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.containers import Vertical
 from textual.geometry import Size
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -227,9 +226,6 @@ class QueuePanel(Vertical):
     }
     """
 
-    class Emptied(Message):
-        """The last waiting item has gone."""
-
     def __init__(self, keymap: Keymap, perform: Perform, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self.list = QueueList(keymap, perform, clock)
@@ -245,12 +241,9 @@ class QueuePanel(Vertical):
 
     def show(self, items: Sequence[QueueItem], paused: bool) -> None:
         """Show the inbox."""
-        was_empty = self.list.is_empty
         self._receipts.see(items)
         self.list.show(tuple(items), paused, self._receipts.current())
         self._set_filled()
-        if self.list.is_empty and not was_empty and self._editing is None:
-            self.post_message(self.Emptied())
 
     def deliver(self, item_id: str) -> None:
         """Mark an item as delivered, for a moment, if it was in sight."""
