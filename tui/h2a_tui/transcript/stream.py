@@ -26,6 +26,7 @@ __all__ = ["LONG_PARAGRAPH", "LONG_TABLE", "Splitter"]
 
 LONG_PARAGRAPH: Final = 2000  # characters; what is open is drawn again with each frame
 LONG_TABLE: Final = 4000  # characters; the first part sets the widths of the columns, so it is to be typical
+_TABLE_PART: Final = 1000  # characters of each further part, which sets nothing
 _PART_LINES: Final = 64
 # What a line consists of while only its mark has come; drawn, it would flicker as a heading or a rule.
 _BARE_MARK: Final = re.compile(r"[\s`~=*#+|>_-]*(?:\d{1,3}[.)]?)?")
@@ -187,7 +188,7 @@ class Splitter:
 
     def _close_table_parts(self, source: str, closed: list[Item]) -> str:
         """Close full parts of the table that `source` is, if it is one; returns what is left of it."""
-        while len(source) > LONG_TABLE and (cut := _table_cut(source)):
+        while cut := _table_cut(source, _TABLE_PART if self._goes_on else LONG_TABLE):
             lines = source.split("\n")
             part = "\n".join(lines[:cut])
             self._close(part, closed)
@@ -280,19 +281,19 @@ def _container(source: str) -> _Container | None:
     return _Container(mark.end(), [t for t in tokens if t.level == 2 and t.nesting >= 0 and t.map])
 
 
-def _table_cut(source: str) -> int:
-    """How many lines of a table make a full part; 0 when it is no table, or not more than one.
+def _table_cut(source: str, long: int) -> int:
+    """How many lines of a table make a full part of `long` characters; 0 when it is no table, or not more than one.
 
     Depends on nothing but these lines and one more, so it is the same however the text arrives.
     """
     whole = source[: source.rfind("\n") + 1]
-    tokens = parse_blocks(whole)
+    tokens = parse_blocks(whole) if len(source) > long else []
     if not tokens or tokens[0].type != "table_open" or tokens[0].map is None or tokens[0].map[0]:
         return 0
     size = 0
     for index, line in enumerate(whole.split("\n")[: tokens[0].map[1]]):
         size += len(line) + 1
-        if size > LONG_TABLE:
+        if size > long:
             return max(3, index)
     return 0
 
