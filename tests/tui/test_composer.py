@@ -184,6 +184,13 @@ async def test_key_pressed_while_nothing_has_the_keyboard_is_typed() -> None:
         assert chat.draft == "xy"
 
 
+async def test_all_keys_of_a_burst_are_typed_while_nothing_has_the_keyboard() -> None:
+    async with running_chat() as chat:
+        chat.screen.set_focus(None)
+        await chat.press_at_once(*"go on", "enter")
+        assert [call[1] for call in chat.calls] == ["go on"]
+
+
 async def test_ctrl_d_deletes_in_text_and_quits_when_empty() -> None:
     async with running_chat() as chat:
         await chat.press("a", "b", "home", "ctrl+d")

@@ -302,6 +302,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         elif self.focused is None:
             self.set_focus(self.composer)
             hand_on(event, self)
+        elif isinstance(self.focused, Editor):  # which lets no key through: it was on its way here before
+            hand_on(event, self)
 
     def on_descendant_focus(self) -> None:
         """The keys mean something else now."""
