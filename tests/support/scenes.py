@@ -549,6 +549,9 @@ async def theme_picker(chat: Chat) -> None:
     await chat.say(*TALK, *ENDED)
     await _command(chat, "/theme")
     await chat.until(lambda: len(chat.app.screen_stack) > 1)
+    await chat.settle()
+    picker = chat.app.screen  # it wears the theme its bar is on, which must not come behind the test's own
+    await chat.until(lambda: not any(worker.node is picker for worker in chat.app.workers))
 
 
 @scene(
