@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import tty
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ class Scene:
         self.victim = subprocess.Popen(
             self.become(["sleep", "600"]), cwd=self.outside, env={"PATH": os.defpath, "TOKEN": KEY}
         )
+        name = Path(f"/proc/{self.victim.pid}/comm")
+        while name.read_text() != "sleep\n":  # until then it may not be looked into
+            time.sleep(0.001)
 
     def become(self, argv: list[str]) -> list[str]:
         """`argv` as the scene's user."""
