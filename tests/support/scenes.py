@@ -836,6 +836,7 @@ SCENES["trust_question"] = trust_question
 
 
 async def _command(chat: Chat, line: str) -> None:
+    await _at_rest(chat)  # what a dialog then stands above is drawn
     await chat.type(line)
     await chat.press("enter")
     await chat.settle()
