@@ -600,6 +600,9 @@ async def models_page(chat: Chat) -> None:
     await chat.say(*TALK, *ENDED)
     await _command(chat, "/model")
     await chat.until(lambda: "coder-large" in chat.text())
+    await chat.settle()
+    picker = chat.app.screen  # every server has said what it has
+    await chat.until(lambda: not any(worker.node is picker for worker in chat.app.workers))
 
 
 @scene()
