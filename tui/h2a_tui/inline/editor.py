@@ -6,7 +6,7 @@ The verbs are those of `keymap.EDITING`, so the same keys do here what they do i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -149,11 +149,11 @@ class InlineEditor:
     def edit(self, expression: str) -> None:
         """Do what a verb of `keymap.EDITING` says."""
         verb = expression.removesuffix(_SELECTING)
-        if (target := _TARGETS.get(verb)) is not None:
+        if (target := self._TARGETS.get(verb)) is not None:
             self._move(target(self), select=expression != verb)
         elif verb in _UPRIGHT:
             self._move_upright(verb, select=expression != verb)
-        elif (delete := _DELETIONS.get(verb)) is not None:
+        elif (delete := self._DELETIONS.get(verb)) is not None:
             kills = verb.startswith(_KILLS)
             self._delete(delete(self), verb, kills=kills)
         elif verb in ("undo", "redo"):
@@ -292,6 +292,23 @@ class InlineEditor:
     def _to_end(self) -> int:
         return self._line_end() if self._line_end() != self.cursor else self._right()
 
+    _TARGETS: ClassVar[Mapping[str, Callable[[InlineEditor], int]]] = {
+        "cursor_left": _left,
+        "cursor_right": _right,
+        "cursor_word_left": _word_left,
+        "cursor_word_right": _word_right,
+        "cursor_line_start": _line_start,
+        "cursor_line_end": _line_end,
+    }
+    _DELETIONS: ClassVar[Mapping[str, Callable[[InlineEditor], int]]] = {
+        "delete_left": _left,
+        "delete_right": _right,
+        "delete_word_left": _word_left,
+        "delete_word_right": _word_right,
+        "delete_to_start_of_line": _to_start,
+        "delete_to_end_of_line": _to_end,
+    }
+
     # ----------------------------------------------------------------- drawing
 
     def rows(self, width: int, most: int, look: Look) -> list[Line]:
@@ -335,21 +352,5 @@ class InlineEditor:
         return lines[first : first + most]
 
 
-_TARGETS: Final[Mapping[str, Callable[[InlineEditor], int]]] = {
-    "cursor_left": InlineEditor._left,  # noqa: SLF001 (its own table)
-    "cursor_right": InlineEditor._right,  # noqa: SLF001
-    "cursor_word_left": InlineEditor._word_left,  # noqa: SLF001
-    "cursor_word_right": InlineEditor._word_right,  # noqa: SLF001
-    "cursor_line_start": InlineEditor._line_start,  # noqa: SLF001
-    "cursor_line_end": InlineEditor._line_end,  # noqa: SLF001
-}
-_DELETIONS: Final[Mapping[str, Callable[[InlineEditor], int]]] = {
-    "delete_left": InlineEditor._left,  # noqa: SLF001
-    "delete_right": InlineEditor._right,  # noqa: SLF001
-    "delete_word_left": InlineEditor._word_left,  # noqa: SLF001
-    "delete_word_right": InlineEditor._word_right,  # noqa: SLF001
-    "delete_to_start_of_line": InlineEditor._to_start,  # noqa: SLF001
-    "delete_to_end_of_line": InlineEditor._to_end,  # noqa: SLF001
-}
 _UPRIGHT: Final = frozenset({"cursor_up", "cursor_down"})
 _KILLS: Final = ("delete_word", "delete_to")
