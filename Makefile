@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint test-model bench screenshot soak-queue soak-processes soak-terminal clean
+.PHONY: run test lint test-model bench screenshot soak-queue soak-processes soak-terminal soak-races clean
 .DEFAULT_GOAL := run
 
 # `run` needs the program only; its stamp is separate so that a first start installs nothing it does not use.
@@ -59,6 +59,10 @@ soak-processes: $(VENV)/.installed-dev
 ## Every way the program can die in its terminal, 20 times each.
 soak-terminal: $(VENV)/.installed-dev
 	H2A_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak tests/guardian -k terminal $(ARGS)
+
+## Every test with a slow terminal and threads that start late: finds tests that look once, too early.
+soak-races: $(VENV)/.installed-dev
+	H2A_LATE=1 $(BIN)/python -m pytest -n 2 --timeout 300 $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -7,12 +7,18 @@ import os
 import pytest
 from hypothesis import settings
 
+from support.lateness import LATE, start_threads_late
+
 # No test looks into the keyring of whoever runs it; tests of the keyring bring their own.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 # A busy machine is not a slow program; the time limit of each test is pytest's.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+
+if LATE:
+    start_threads_late()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -35,6 +35,7 @@ from typing import Final
 
 import pyte
 
+from support.lateness import in_late_pieces
 from support.scrollback import ScrollbackScreen
 from support.terminal_keys import Encoding, encode
 
@@ -292,16 +293,17 @@ class Terminal:
                 data = os.read(self._master, 65_536) if self._hang_up_asked not in ready else b""
             except OSError:  # EIO: the last holder of the terminal has gone
                 data = b""
-            with self._changed:
-                if data:
-                    self.output += data
-                    self._draw(data)
-                    self._answer()
-                else:
-                    self._over = True
-                self._changed.notify_all()
             if not data:
+                with self._changed:
+                    self._over = True
+                    self._changed.notify_all()
                 return
+            for piece in in_late_pieces(data):
+                with self._changed:
+                    self.output += piece
+                    self._draw(piece)
+                    self._answer()
+                    self._changed.notify_all()
 
     def _draw(self, data: bytes) -> None:
         data = self._pending + data
