@@ -69,8 +69,20 @@ class Asker(Protocol):
         """The id of one of a few rows, beginning at row `chosen`."""
         ...
 
+    async def find(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """The id of one of many rows, which typing finds."""
+        ...
+
     async def write(
-        self, title: str, *, about: str = "", text: str = "", check: Check = no_check
+        self,
+        title: str,
+        *,
+        about: str = "",
+        text: str = "",
+        placeholder: str = "",
+        secret: bool = False,
+        check: Check = no_check,
+        busy: str = "",
     ) -> str | None:
-        """A line, which begins as `text`."""
+        """A line, which begins as `text`. A `secret` one is shown to nobody; `busy` is said while `check` looks at it."""
         ...

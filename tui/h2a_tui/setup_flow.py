@@ -1,75 +1,71 @@
 """From "no model" to the first answer: choose who answers, give a key where one is wanted, choose a model, keep it.
 
-Each question is a screen of its own; going back from one leads to the first. Whatever goes wrong is said there, and
-nothing but the key and the choice is kept.
+Going back from a question leads to the first one. Whatever goes wrong is said there, and nothing but the key and the
+choice is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
-
-from textual.screen import Screen
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from h2a_agent.catalogue import DEMO as DEMO_PROVIDER
 from h2a_agent.catalogue import ProviderInfo
 from h2a_agent.config_error import ConfigError
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.provider_setup import Trial, Verdict
-from h2a_tui.keymap import Keymap
-from h2a_tui.overlays import Choice, Trouble
-from h2a_tui.screens.ask import AskScreen
-from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import PickerScreen
-from h2a_tui.screens.setup import ADDRESS, DEMO, PROVIDER, SERVER, SetupScreen
-from h2a_tui.typing_guard import TypingGuard
+from h2a_tui.overlays import Asker, Choice, Trouble
+from h2a_tui.who_answers import ADDRESS, DEMO, PROVIDER, SERVER, WhoAnswers
 
-__all__ = ["SetupFlow"]
-
-Result = TypeVar("Result")
-Ask = Callable[[Screen[Any]], Awaitable[Any]]
+__all__ = ["Outcome", "SetupAsker", "SetupFlow"]
 
 _NOT_NOW: Final = "This is the demo, a script. /setup chooses a model"
 
 
-class SetupFlow:
-    """One person's way through the questions. `ask` shows a screen and returns what came of it."""
+class SetupAsker(Asker, Protocol):
+    """Asks the first question, too."""
 
-    def __init__(self, models: ModelChoice, keymap: Keymap, ask: Ask, notice: Callable[[str], None]) -> None:
+    async def ask_who(self, who: WhoAnswers) -> str | None:
+        """The answer of `who`, which looks around while it is asked."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """Was something chosen, and what is there to say about it?"""
+
+    chosen: bool
+    says: str
+
+
+class SetupFlow:
+    """One person's way through the questions. `notice` says what is going on between two of them."""
+
+    def __init__(self, models: ModelChoice, ask: SetupAsker, notice: Callable[[str], None]) -> None:
         self._models = models
         self._setup = models.setup
-        self._keymap = keymap
         self._ask = ask
         self._notice = notice
         self._kept = ""  # where a key was kept on the way
 
-    async def run(
-        self, *, guard: TypingGuard | None = None, keep: Callable[[str], None] = lambda text: None
-    ) -> bool:
-        """Ask until something is chosen; False when the person would rather not now.
-
-        With a `guard`, what is typed before the first question can be read goes to `keep`.
-        """
+    async def run(self) -> Outcome:
+        """Ask until something is chosen, or the person would rather not now."""
         trouble = ""
         while True:
-            screen = SetupScreen(self._setup, self._keymap, trouble=trouble, guard=guard, keep=keep)
-            chosen = await self._ask(screen)
-            guard = None
+            who = WhoAnswers(self._setup, trouble=trouble)
+            chosen = await self._ask.ask_who(who)
             if chosen is None:
-                if self._models.current.startswith(f"{DEMO_PROVIDER.name}/"):
-                    self._notice(_NOT_NOW)
-                return False
+                is_demo = self._models.current.startswith(f"{DEMO_PROVIDER.name}/")
+                return Outcome(False, _NOT_NOW if is_demo else "")
             try:
-                said = await self._follow(chosen, screen)
+                said = await self._follow(chosen, who)
             except (ConfigError, OSError) as error:
                 trouble = str(error)
             else:
                 trouble = ""
                 if said:
-                    self._notice(said)
-                    return True
+                    return Outcome(True, said)
 
-    async def _follow(self, chosen: str, screen: SetupScreen) -> str:
+    async def _follow(self, chosen: str, who: WhoAnswers) -> str:
         """What is said when the choice is made; "" to ask again."""
         self._kept = ""
         if chosen == DEMO:
@@ -79,23 +75,19 @@ class SetupFlow:
             return await self._by_address()
         if chosen.startswith(SERVER):
             name = chosen.removeprefix(SERVER)
-            models = next(server.models for server in screen.servers if server.provider == name)
-            return await self._with_model(name, "", models)
+            return await self._with_model(name, "", who.models_of(name))
         name = chosen.removeprefix(PROVIDER)
         info = next(info for info in self._setup.keyed() if info.name == name)
         trial = await self._with_key(info)
         return "" if trial is None else await self._with_model(info.name, info.model, trial.models)
 
     async def _by_address(self) -> str:
-        url = await self._ask(
-            AskScreen(
-                "Another server",
-                self._keymap,
-                about="The address of a server that speaks the Messages API.",
-                placeholder="http://localhost:8080",
-                check=self._check_address,
-                busy="Asking it …",
-            )
+        url = await self._ask.write(
+            "Another server",
+            about="The address of a server that speaks the Messages API.",
+            placeholder="http://localhost:8080",
+            check=self._check_address,
+            busy="Asking it …",
         )
         if not url:
             return ""
@@ -133,7 +125,7 @@ class SetupFlow:
 
     async def _goes_on(self, trial: Trial) -> bool:
         choices = [Choice("back", "Back"), Choice("on", "Go on all the same")]
-        return bool(await self._ask(PickerScreen(trial.says, choices, self._keymap)) == "on")
+        return await self._ask.choose(trial.says, choices) == "on"
 
     async def _new_key(self, info: ProviderInfo, why: str) -> Trial | None:
         tried: dict[str, Trial] = {}
@@ -149,17 +141,14 @@ class SetupFlow:
                 return None
             return Trouble(f"✗ {trial.says}", may_stand=True)
 
-        value = await self._ask(
-            AskScreen(
-                f"Key for {info.name}",
-                self._keymap,
-                about=f"{why}Paste or type your key; it is not shown, is kept for you alone, "
-                f"and goes to {info.origin} only.",
-                placeholder="the key",
-                secret=True,
-                check=check,
-                busy=f"Asking {info.origin} …",
-            )
+        value = await self._ask.write(
+            f"Key for {info.name}",
+            about=f"{why}Paste or type your key; it is not shown, is kept for you alone, "
+            f"and goes to {info.origin} only.",
+            placeholder="the key",
+            secret=True,
+            check=check,
+            busy=f"Asking {info.origin} …",
         )
         if value is None:
             return None
@@ -184,6 +173,6 @@ class SetupFlow:
         if models:
             rows = [Choice(name, name) for name in models]
             title = f"Which model of {provider}?"
-            return await self._ask(FilterPicker(title, rows, self._keymap)) or ""
+            return await self._ask.find(title, rows) or ""
         about = f"{provider} does not say which models it has: write the name of one."
-        return await self._ask(AskScreen("Which model?", self._keymap, about=about)) or ""
+        return await self._ask.write("Which model?", about=about) or ""

@@ -30,6 +30,7 @@ from h2a_tui.settings_change import SettingsChange
 from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
+from h2a_tui.typed_ahead import TypedAhead
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
@@ -153,13 +154,18 @@ class OverChat:
 
     def setup(self, models: ModelChoice, *, first: bool = False) -> None:
         """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
+        from h2a_tui.screens.asker import ScreenAsker
         from h2a_tui.setup_flow import SetupFlow
 
-        flow = SetupFlow(models, self._keymap, self._chat.app.push_screen_wait, self._actions.notice)
+        chat, notice = self._chat, self._actions.notice
+        early = TypedAhead(self._keymap, TypingGuard(), chat.composer.write) if first else None
+        flow = SetupFlow(models, ScreenAsker(self._keymap, chat.app.push_screen_wait, early), notice)
 
         async def ask() -> None:
-            guard = TypingGuard() if first else None
-            if await flow.run(guard=guard, keep=self._chat.composer.write):
-                await self._chat.client.warm_up()
+            outcome = await flow.run()
+            if outcome.says:
+                notice(outcome.says)
+            if outcome.chosen:
+                await chat.client.warm_up()
 
         self._actions.work(ask())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
+
+from textual.screen import Screen
 
 from h2a_agent.config_error import ConfigError
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.overlays import Check, Choice, no_check
-from h2a_tui.screens.ask import AskScreen
+from h2a_tui.screens.asker import ScreenAsker
 from h2a_tui.screens.filter_picker import FilterPicker
-from h2a_tui.screens.picker import PickerScreen
 from h2a_tui.settings_change import SettingsChange
 from h2a_tui.settings_flow import SettingsFlow
 
@@ -20,7 +20,7 @@ class SettingsEditor(FilterPicker):
     """Returns the name of a setting that has a list of its own; everything else is changed in here."""
 
     def __init__(self, settings: SettingsChange, keymap: Keymap, *, chosen: str = "") -> None:
-        self._flow = SettingsFlow(settings, _Screens(self))
+        self._flow = SettingsFlow(settings, ScreenAsker(keymap, self._above))
         rows = tuple(self._flow.rows())
         super().__init__("Settings", rows, keymap, chosen=chosen, placeholder="Type to find a setting")
 
@@ -58,6 +58,9 @@ class SettingsEditor(FilterPicker):
         else:
             self._do(self._flow.change(chosen))
 
+    async def _above(self, screen: Screen[str | None]) -> str | None:
+        return await self.app.push_screen_wait(screen)
+
     def _do(self, change: Awaitable[str]) -> None:
         async def guarded() -> None:
             try:
@@ -70,20 +73,3 @@ class SettingsEditor(FilterPicker):
                 self.say(said)
 
         self.run_worker(guarded())
-
-
-class _Screens:
-    """Asks with screens above the list."""
-
-    def __init__(self, editor: SettingsEditor) -> None:
-        self._editor = editor
-
-    async def choose(self, title: str, choices: Sequence[Choice], *, chosen: int = 0) -> str | None:
-        screen = PickerScreen(title, choices, self._editor.keymap, chosen=chosen)
-        return await self._editor.app.push_screen_wait(screen)
-
-    async def write(
-        self, title: str, *, about: str = "", text: str = "", check: Check = no_check
-    ) -> str | None:
-        screen = AskScreen(title, self._editor.keymap, about=about, text=text, check=check)
-        return await self._editor.app.push_screen_wait(screen)
