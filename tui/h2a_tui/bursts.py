@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["Bursts"]
+__all__ = ["Bursts", "KeysAtOnce"]
 
 SHORTEST: Final = 24  # characters in one read; a slow line may join a few keys of a fast typist
 _AT_ONCE_S: Final = 0.05  # the rest of a long paste comes in further reads, each within this time
@@ -49,3 +49,24 @@ class Bursts:
         self._tail = text[-_MARK_LENGTH + 1 :]
         if marks := _MARK.findall(text):
             self._marked = marks[-1] == "0"
+
+
+class KeysAtOnce:
+    """Keys of one line that come faster than anybody types: a paste without a line end inside, which `Bursts` cannot tell.
+
+    It matters where the line end behind it must not answer: what was pasted is not seen before. Times are monotonic.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._until = 0.0
+
+    def typed(self, now: float) -> None:
+        """A key has typed something."""
+        self._count = self._count + 1 if now < self._until else 1
+        self._until = now + _AT_ONCE_S
+
+    def pasted(self, now: float) -> bool:
+        """Does a line end that comes now belong to a paste? Only its first one does."""
+        count, self._count = self._count, 0
+        return count >= SHORTEST and now < self._until

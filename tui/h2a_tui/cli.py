@@ -325,7 +325,7 @@ def _chat(
     async def run() -> int:
         from h2a_agent.assemble import as_chosen, open_session
 
-        now, first = settings, nothing_chosen(settings) and not (args.read_only or inline)
+        now, first = settings, nothing_chosen(settings) and not args.read_only
         prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
         try:
             async with traced(args.trace) as trace:
@@ -380,7 +380,8 @@ def _chat(
         async with running_agent(settings, paths, session, provider, trusted=trusted) as agent:
             trace(agent)
             notices = (
-                (_FELL_BACK if inline else _DEMO) if settings.fell_back else "",
+                # In the scrollback it would stand for good above whoever is chosen.
+                _DEMO if settings.fell_back and not (first_run and inline) else "",
                 "" if trusted else not_trusted(session.workspace),
                 *keymap_notes(screen.keymap()),
             )
@@ -398,7 +399,16 @@ def _chat(
                 from h2a_tui.inline.chat import InlineChat
                 from h2a_tui.inline.start import show_inline
 
-                chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models, doctor=doctor)
+                chat = InlineChat(
+                    agent,
+                    mine,
+                    themes,
+                    terminal,
+                    notice=notice,
+                    models=models,
+                    first_run=first_run,
+                    doctor=doctor,
+                )
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
                 code, switch = left.code, left.switch
             else:

@@ -266,11 +266,12 @@ class InlineActions:
         self.notice("Looking …")
         self.work(look())
 
-    def set_up(self) -> None:
-        """Say how to choose who answers."""
-        self.notice(
-            "The app asks who shall answer; here: /model PROVIDER/NAME, and h2a-chat key set in a shell"
-        )
+    def set_up(self, *, first: bool = False) -> None:
+        """Ask who shall answer."""
+        if self.models is None:
+            self.notice("The model cannot be changed here")
+        else:
+            self._lists.set_up(self.models, first=first)
 
     def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from; the live rows wear the one that is looked at."""

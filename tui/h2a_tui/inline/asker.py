@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from h2a_tui.bursts import KeysAtOnce
+from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.picking import Picking
+from h2a_tui.inline.who_list import WhoList
 from h2a_tui.keymap import Action, Context
 from h2a_tui.overlays import Check, Choice, no_check
+from h2a_tui.who_answers import WhoAnswers
 
 if TYPE_CHECKING:
     from h2a_tui.inline.chat import InlineChat
@@ -17,7 +22,10 @@ __all__ = ["AskedLine", "InlineAsker"]
 
 
 class AskedLine(Picking):
-    """One line to be written. It is checked before it is taken; what is wrong is said, and nothing is lost."""
+    """One line to be written. It is checked before it is taken; what is wrong is said, and nothing is lost.
+
+    A `secret` that is pasted where pastes are not marked is not taken by the line end behind it.
+    """
 
     context = Context.ASK
 
@@ -25,52 +33,75 @@ class AskedLine(Picking):
         self,
         chat: InlineChat,
         title: str,
-        taken: Callable[[str | None], None],
         *,
         about: str,
         text: str,
+        placeholder: str,
+        secret: bool,
         check: Check,
+        busy: str,
     ) -> None:
-        super().__init__(title, (), taken, placeholder="")
-        self.ways = chat.keymap.hints(Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
+        super().__init__(title, ())
+        self.words = InlineEditor(placeholder, tags=False, secret=secret)
         self.words.reset(text)
-        self._begins = f"{title} · {about}" if about else title
-        self.title = self._begins
+        self.about = about
+        self.ways = chat.keymap.hints(Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
+        self._again = f" · {chat.keymap.label(Action.ASK_ANSWER, Context.ASK)} again takes it all the same"
         self._chat = chat
+        self._at_once = KeysAtOnce() if secret else None
         self._check = check
-        self._checked = text
+        self._busy = busy
+        self._line = text
         self._refused = ""
+        self._looking = False
+
+    @property
+    def _answer(self) -> str:
+        return self.words.text.strip()
 
     def look(self) -> None:
-        """What was wrong with another line is said no more."""
-        if self.words.text != self._checked:
-            self.title = self._begins
+        """What is said of another line is said no more."""
+        if self.words.text == self._line:
+            return
+        self._line = self.words.text
+        if self._at_once is not None:
+            self._at_once.typed(monotonic())
+        if not self._looking and self._answer != self._refused:
+            self.trouble = ""
 
     def act(self, action: Action) -> bool:
         """Take the line, or go back; False: it is a key of an editor."""
         match action:
+            case Action.ASK_ANSWER if self._at_once is not None and self._at_once.pasted(monotonic()):
+                self.trouble = (
+                    f"{self._chat.keymap.label(Action.ASK_ANSWER, Context.ASK)} takes what is pasted"
+                )
             case Action.ASK_ANSWER:
-                self._chat.work(self._look_at(self.words.text.strip()))
+                self._take(self._answer)
             case Action.LIST_CLOSE:
                 self.taken(None)
             case _:
                 return False
         return True
 
-    async def _look_at(self, answer: str) -> None:
+    def _take(self, answer: str) -> None:
         if answer and answer == self._refused:
             self.taken(answer)
-            return
+        elif not self._looking:
+            self._looking, self.trouble = True, self._busy
+            self._chat.work(self._look_at(answer))
+
+    async def _look_at(self, answer: str) -> None:
         trouble = await self._check(answer)
-        if answer != self.words.text.strip():
-            return  # it is being changed
-        if trouble is None:
+        self._looking, self.trouble = False, ""
+        if answer != self._answer:
+            pass  # it is being changed
+        elif trouble is None:
             self.taken(answer)
         else:
-            self._checked, self._refused = self.words.text, answer if trouble.may_stand else ""
-            again = " · once more takes it all the same" if trouble.may_stand else ""
-            self.title = f"✗ {trouble.text}{again}"
-            self._chat.redraw()
+            self._refused = answer if trouble.may_stand else ""
+            self.trouble = f"✗ {trouble.text.removeprefix('✗ ')}{self._again if trouble.may_stand else ''}"
+        self._chat.redraw()
 
 
 class InlineAsker:
@@ -81,20 +112,43 @@ class InlineAsker:
 
     async def choose(self, title: str, choices: Sequence[Choice], *, chosen: int = 0) -> str | None:
         """The id of the row that is chosen, None when none is."""
-        return await self._answer(lambda taken: Picking(title, choices, taken, chosen=chosen))
+        return await self._answer(Picking(title, choices, chosen=chosen))
+
+    async def find(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """The same: typing narrows every list here."""
+        return await self.choose(title, choices)
 
     async def write(
-        self, title: str, *, about: str = "", text: str = "", check: Check = no_check
+        self,
+        title: str,
+        *,
+        about: str = "",
+        text: str = "",
+        placeholder: str = "",
+        secret: bool = False,
+        check: Check = no_check,
+        busy: str = "",
     ) -> str | None:
         """The line that is written, None when there is none."""
-        chat = self._chat
-
-        def line(taken: Callable[[str | None], None]) -> Picking:
-            return AskedLine(chat, title, taken, about=about, text=text, check=check)
-
+        line = AskedLine(
+            self._chat,
+            title,
+            about=about,
+            text=text,
+            placeholder=placeholder,
+            secret=secret,
+            check=check,
+            busy=busy,
+        )
         return await self._answer(line)
 
-    async def _answer(self, make: Callable[[Callable[[str | None], None]], Picking]) -> str | None:
+    async def ask_who(self, who: WhoAnswers) -> str | None:
+        """Who shall answer; what is found meanwhile comes in."""
+        rows = WhoList(who, self._chat.redraw)
+        self._chat.work(who.look_around(rows.show_anew))
+        return await self._answer(rows)
+
+    async def _answer(self, picking: Picking) -> str | None:
         keyboard = self._chat.keyboard
         before = keyboard.picking
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
@@ -104,5 +158,6 @@ class InlineAsker:
                 keyboard.pick(before)
                 answer.set_result(answered)
 
-        keyboard.pick(make(taken))
+        picking.taken = taken
+        keyboard.pick(picking)
         return await answer

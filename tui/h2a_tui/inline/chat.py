@@ -89,6 +89,7 @@ class InlineChat:
         *,
         notice: str = "",
         models: ModelChoice | None = None,
+        first_run: bool = False,
         doctor: Doctor | None = None,
     ) -> None:
         """`terminal` is the caller's to give back when another session is next. The rest is as for the app."""
@@ -102,6 +103,7 @@ class InlineChat:
         self.todos_unfolded = False
         self.left: asyncio.Future[Left]
         self._first_notice = notice
+        self._first_run = first_run
         self.said = ""  # for a few seconds
         self._end_of_notice: asyncio.TimerHandle | None = None
         self._palette_known = asyncio.Event()
@@ -157,6 +159,8 @@ class InlineChat:
             self.work(self._after_first_frame())
             if prompt:
                 self.client.prompt(prompt)
+            if self._first_run:
+                self._actions.set_up(first=True)  # before a key can come
             self.listen()
             return await self.left
         finally:
@@ -326,6 +330,10 @@ class InlineChat:
             self._end_of_notice.cancel()
         self._end_of_notice = asyncio.get_running_loop().call_later(_NOTICE_S, self._end_notice)
         self.redraw()
+
+    def tell(self, text: str) -> None:
+        """Say something that is to be read later, too: in the scrollback."""
+        self.screen.write_words(one_line(text, 400), self.screen.styles.muted)
 
     def _end_notice(self) -> None:
         self.said = ""

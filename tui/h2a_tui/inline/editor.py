@@ -26,6 +26,7 @@ __all__ = ["InlineEditor", "Look"]
 
 _SELECTING: Final = "(True)"
 _TAB: Final = "    "
+_DOT: Final = "•"
 
 
 class Look(NamedTuple):
@@ -40,12 +41,16 @@ class Look(NamedTuple):
 class InlineEditor:
     """One text and a cursor. Columns are code points; a cursor never stands inside a character or a tag."""
 
-    def __init__(self, placeholder: str = "", *, tags: bool = True) -> None:
-        """`tags`: a long paste stands there as its tag; else what is seen is what there is."""
+    def __init__(self, placeholder: str = "", *, tags: bool = True, secret: bool = False) -> None:
+        """`tags`: a long paste stands there as its tag; else what is seen is what there is.
+
+        Of a `secret` a dot for each character is seen, and it cannot be copied.
+        """
         self.attachments = Attachments()
         self.changed: Callable[[], None] = lambda: None
         self._placeholder = placeholder
-        self._tags = tags
+        self._tags = tags and not secret
+        self._secret = secret
         self._buffer = Buffer(multiline=True)
         self._anchor: int | None = None
         self._killed = ""
@@ -94,7 +99,11 @@ class InlineEditor:
 
     @property
     def selected(self) -> str:
-        """The text that is selected."""
+        """The text that is selected, for whoever may see it."""
+        return "" if self._secret else self._selected
+
+    @property
+    def _selected(self) -> str:
         begin, end = self._selection
         return self.text[begin:end]
 
@@ -164,7 +173,7 @@ class InlineEditor:
             self._last = ""
             self.insert(self._killed)
         elif verb == "cut" and self._anchor is not None:
-            self._killed = self.selected
+            self._killed = self._selected
             self._delete(self.cursor, verb, kills=False)
 
     def _move(self, to: int, *, select: bool) -> None:
@@ -327,7 +336,8 @@ class InlineEditor:
         lines: list[Line] = []
         row: list[Segment] = []
         used = at = position = 0
-        for character in [*iter_graphemes(self.text), ""]:
+        seen = _DOT * len(self.text) if self._secret else self.text
+        for character in [*iter_graphemes(seen), ""]:
             shown = {"\t": _TAB, "\n": " ", "": " "}.get(character, character)
             cells = cell_len(shown)
             here = position == self.cursor

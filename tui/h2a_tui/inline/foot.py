@@ -51,6 +51,10 @@ class Painter:
         text = Text(words) if isinstance(words, str) else words
         return self.ink.rendered(text, self.width, self.styles.page)
 
+    def fitting(self, words: str, style: Style, most: int) -> list[str]:
+        """Words in at most `most` rows, cut at a word where they need more."""
+        return list(_fitting_rows(self, words, style, most)) if words and most > 0 else []
+
     # ------------------------------------------------------------------ the state
 
     def status(self, state: State, facts: Facts, notice: str, now: float, frame: int | None) -> str:
@@ -176,3 +180,12 @@ def _hint_row(painter: Painter, hints: tuple[Hint, ...], mode: str) -> str:
     for index, span in enumerate(line.spans):
         line.spans[index] = span._replace(style=styles[str(span.style)])
     return painter.text(Text.assemble((before, painter.styles.accent + Style(bold=True)), line))
+
+
+@lru_cache(maxsize=8)
+def _fitting_rows(painter: Painter, words: str, style: Style, most: int) -> tuple[str, ...]:
+    kept = words
+    while len(rows := painter.wrapped(Text(words, style))) > most and " " in kept:
+        kept = kept.rpartition(" ")[0]
+        words = f"{kept} …"
+    return tuple(rows[:most])

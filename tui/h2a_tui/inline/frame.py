@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from rich.style import Style
 
 from h2a_agent.events import TodoStatus
+from h2a_agent.safe_text import one_line
 from h2a_tui.inline.foot import Painter
+from h2a_tui.inline.picking import Picking
 from h2a_tui.inline.terminal import Size
 from h2a_tui.keymap import Action, Context
 from h2a_tui.verbs import hints
@@ -44,16 +46,15 @@ def foot_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]
         )
     if asked := chat.asking.asked:
         rows.append(painter.row((asked, painter.styles.rich("status_approval") + Style(bold=True))))
-    rows += _list_rows(chat, painter, screen_rows)
-    rows += painter.prompt(chat.keyboard.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
-    if ways := _ways(chat):
-        rows += painter.wrapped(ways)  # none of them may be cut off
-    elif screen_rows >= _HINTS:
-        vim = chat.keyboard.vim.state if chat.keyboard.vim is not None else None
-        shown = hints(chat.keyboard.context, state, chat.keymap, chat.settings.enter, vim)
-        rows.append(painter.hints(shown, f"{vim.mode.value} {vim.keys}".rstrip() if vim is not None else ""))
-    if screen_rows >= _STATUS:
-        rows.append(painter.status(state, chat.facts, chat.said, now, chat.glyph_frame))
+    below = painter.prompt(chat.keyboard.editor, max(1, min(_MOST_PROMPT_ROWS, screen_rows // 3)))
+    below += _keys_rows(chat, painter, screen_rows)
+    if screen_rows >= (_STATUS if chat.keyboard.picking is None else _HINTS):
+        below.append(painter.status(state, chat.facts, chat.said, now, chat.glyph_frame))
+    if chat.keyboard.picking is not None:
+        rows += _question_rows(chat, painter, chat.keyboard.picking, screen_rows, screen_rows - len(below))
+    else:
+        rows += _list_rows(chat, painter, screen_rows)
+    rows += below
     return rows[-screen_rows:]
 
 
@@ -71,13 +72,46 @@ def _has_todos(chat: InlineChat) -> bool:
     return bool(chat.state.todos) and (left or chat.state.busy)
 
 
+def _keys_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
+    """What the keys do."""
+    picking = chat.keyboard.picking
+    if picking is not None and screen_rows < _HINTS:
+        return []  # what is asked needs the rows
+    if ways := _ways(chat):
+        return painter.wrapped(ways)  # none of them may be cut off
+    if screen_rows < _HINTS:
+        return []
+    vim = chat.keyboard.vim.state if chat.keyboard.vim is not None else None
+    shown = hints(chat.keyboard.context, chat.state, chat.keymap, chat.settings.enter, vim)
+    return [painter.hints(shown, f"{vim.mode.value} {vim.keys}".rstrip() if vim is not None else "")]
+
+
+def _question_rows(
+    chat: InlineChat, painter: Painter, picking: Picking, screen_rows: int, room: int
+) -> list[str]:
+    """What a list or a line is for, what is the matter with it, and what can be chosen, in at most `room` rows."""
+    early, title = chat.keyboard.early, picking.title
+    if early is not None:
+        early.shown()
+        title = f"Kept for the editor: {one_line(early.text, 200)}" if early.text else title
+    picking.offered.limit_to(screen_rows)
+    offered = painter.offered(picking.offered, max(1, screen_rows // 4))
+    room = max(1, room - len(offered))
+    if picking.trouble:
+        words = painter.fitting(picking.trouble, painter.styles.warning, room - 1)
+    else:
+        # The rows of a list keep their place while the mark moves.
+        words = painter.fitting(picking.about, painter.styles.muted, 1 if offered else room - 1)
+    return [painter.row((title, painter.styles.accent)), *words, *offered]
+
+
 def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
     """A line that says what is written where that is no message, and what can be taken."""
     title = _title(chat)
     rows = [painter.row((title, painter.styles.accent))] if title else []
-    offered = chat.keyboard.picking.offered if chat.keyboard.picking is not None else chat.composer.offered
+    offered = chat.composer.offered
     offered.limit_to(screen_rows)
-    if chat.keyboard.picking is not None or chat.keyboard.focus is Context.COMPOSER:
+    if chat.keyboard.focus is Context.COMPOSER:
         rows += painter.offered(offered, max(1, screen_rows // 4))
     return rows
 
@@ -90,8 +124,6 @@ def _ways(chat: InlineChat) -> str:
 
 
 def _title(chat: InlineChat) -> str:
-    if chat.keyboard.picking is not None:
-        return chat.keyboard.picking.title
     match chat.keyboard.focus:
         case Context.QUEUE_EDIT:
             return "edit the waiting message"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from h2a_agent.events import QueueItem
-from h2a_agent.safe_text import one_line
 from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.key_reader import Key
 from h2a_tui.inline.picking import Picking
 from h2a_tui.inline.vim_keys import InlineVim
 from h2a_tui.keymap import EDITING, Action, Context
+from h2a_tui.typed_ahead import TypedAhead
 
 if TYPE_CHECKING:
     from h2a_tui.inline.chat import InlineChat
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Keyboard"]
 
 _EDITS: Final = frozenset({Context.COMPOSER, Context.QUEUE_EDIT, Context.REASON, Context.CHANGE})
+_TO_OTHER_LISTS: Final = frozenset({Action.CHOOSE_MODEL, Action.CYCLE_MODE, Action.SHOW_JOBS})
 
 
 class Keyboard:
@@ -26,6 +27,7 @@ class Keyboard:
     def __init__(self, chat: InlineChat) -> None:
         self.focus = Context.COMPOSER
         self.picking: Picking | None = None
+        self.early: TypedAhead | None = None  # takes what is typed before the first question can be read
         self.queue_editor = InlineEditor()
         self.edited: QueueItem | None = None  # the waiting message in that editor
         self._chat = chat
@@ -92,9 +94,10 @@ class Keyboard:
 
     def paste(self, text: str) -> None:
         """Insert a paste; where nothing can be pasted it is the message's."""
-        if self.picking is not None:
-            self.editor.insert(one_line(text))
-            self.picking.look()
+        if self.early is not None:
+            self.early.pasted(text)
+        elif self.picking is not None:
+            self.picking.paste(text)
         elif self.focus is Context.KEYS:
             self._chat.trying.paste(text)
         elif self.focus in _EDITS and self.focus is not Context.COMPOSER:
@@ -105,6 +108,11 @@ class Keyboard:
 
     def press(self, key: Key) -> None:
         """Do what `key` means where the keyboard is, or type it."""
+        if self.early is not None:
+            if self.early.takes(key.name, key.text):
+                return
+            self.early.hand_over()
+            self.early = None
         if self.picking is not None:
             self._edit(key, self.picking.context, Context.GLOBAL)
         elif self.focus is Context.APPROVAL:
@@ -142,7 +150,7 @@ class Keyboard:
             self.editor.insert(key.text)
 
     def _act(self, action: Action) -> bool:
-        if self.picking is not None and self.picking.act(action):
+        if self.picking is not None and (self.picking.act(action) or action in _TO_OTHER_LISTS):
             return True
         if self.focus is Context.COMPOSER and self.picking is None:
             done = self._chat.composer.act(action)

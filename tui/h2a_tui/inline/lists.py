@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.session_loading import SessionError
 from h2a_themes import ThemeError
+from h2a_tui.inline.asker import InlineAsker
 from h2a_tui.inline.picking import Picking
 from h2a_tui.inline.settings_list import SettingsList
 from h2a_tui.model_commands import model_command, use_model
 from h2a_tui.overlays import Choice
 from h2a_tui.settings_change import SettingsChange
+from h2a_tui.setup_flow import SetupFlow
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
+from h2a_tui.typed_ahead import TypedAhead
+from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
     from h2a_tui.inline.actions import InlineActions
@@ -94,6 +98,22 @@ class Lists:
         choices = [Choice(name, name, "●" if name == themes.name else "") for name in names]
         current = names.index(themes.name) if themes.name in names else 0
         self._keyboard.pick(Picking("Theme", choices, take, chosen=current, looked=look))
+
+    def set_up(self, models: ModelChoice, *, first: bool) -> None:
+        """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
+        chat = self._chat
+        if first:
+            self._keyboard.early = TypedAhead(chat.keymap, TypingGuard(), chat.composer.write)
+        flow = SetupFlow(models, InlineAsker(chat), self._actions.notice)
+
+        async def ask() -> None:
+            outcome = await flow.run()
+            if outcome.says:
+                chat.tell(outcome.says)
+            if outcome.chosen:
+                await chat.client.warm_up()
+
+        self._actions.work(ask())
 
     async def _preview(self, themes: ThemeChoice, name: str) -> None:
         if self._keyboard.picking is None:

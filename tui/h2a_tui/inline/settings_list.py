@@ -33,9 +33,7 @@ class SettingsList(Picking):
         self._settings = settings
         rows = self._rows()
         at = next((n for n, row in enumerate(rows) if row.id == chosen), 0)
-        super().__init__(
-            "", rows, lambda _: None, chosen=at, looked=self._tell, placeholder="Type to find a setting"
-        )
+        super().__init__("", rows, chosen=at, looked=self._tell, placeholder="Type to find a setting")
         self.ways = chat.keymap.hints(
             Context.FILTER,
             Action.LIST_CHOOSE,
