@@ -18,7 +18,12 @@ class WhoList(Picking):
         self._who = who
         self._changed = changed
         rows = self._rows()
-        super().__init__(who.title, rows, looked=self._tell, placeholder=who.placeholder)
+        super().__init__(
+            who.title,
+            rows,
+            looked=self._tell,
+            placeholder="Type to find a provider, another server, the demo",
+        )
         self.trouble = f"✗ {who.trouble}" if who.trouble else ""
         self._tell(rows[0].id)
 
