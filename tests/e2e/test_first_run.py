@@ -19,6 +19,7 @@ PROGRAM = (sys.executable, "-m", "h2a_tui")
 KEY, WRONG = "sk-canary-RIGHT/+0123456789", "sk-canary-WRONG/+9876543210"
 START_S = 30.0
 ASKS = "Which model shall answer?"
+FRONTS = pytest.mark.parametrize("front", [(), ("--inline",)], ids=["app", "inline"])
 
 
 class Newcomer:
@@ -65,7 +66,7 @@ async def shows(terminal: Terminal, what: str, timeout_s: float = 15.0) -> None:
 async def answerable(terminal: Terminal) -> None:
     """Until a key moves the bar: then the question has been there long enough."""
     await shows(terminal, ASKS, START_S)
-    await shows(terminal, "nothing runs (")
+    await shows(terminal, "nothing runs")
     while not _below_the_first(terminal):
         terminal.press("down")
         try:
@@ -79,11 +80,12 @@ def _below_the_first(terminal: Terminal) -> bool:
     return about is not None and about[1] != "api.anthropic.com"
 
 
+@FRONTS
 async def test_from_nothing_to_the_first_answer_with_a_server_and_a_key(
-    newcomer: Newcomer, server: MessagesServer
+    newcomer: Newcomer, server: MessagesServer, front: tuple[str, ...]
 ) -> None:
     server.script(Answer(text("Hello, newcomer.")))
-    with newcomer.start() as terminal:
+    with newcomer.start(*front, "--trace", str(newcomer.root / "trace.jsonl")) as terminal:
         terminal.type_text("who are you?")
         await answerable(terminal)
         terminal.type_text("address")
@@ -92,19 +94,19 @@ async def test_from_nothing_to_the_first_answer_with_a_server_and_a_key(
         terminal.type_text(server.url)
         terminal.press("enter")
         await shows(terminal, "It wants a key.")
-        terminal.type_text(WRONG)
+        terminal.paste(WRONG)
         terminal.press("enter")
         await shows(terminal, "refuses this key")
         terminal.press("ctrl+u")
         terminal.paste(KEY)
         terminal.press("enter")
         await shows(terminal, "answers from now on")
-        assert "who are you?" in terminal.screen_text(), "typed before the question could be read"
+        await shows(terminal, "› who are you?")  # typed before the question could be read
         terminal.press("enter")
         await shows(terminal, "Hello, newcomer.")
-        said = bytes(terminal.output)
         terminal.press("ctrl+d")
         assert await asyncio.to_thread(terminal.wait_exit) == 0
+        said = bytes(terminal.output)
     assert newcomer.config["model"] == "test-model"
     (request,) = server.requests
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -118,21 +120,44 @@ async def test_from_nothing_to_the_first_answer_with_a_server_and_a_key(
         found = [str(path) for path, data in written.items() if key.encode() in data and path not in kept]
         assert found == [], "a key is seen nowhere but where it is kept"
 
-    with newcomer.start() as terminal:
+    with newcomer.start(*front) as terminal:
         await shows(terminal, "ready", START_S)
         assert ASKS not in terminal.screen_text(), "it is asked once"
         assert "test-model" in terminal.screen_text()
 
 
-async def test_a_question_on_the_command_line_waits_in_the_editor(newcomer: Newcomer) -> None:
-    with newcomer.start("explain this folder") as terminal:
+@FRONTS
+async def test_what_is_typed_before_the_question_is_readable_answers_nothing_and_waits_in_the_editor(
+    newcomer: Newcomer, front: tuple[str, ...]
+) -> None:
+    with newcomer.start(*front) as terminal:
+        terminal.write(b"fix it\rnoww\x7f\r")  # nobody reads yet
+        await shows(terminal, "Kept for the editor: fix it", START_S)
+        await answerable(terminal)
+        terminal.press("escape")
+        await shows(terminal, "This is the demo, a script.")
+        await shows(terminal, "› fix it")
+        await asyncio.to_thread(
+            terminal.wait_for, lambda: re.search(r"fix it\W+now\W", terminal.screen_text())
+        )
+    assert not (newcomer.h2a / "config.toml").exists()
+
+
+@FRONTS
+async def test_a_question_on_the_command_line_waits_in_the_editor(
+    newcomer: Newcomer, front: tuple[str, ...]
+) -> None:
+    with newcomer.start(*front, "explain this folder") as terminal:
         await answerable(terminal)
         terminal.press("escape")
         await shows(terminal, "› explain this folder")
 
 
-async def test_escape_leaves_with_the_demo_and_setup_comes_back(newcomer: Newcomer) -> None:
-    with newcomer.start() as terminal:
+@FRONTS
+async def test_escape_leaves_with_the_demo_and_setup_comes_back(
+    newcomer: Newcomer, front: tuple[str, ...]
+) -> None:
+    with newcomer.start(*front) as terminal:
         await answerable(terminal)
         terminal.press("escape")
         await shows(terminal, "This is the demo, a script.")
@@ -146,10 +171,12 @@ async def test_escape_leaves_with_the_demo_and_setup_comes_back(newcomer: Newcom
     ("args", "env"),
     [
         (("--demo",), {}),
+        (("--inline", "--demo"), {}),
         (("--model", "ollama/some-model"), {}),
         ((), {"H2A_MODEL": "ollama/some-model"}),
         (("--base-url", "http://127.0.0.1:1", "--model", "m"), {}),
         ((), {"ANTHROPIC_API_KEY": "sk-x"}),
+        (("--inline",), {"ANTHROPIC_API_KEY": "sk-x"}),
     ],
 )
 async def test_who_has_said_who_shall_answer_is_not_asked(

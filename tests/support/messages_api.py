@@ -128,6 +128,7 @@ class MessagesServer:
         self.refusals: list[Callable[[dict[str, Any]], Status | None]] = []
         self.counts: int | None = None
         self.key = ""  # the only one that is let in; "": any
+        self.models = ["test-model"]
         self.connections = 0
         self._answers: list[Answer] = []
         self._gates: dict[str, _GateState] = {}
@@ -253,7 +254,7 @@ class MessagesServer:
                 work = connection.respond(status(200, {"input_tokens": self.counts}))
             case "GET", "/v1/models":
                 work = connection.respond(
-                    status(200, _MODELS) if self._lets_in(headers) else refusal(401, *_NO_KEY)
+                    status(200, _list_of(self.models)) if self._lets_in(headers) else refusal(401, *_NO_KEY)
                 )
             case _:
                 work = connection.respond(refusal(404, "not_found_error", f"{method} {path} not found"))
@@ -442,14 +443,12 @@ class _Pieces:
 
 
 _STREAM_HEADERS: Final = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}
-_MODELS: Final = {
-    "data": [
-        {"type": "model", "id": "test-model", "display_name": "Test", "created_at": "2026-01-01T00:00:00Z"}
-    ],
-    "first_id": "test-model",
-    "has_more": False,
-    "last_id": "test-model",
-}
+
+
+def _list_of(models: Sequence[str]) -> dict[str, Any]:
+    about = {"type": "model", "display_name": "Test", "created_at": "2026-01-01T00:00:00Z"}
+    data = [{"id": model} | about for model in models]
+    return {"data": data, "first_id": models[0], "last_id": models[-1], "has_more": False}
 
 
 _NO_KEY: Final = ("authentication_error", "x-api-key header is required")

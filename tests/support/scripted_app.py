@@ -34,7 +34,8 @@ class ScriptedApp:
         self, terminal: Terminal, calls: int, script: int, home: tempfile.TemporaryDirectory[str]
     ) -> None:
         self.terminal = terminal
-        self.log_dir = Path(home.name) / "logs"
+        self.home = Path(home.name)
+        self.log_dir = self.home / "logs"
         self._home = home
         self._calls = calls
         self._script = script
@@ -48,11 +49,13 @@ class ScriptedApp:
         env: Mapping[str, str] | None = None,
         inline: bool = False,
         kitty: bool = False,
+        providers: Mapping[str, Mapping[str, str]] | None = None,
         **settings: str,
     ) -> ScriptedApp:
         """Start it, with these `ScreenSettings`, and wait for its first frame. `kitty` is for `Terminal.spawn`.
 
-        `inline`: the inline mode instead.
+        `inline`: the inline mode instead. `providers`: the model can be chosen, among these besides the known ones, of which
+        none runs here; what is kept is in `home`.
         """
         calls_read, calls_write = os.pipe()
         script_read, script_write = os.pipe()
@@ -68,6 +71,7 @@ class ScriptedApp:
                     home.name,
                     json.dumps(settings),
                     "inline" if inline else "app",
+                    json.dumps(providers),
                 ],
                 size=size,
                 env={"PYTHONPATH": os.pathsep.join([str(tests), *sys.path]), **(env or {})},
@@ -125,7 +129,14 @@ class ScriptedApp:
         self.close()
 
 
-def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front: str) -> int:
+def main(
+    calls: int,
+    script: int,
+    home: Path,
+    settings: Mapping[str, Any],
+    front: str,
+    providers: Mapping[str, Mapping[str, str]] | None,
+) -> int:
     """The program: run the app, or the inline mode; its exit code."""
     from h2a_tui import environment
 
@@ -136,6 +147,7 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
     from h2a_agent import events
     from h2a_tui.keymap import Action, Context, Keymap
     from h2a_tui.settings import ListedSetting, ScreenSettings
+    from support.newcomer import models_to_choose
     from support.scripted_agent import ScriptedAgent
 
     def report(_agent: ScriptedAgent | None, call: tuple[Any, ...]) -> None:
@@ -161,6 +173,7 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
     if "tips_file" in settings:
         settings = {**settings, "tips_file": Path(settings["tips_file"])}
     agent.session_path = home / "session.jsonl"
+    models = None if providers is None else models_to_choose(agent, home, providers)
     names = {
         **vars(events),
         "agent": agent,
@@ -190,7 +203,7 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
         screen = ScreenSettings(log_dir=home / "logs", **settings)
         escape_s = environment.escape_s(os.environ)
         terminal = InlineTerminal(escape_s=escape_s, finds_pastes=screen.paste_burst)
-        chat = InlineChat(agent, screen, ThemeChoice("dark"), terminal)
+        chat = InlineChat(agent, screen, ThemeChoice("dark"), terminal, models=models)
         names["chat"] = chat
         asyncio.get_running_loop().add_reader(script, obey)
         return (await show_inline(chat)).code
@@ -199,7 +212,7 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
         from h2a_tui.app import H2AApp
 
         listed = (ListedSetting("max_tokens", "16,384", "default"),)
-        app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", listed=listed, **settings))
+        app = H2AApp(agent, ScreenSettings(log_dir=home / "logs", listed=listed, **settings), models=models)
         names["app"] = app
         asyncio.get_running_loop().add_reader(script, obey)
         await app.run_async(mouse=False)
@@ -210,5 +223,12 @@ def main(calls: int, script: int, home: Path, settings: Mapping[str, Any], front
 
 if __name__ == "__main__":
     sys.exit(
-        main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4]), sys.argv[5])
+        main(
+            int(sys.argv[1]),
+            int(sys.argv[2]),
+            Path(sys.argv[3]),
+            json.loads(sys.argv[4]),
+            sys.argv[5],
+            json.loads(sys.argv[6]),
+        )
     )

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from h2a_agent.assemble import connect
-from h2a_agent.catalogue import Catalogue
-from h2a_agent.keys import Keys
-from h2a_agent.model_choice import ModelChoice
 from h2a_tui.screens import over_chat
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.setup import SetupScreen
 from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S, TypingGuard
 from support.chat_pilot import Chat, running_chat
 from support.messages_api import MessagesServer
+from support.newcomer import models_to_choose
 from support.scripted_agent import ScriptedAgent
 
 KEY, WRONG = "sk-right-0123456789", "sk-wrong-9876543210"
@@ -56,15 +53,8 @@ async def newcomer(
     first_run: bool = True,
 ) -> AsyncIterator[Chat]:
     """A chat of somebody who has chosen nothing. Nothing runs on this machine but what `tables` say."""
-    nowhere = {
-        name: {"base_url": "http://127.0.0.1:1"} for name in ("ollama", "llama.cpp", "lmstudio", "vllm")
-    }
     agent = ScriptedAgent()
-    agent.provider_name = "demo"
-    keys = Keys(tmp_path / "keys", {})
-    models = ModelChoice(
-        agent, Catalogue({**tables, **nowhere, **tables}), keys, tmp_path / "config.toml", connect
-    )
+    models = models_to_choose(agent, tmp_path, tables)
     async with running_chat(agent, size=size, models=models, first_run=first_run) as chat:
         yield chat
 

@@ -332,7 +332,8 @@ class InlineChat:
         self.redraw()
 
     def tell(self, text: str) -> None:
-        """Say something that is to be read later, too: in the scrollback."""
+        """Say something that is to be read later, too: in the scrollback. What was said before it is over."""
+        self._end_notice()
         self.screen.write_words(one_line(text, 400), self.screen.styles.muted)
 
     def _end_notice(self) -> None:

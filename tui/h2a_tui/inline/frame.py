@@ -90,19 +90,19 @@ def _question_rows(
     chat: InlineChat, painter: Painter, picking: Picking, screen_rows: int, room: int
 ) -> list[str]:
     """What a list or a line is for, what is the matter with it, and what can be chosen, in at most `room` rows."""
-    early, title = chat.keyboard.early, picking.title
-    if early is not None:
+    about = picking.about
+    if (early := chat.keyboard.early) is not None:
         early.shown()
-        title = f"Kept for the editor: {one_line(early.text, 200)}" if early.text else title
+        about = f"Kept for the editor: {one_line(early.text, 200)}" if early.text else about
     picking.offered.limit_to(screen_rows)
     offered = painter.offered(picking.offered, max(1, screen_rows // 4))
-    room = max(1, room - len(offered))
+    room = max(1, room - len(offered)) - 1
     if picking.trouble:
-        words = painter.fitting(picking.trouble, painter.styles.warning, room - 1)
+        words = painter.fitting(picking.trouble, painter.styles.warning, room)
     else:
         # The rows of a list keep their place while the mark moves.
-        words = painter.fitting(picking.about, painter.styles.muted, 1 if offered else room - 1)
-    return [painter.row((title, painter.styles.accent)), *words, *offered]
+        words = painter.fitting(about, painter.styles.muted, min(1, room) if offered else room)
+    return [painter.row((picking.title, painter.styles.accent)), *words, *offered]
 
 
 def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
