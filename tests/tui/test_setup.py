@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from h2a_tui.keymap import Keymap
 from h2a_tui.screens import over_chat
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.setup import SetupScreen
+from h2a_tui.typed_ahead import TypedAhead
 from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S, TypingGuard
 from support.chat_pilot import Chat, running_chat
 from support.messages_api import MessagesServer
@@ -101,6 +103,20 @@ async def test_what_is_typed_before_it_can_be_read_answers_nothing_and_is_in_the
         assert chat.draft == "fix it\nnow"
         assert chat.calls == []
         assert saved(tmp_path) == {}
+
+
+def test_no_key_answers_before_the_question_is_shown_however_long_that_takes(clock: Clock) -> None:
+    kept: list[str] = []
+    early = TypedAhead(Keymap(), TypingGuard(clock), kept.append)
+    clock.now += 60
+    assert early.takes("enter", None)
+    early.shown()
+    assert early.takes("enter", None)
+    clock.now += READABLE_S
+    early.shown()  # each time it is drawn
+    assert not early.takes("enter", None)
+    early.hand_over()
+    assert kept == []
 
 
 async def test_all_of_what_is_typed_fast_finds_a_row(tmp_path: Path, clock: Clock) -> None:
