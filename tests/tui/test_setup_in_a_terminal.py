@@ -197,6 +197,21 @@ async def test_a_server_that_is_found_comes_in_and_the_mark_stays_on_its_row(ser
     await asyncio.to_thread(asked)
 
 
+async def test_what_cannot_be_kept_is_said_and_asked_again(server: MessagesServer) -> None:
+    def asked() -> None:
+        with person(server, inline=True) as one:
+            (one.app.home / "config.toml").write_text(f'base_url = "{server.url}"\n')
+            one.asks_for_setup()
+            one.finds("demo", "A script that shows every key, and no language model")
+            one.sees("sets base_url; change provider and model there by hand.")
+            one.sees(ASKS)
+            one.terminal.press("escape")
+            one.terminal.wait_gone(ASKS)
+            assert one.saved() == {"base_url": server.url}
+
+    await asyncio.to_thread(asked)
+
+
 @pytest.mark.parametrize("size", [(20, 5), (40, 10), (120, 40)])
 async def test_it_can_be_answered_at_any_size(server: MessagesServer, size: tuple[int, int]) -> None:
     def asked() -> None:

@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from h2a_agent.events import QueueItem, TodoItem
+from h2a_agent.safe_text import one_line
 from h2a_agent.state import State
 from h2a_tui.inline.ansi import Ink
 from h2a_tui.inline.editor import InlineEditor, Look
@@ -28,6 +29,7 @@ __all__ = ["Painter"]
 _QUEUE_ROWS = 6
 _TODO_ROWS = 8
 _MARK = "› "
+_WORDS = 400  # characters about what is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Painter:
 
     def fitting(self, words: str, style: Style, most: int) -> list[str]:
         """Words in at most `most` rows, cut at a word where they need more."""
-        return list(_fitting_rows(self, words, style, most)) if words and most > 0 else []
+        return list(_fitting_rows(self, one_line(words, _WORDS), style, most)) if words and most > 0 else []
 
     # ------------------------------------------------------------------ the state
 

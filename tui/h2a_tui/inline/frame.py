@@ -93,7 +93,7 @@ def _question_rows(
     about = picking.about
     if (early := chat.keyboard.early) is not None:
         early.shown()
-        about = f"Kept for the editor: {one_line(early.text, 200)}" if early.text else about
+        about = f"Kept for the editor: {early.text}" if early.text else about
     picking.offered.limit_to(screen_rows)
     offered = painter.offered(picking.offered, max(1, screen_rows // 4))
     room = max(1, room - len(offered)) - 1
@@ -102,7 +102,7 @@ def _question_rows(
     else:
         # The rows of a list keep their place while the mark moves.
         words = painter.fitting(about, painter.styles.muted, min(1, room) if offered else room)
-    return [painter.row((picking.title, painter.styles.accent)), *words, *offered]
+    return [painter.row((one_line(picking.title), painter.styles.accent)), *words, *offered]
 
 
 def _list_rows(chat: InlineChat, painter: Painter, screen_rows: int) -> list[str]:
