@@ -36,6 +36,10 @@ class _Secret(_Line):
         """A dot for each character."""
         return Text("•" * len(self.document.get_line(line_index)), end="", no_wrap=True)
 
+    def action_cut(self) -> None:
+        """Take it out, and not into the clipboard, which is for everybody to read; it can be undone."""
+        self.delete(*self.selection)
+
 
 class AskScreen(ModalScreen[str | None], inherit_bindings=False):
     """Returns the answer, None when there was none."""
