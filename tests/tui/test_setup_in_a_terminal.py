@@ -213,6 +213,20 @@ async def test_a_server_that_is_found_comes_in_and_the_mark_stays_on_its_row(ser
     await asyncio.to_thread(asked)
 
 
+async def test_a_name_from_a_server_is_written_as_it_is_and_is_no_markup(server: MessagesServer) -> None:
+    server.key, server.models = "", ["[bold]m"]
+
+    def asked() -> None:
+        with person(inline=True, providers={"ollama": {"base_url": server.url}}) as one:
+            one.asks_for_setup()
+            one.sees("runs here with 1 model")
+            one.finds("ollama", "▸ ollama")
+            one.sees("ollama/[bold]m answers from now on")
+            assert one.app.next_call() == ["use", "ollama", "[bold]m"]
+
+    await asyncio.to_thread(asked)
+
+
 async def test_what_cannot_be_kept_is_said_and_asked_again(server: MessagesServer) -> None:
     def asked() -> None:
         with person(server, inline=True) as one:

@@ -159,5 +159,6 @@ class InlineAsker:
                 answer.set_result(answered)
 
         picking.taken = taken
+        self._chat.end_notice()  # what was going on has led to this
         keyboard.pick(picking)
         return await answer

@@ -328,15 +328,16 @@ class InlineChat:
         self.said = one_line(text)
         if self._end_of_notice is not None:
             self._end_of_notice.cancel()
-        self._end_of_notice = asyncio.get_running_loop().call_later(_NOTICE_S, self._end_notice)
+        self._end_of_notice = asyncio.get_running_loop().call_later(_NOTICE_S, self.end_notice)
         self.redraw()
 
     def tell(self, text: str) -> None:
         """Say something that is to be read later, too: in the scrollback. What was said before it is over."""
-        self._end_notice()
+        self.end_notice()
         self.screen.write_words(one_line(text, 400), self.screen.styles.muted)
 
-    def _end_notice(self) -> None:
+    def end_notice(self) -> None:
+        """What was said is over."""
         self.said = ""
         self.redraw()
 

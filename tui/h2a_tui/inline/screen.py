@@ -116,9 +116,9 @@ class InlineScreen:
         self._to_write += rows
         self.redraw()
 
-    def write_words(self, words: RenderableType, style: Style) -> None:
-        """Write a text into the scrollback."""
-        self.write_rows(self._rendered(words, style))
+    def write_words(self, words: str, style: Style) -> None:
+        """Write a text into the scrollback; nothing in it is markup."""
+        self.write_rows(self._rendered(Text(words), style))
 
     def write_line(self, line: Text) -> None:
         """Write one row into the scrollback, cut where there is no more room."""
