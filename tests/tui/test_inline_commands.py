@@ -46,7 +46,7 @@ def test_every_key_is_told_and_does_nothing_and_escape_twice_leaves(terminal: Te
     terminal.press("escape")
     terminal.wait_for(lambda: terminal.screen_text().count("ESC                       escape") == 2)
     terminal.press("escape")
-    terminal.wait_gone("Esc Esc leaves")
+    terminal.wait_for("Enter send")
     terminal.type_text("still here")
     terminal.wait_for("› still here")
 
@@ -91,7 +91,7 @@ def test_settings_are_changed_where_they_stand_and_kept(tmp_path: Path, terminal
     terminal.wait_for("is kept in")
     assert "max_tokens = 9000" in file.read_text()
     terminal.press("escape")
-    terminal.wait_gone("Settings ·")
+    terminal.wait_for("Enter send")
     terminal.wait_for("› Say what to do")
 
 
@@ -105,10 +105,9 @@ def test_a_setting_of_several_values_has_a_list_and_full_is_asked_about(terminal
     terminal.press("enter")
     terminal.wait_for("Run everything without asking?")
     terminal.press("enter")
-    terminal.wait_for("Settings ·")
-    assert "ask · default" in terminal.screen_text()
+    terminal.wait_for("ask · default")
     terminal.press("escape")
-    terminal.wait_gone("Settings ·")
+    terminal.wait_for("Enter send")
     command(terminal, "/settings theme")
     terminal.wait_for("▸ theme")
     terminal.press("enter")
