@@ -396,6 +396,7 @@ def test_vims_keys_edit_and_reach_earlier_messages() -> None:
         terminal.wait_for("NORMAL")
         terminal.type_text("bcwfour")
         terminal.wait_for("› one two four")
+        terminal.wait_for("INSERT")
         terminal.press("escape")
         terminal.wait_for("NORMAL")
         terminal.type_text("u")
