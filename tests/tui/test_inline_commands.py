@@ -105,6 +105,7 @@ def test_a_setting_of_several_values_has_a_list_and_full_is_asked_about(terminal
     terminal.press("enter")
     terminal.wait_for("Run everything without asking?")
     terminal.press("enter")
+    terminal.wait_for("Settings ·")
     terminal.wait_for("ask · default")
     terminal.press("escape")
     terminal.wait_for("Enter send")
