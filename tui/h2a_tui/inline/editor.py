@@ -93,7 +93,7 @@ class InlineEditor:
         return self._buffer.document.on_last_line
 
     @property
-    def selected(self) -> str:
+    def selected_text(self) -> str:
         """The text that is selected."""
         begin, end = self._selection
         return self.text[begin:end]
@@ -140,9 +140,15 @@ class InlineEditor:
             self._replace(begin, self.cursor, text, "expand")
         return bool(text)
 
+    def clear(self) -> None:
+        """Hold nothing; it can be undone."""
+        self.load("")
+
     def unselect(self) -> None:
-        """Select nothing."""
+        """Select nothing; it ends vim's visual mode."""
         self._anchor = None
+        if self.vim.state.is_visual:
+            self.vim.escape()
 
     # ------------------------------------------------------------------ editing
 
@@ -164,7 +170,7 @@ class InlineEditor:
             self._last = ""
             self.insert(self._killed)
         elif verb == "cut" and self._anchor is not None:
-            self._killed = self.selected
+            self._killed = self.selected_text
             self._delete(self.cursor, verb, kills=False)
 
     def _move(self, to: int, *, select: bool) -> None:

@@ -138,7 +138,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         )
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.todo_panel = TodoPanel()
-        self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
+        self.approval = ApprovalPanel(self._keymap, self.perform, self.write)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.find_bar = FindBar(self._keymap, self.perform)
         self.hint_line = HintLine()
@@ -285,7 +285,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Answer for the clipboard no more."""
-        await self._actions.clipboard.aclose()
+        await self._actions.copying.aclose()
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
@@ -335,7 +335,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         ):
             self.set_focus(self.approval)
 
-    def _take_text(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Type `text` into the message, which has the keyboard from now on."""
         self.set_focus(self.composer)
         self.composer.write(text)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import events
 from textual.message import Message
@@ -27,6 +27,7 @@ from h2a_tui.pictures import (
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.recall import Recall
+from h2a_tui.verbs import SENDING
 from h2a_tui.vim import Mode as VimMode
 from h2a_tui.widgets.editor import Editor, Perform
 from h2a_tui.widgets.popup import Popup
@@ -34,9 +35,6 @@ from h2a_tui.widgets.suggestions import Commands, HistorySearch, Suggestions
 from h2a_tui.writing import Mode, mode_of
 
 __all__ = ["Composer"]
-
-
-_SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})
 
 
 class Composer(Editor):
@@ -182,7 +180,7 @@ class Composer(Editor):
         act = self._own_actions.get(action)
         if act is not None:
             return act(self)
-        if self._search is not None and action in _SENDING:
+        if self._search is not None and action in SENDING:
             return self._take_chosen()
         return super()._act(action)
 
