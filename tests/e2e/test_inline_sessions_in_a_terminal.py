@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from h2a_agent.session import Session
 from support.messages_api import Answer, MessagesServer, text
 from support.pty_rig import Terminal, modes_left_on
-from support.saved_sessions import said
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[MessagesServer]:
     async with MessagesServer() as server:
-        server.script(Answer(text("Paris it is.")), Answer(text("Rome then.")), Answer(text("Oslo then.")))
+        server.script(Answer(text("Paris it is.")))
         yield server
         assert server.violations == []
 
@@ -48,31 +46,9 @@ def sessions(tmp_path: Path) -> list[Path]:
     return sorted(tmp_path.glob("h2a/sessions/*/*.jsonl"), key=lambda path: path.stem)
 
 
-def drafts(tmp_path: Path) -> list[Path]:
-    return list(tmp_path.glob("h2a/sessions/*/*.draft"))
-
-
 async def left(terminal: Terminal) -> int:
     terminal.press("ctrl+d")
     return await asyncio.to_thread(terminal.wait_exit)
-
-
-@pytest.mark.parametrize("command", ["/fork", "/clone"])
-async def test_what_is_typed_while_the_session_changes_is_the_next_ones(
-    tmp_path: Path, terminal: Terminal, command: str
-) -> None:
-    (original,) = sessions(tmp_path)
-    terminal.write(command.encode() + b"\rRather ")  # in one piece, so that the one chat reads it all
-    terminal.type_text("Ro")
-    await asyncio.to_thread(terminal.wait_for, lambda: len(sessions(tmp_path)) == 2)
-    terminal.type_text("me")  # nobody listens, or the other one does already
-    terminal.press("enter")
-    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
-    assert await left(terminal) == 0
-    (copy,) = (path for path in sessions(tmp_path) if path != original)
-    assert said(Session.look_at(original)) == ["Where to?", "Paris it is."]
-    assert said(Session.look_at(copy)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
-    assert not drafts(tmp_path)
 
 
 async def test_the_terminal_is_never_the_shells_between_sessions(tmp_path: Path, terminal: Terminal) -> None:
@@ -90,27 +66,3 @@ async def test_the_terminal_is_never_the_shells_between_sessions(tmp_path: Path,
     assert await left(terminal) == 0
     assert terminal.line_mode
     assert modes_left_on(bytes(terminal.output)) == {}
-
-
-async def test_three_sessions_in_one_burst_each_get_their_own(tmp_path: Path, terminal: Terminal) -> None:
-    terminal.write(b"/clone\r")
-    terminal.write(b"/fork\r")
-    terminal.write(b"To Oslo?\r")
-    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
-    assert await left(terminal) == 0
-    texts = [said(Session.look_at(path)) for path in sessions(tmp_path)]
-    assert texts == [["Where to?", "Paris it is."]] * 2 + [
-        ["Where to?", "Paris it is.", "To Oslo?", "Rome then."]
-    ]
-
-
-async def test_what_is_typed_behind_a_session_that_is_not_there_is_this_ones(
-    tmp_path: Path, terminal: Terminal
-) -> None:
-    terminal.write(b"/resume x\rRather ")
-    terminal.type_text("Rome")
-    terminal.press("enter")
-    await asyncio.to_thread(terminal.wait_for, "Rome then.")
-    assert await left(terminal) == 0
-    (only,) = sessions(tmp_path)
-    assert said(Session.look_at(only)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]

@@ -424,7 +424,7 @@ def _chat(
                     app.call_after_refresh(app.chat.transcript.apply, error)
                 switch = await _run_app(app, mouse=settings.mouse)
                 if switch is not None:
-                    handover.keep_written(app.chat.composer.leave())
+                    handover.keep_first(app.chat.composer.leave())
                 code = app.return_code or OK
         if code == UNGUARDED:
             print(_UNGUARDED, file=sys.stderr)

@@ -14,7 +14,6 @@ from rich.console import RenderableType
 
 from h2a_agent.content import UserBlock
 from h2a_agent.model_choice import ModelChoice
-from h2a_agent.refusals import REFUSALS
 from h2a_agent.session_search import Found
 from h2a_tui import sending, session_slash
 from h2a_tui.client import Switch
@@ -30,7 +29,7 @@ from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import suggest_models
 from h2a_tui.overlays import Choice
 from h2a_tui.pressed_twice import PressedTwice
-from h2a_tui.said_why import said_why
+from h2a_tui.said_why import leave_or_stay, said_why
 from h2a_tui.session_rows import session_rows
 from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
@@ -233,15 +232,7 @@ class InlineActions:
         """Leave for another session; what is typed from now on is for its editor, unless it cannot be found."""
         chat = self._chat
         chat.terminal.keep()
-
-        async def leave() -> None:
-            try:
-                chat.leave(switch=await another)
-            except REFUSALS:
-                chat.listen()
-                raise
-
-        self.start(leave())
+        self.start(leave_or_stay(another, lambda switch: chat.leave(switch=switch), chat.listen))
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

@@ -29,7 +29,7 @@ from h2a_tui.keymap import Action, Keymap
 from h2a_tui.mode_commands import cycle_mode
 from h2a_tui.model_commands import model_command, suggest_models
 from h2a_tui.pressed_twice import PressedTwice
-from h2a_tui.said_why import said_why
+from h2a_tui.said_why import leave_or_stay, said_why
 from h2a_tui.screens.over_chat import OverChat
 from h2a_tui.screens.reading import Reading
 from h2a_tui.session_slash import offer_tree
@@ -188,12 +188,11 @@ class ChatActions:
         self.work(said_why(work, self.notice))
 
     def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
-        """Leave for another session."""
-
-        async def leave() -> None:
-            self._chat.app.exit(await another)
-
-        self.start(leave())
+        """Leave for another session; what is typed from now on is for its editor, unless it cannot be found."""
+        chat = self._chat
+        chat.set_focus(chat.composer)
+        chat.composer.kept.begin()
+        self.start(leave_or_stay(another, chat.app.exit, chat.composer.listen))
 
     def toggle_todos(self) -> None:
         """Show or fold the list of what is to be done."""

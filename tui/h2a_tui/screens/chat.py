@@ -330,8 +330,10 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def _offer_question(self) -> None:
         """Give the question the keyboard, unless somebody is writing."""
         composer = self.composer
-        if self.focused is composer and self.approval.takes_keyboard(
-            blank=composer.is_blank, last_key_at=composer.last_key_at
+        if (
+            not composer.kept.begun
+            and self.focused is composer
+            and self.approval.takes_keyboard(blank=composer.is_blank, last_key_at=composer.last_key_at)
         ):
             self.set_focus(self.approval)
 

@@ -1,0 +1,125 @@
+"""From one session to the next, in the app and in the inline mode: real keys, the real program and a strict server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from h2a_agent.session import Session
+from support.messages_api import Answer, MessagesServer, text
+from support.pty_rig import Terminal
+from support.saved_sessions import said
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MessagesServer]:
+    async with MessagesServer() as server:
+        server.script(Answer(text("Paris it is.")), Answer(text("Rome then.")), Answer(text("Oslo then.")))
+        yield server
+        assert server.violations == []
+
+
+@pytest.fixture(params=["app", "inline"])
+async def terminal(
+    request: pytest.FixtureRequest, tmp_path: Path, server: MessagesServer
+) -> AsyncIterator[Terminal]:
+    """One question has been answered."""
+    (tmp_path / "project").mkdir()
+    argv = [sys.executable, "-m", "h2a_tui", "--model", "test-model"]
+    if request.param == "inline":
+        argv.append("--inline")
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "H2A_HOME": str(tmp_path / "h2a"),
+        "ANTHROPIC_API_KEY": "sk-test",
+        "ANTHROPIC_BASE_URL": server.url,
+    }
+    with Terminal.spawn(argv, env=env, cwd=tmp_path / "project", size=(100, 30)) as it:
+        await asyncio.to_thread(it.wait_for, "Say what to do", 30)
+        it.type_text("Where to?")
+        it.press("enter")
+        await asyncio.to_thread(it.wait_for, "Paris it is.")
+        await asyncio.to_thread(it.wait_for, "ready")
+        yield it
+
+
+def sessions(tmp_path: Path) -> list[Path]:
+    return sorted(tmp_path.glob("h2a/sessions/*/*.jsonl"), key=lambda path: path.stem)
+
+
+def drafts(tmp_path: Path) -> list[Path]:
+    return list(tmp_path.glob("h2a/sessions/*/*.draft"))
+
+
+async def left(terminal: Terminal) -> int:
+    terminal.press("ctrl+d")
+    return await asyncio.to_thread(terminal.wait_exit)
+
+
+@pytest.mark.parametrize("command", ["/fork", "/clone"])
+async def test_what_is_typed_while_the_session_changes_is_the_next_ones(
+    tmp_path: Path, terminal: Terminal, command: str
+) -> None:
+    (original,) = sessions(tmp_path)
+    terminal.write(command.encode() + b"\rRather ")  # in one piece, so that the one chat reads it all
+    terminal.type_text("Ro")
+    await asyncio.to_thread(terminal.wait_for, lambda: len(sessions(tmp_path)) == 2)
+    terminal.type_text("me")  # nobody listens, or the other one does already
+    terminal.press("enter")
+    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
+    assert await left(terminal) == 0
+    (copy,) = (path for path in sessions(tmp_path) if path != original)
+    assert said(Session.look_at(original)) == ["Where to?", "Paris it is."]
+    assert said(Session.look_at(copy)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+    assert not drafts(tmp_path)
+
+
+async def test_a_message_sent_right_behind_the_command_is_the_next_sessions(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    (original,) = sessions(tmp_path)
+    terminal.write(b"/fork\rRather Rome\r")  # in one piece: the one chat reads the second Enter, too
+    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
+    assert await left(terminal) == 0
+    (copy,) = (path for path in sessions(tmp_path) if path != original)
+    assert said(Session.look_at(original)) == ["Where to?", "Paris it is."]
+    assert said(Session.look_at(copy)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+
+
+async def test_a_paste_behind_the_command_keeps_its_place_among_the_keys(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    terminal.write(b"/clone\rRat\x1b[200~her\nRo\x1b[201~me\r")
+    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
+    assert await left(terminal) == 0
+    assert said(Session.look_at(sessions(tmp_path)[-1]))[2] == "Rather\nRome"
+
+
+async def test_three_sessions_in_one_burst_each_get_their_own(tmp_path: Path, terminal: Terminal) -> None:
+    terminal.write(b"/clone\r")
+    terminal.write(b"/fork\r")
+    terminal.write(b"To Oslo?\r")
+    await asyncio.to_thread(terminal.wait_for, "Rome then.", 30)
+    assert await left(terminal) == 0
+    texts = [said(Session.look_at(path)) for path in sessions(tmp_path)]
+    assert texts == [["Where to?", "Paris it is."]] * 2 + [
+        ["Where to?", "Paris it is.", "To Oslo?", "Rome then."]
+    ]
+
+
+async def test_what_is_typed_behind_a_session_that_is_not_there_is_this_ones(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    terminal.write(b"/resume x\rRather ")
+    terminal.type_text("Rome")
+    terminal.press("enter")
+    await asyncio.to_thread(terminal.wait_for, "Rome then.")
+    assert await left(terminal) == 0
+    (only,) = sessions(tmp_path)
+    assert said(Session.look_at(only)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
