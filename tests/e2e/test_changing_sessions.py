@@ -123,3 +123,19 @@ async def test_what_is_typed_behind_a_session_that_is_not_there_is_this_ones(
     assert await left(terminal) == 0
     (only,) = sessions(tmp_path)
     assert said(Session.look_at(only)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+
+
+async def test_vims_keys_go_along_and_are_forgotten_with_the_program(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    terminal.write(b"/vim\r")
+    await asyncio.to_thread(terminal.wait_for, "Vim's keys:")
+    for command, question, answer in (("/clone", "Rome", "Rome then."), ("/fork", "Oslo", "Oslo then.")):
+        terminal.write(command.encode() + b"\r")
+        terminal.type_text(f"{question}xyz")
+        terminal.press("escape", "x", "x", "x", "enter", encoding="kitty")
+        await asyncio.to_thread(terminal.wait_for, answer, 30)
+        await asyncio.to_thread(terminal.wait_for, "ready")
+        assert said(Session.look_at(sessions(tmp_path)[-1]))[-2:] == [question, answer]
+    assert await left(terminal) == 0
+    assert not (tmp_path / "h2a" / "config.toml").exists()

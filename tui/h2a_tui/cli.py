@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from h2a_agent.paths import Paths
     from h2a_agent.session import Session
     from h2a_tui.client import Switch
+    from h2a_tui.keymap import Editing
     from h2a_tui.settings import ScreenSettings
 
 __all__ = ["main"]
@@ -329,11 +331,12 @@ def _chat(
         prompt, draft = ("", args.prompt or "") if first else (args.prompt or "", "")
         try:
             async with traced(args.trace) as trace:
-                shown = await show(_session(args, paths), now, prompt, draft, trace, first_run=first)
+                shown = await show(_session(args, paths), now, screen, prompt, draft, trace, first_run=first)
                 while shown.switch is not None and shown.agent is not None:
                     session = open_session(paths, Path.cwd(), session_id=shown.switch.session_id)
                     now, draft = as_chosen(reload(now), shown.agent, session), shown.switch.draft
-                    shown = await show(session, now, "", draft, trace)
+                    mine = replace(screen, editing=shown.editing)  # as /vim has left it
+                    shown = await show(session, now, mine, "", draft, trace)
             return shown.exit_code
         finally:
             handover.give_up()
@@ -343,6 +346,7 @@ def _chat(
     async def show(
         session: Session,
         settings: Settings,
+        screen: ScreenSettings,
         prompt: str,
         draft: str,
         trace: Callable[[Agent], None],
@@ -350,9 +354,6 @@ def _chat(
         first_run: bool = False,
     ) -> _Shown:
         """One session in the app."""
-        from dataclasses import replace
-        from functools import partial
-
         from h2a_agent.assemble import connect, make_provider, running_agent
         from h2a_agent.events import Error, InputRestored
         from h2a_agent.model_choice import ModelChoice
@@ -367,7 +368,7 @@ def _chat(
             trusted = keep_answer(paths, session.workspace, answer)
             if trusted is None:
                 session.close()
-                return _Shown(OK, None, None)
+                return _Shown(OK)
         elif trusted is None:
             handover.gather()
             question = question_about(session.workspace, screen.keymap(), themes)
@@ -400,7 +401,7 @@ def _chat(
 
                 chat = InlineChat(agent, mine, themes, terminal, notice=notice, models=models, doctor=doctor)
                 left = await show_inline(chat, prompt=prompt, draft=draft, errors=errors)
-                code, switch = left.code, left.switch
+                code, switch, editing = left.code, left.switch, chat.keymap.editing
             else:
                 from h2a_tui.app import H2AApp
 
@@ -425,23 +426,24 @@ def _chat(
                 switch = await _run_app(app, mouse=settings.mouse)
                 if switch is not None:
                     handover.keep_first(app.chat.composer.leave())
-                code = app.return_code or OK
+                code, editing = app.return_code or OK, app.chat.editing
         if code == UNGUARDED:
             print(_UNGUARDED, file=sys.stderr)
         if switch is None:
             _say_where_it_is(agent)
-        return _Shown(code, switch, agent)
+        return _Shown(code, switch, agent, editing)
 
     with open_log(paths.logs_dir) as log:
         return asyncio.run(run())
 
 
 class _Shown(NamedTuple):
-    """How a session in the app ended: the exit code, which one is next, and the agent that was there."""
+    """How a session in the app ended: the exit code, which one is next, the agent that was there, and whose keys its editors understood."""
 
     exit_code: int
     switch: Switch | None = None
     agent: Agent | None = None
+    editing: Editing = "emacs"
 
 
 def _talk_plainly(args: argparse.Namespace, settings: Settings, paths: Paths) -> int:

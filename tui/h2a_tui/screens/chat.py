@@ -27,7 +27,7 @@ from h2a_tui.client import Client
 from h2a_tui.completion import Offer
 from h2a_tui.drafts import DraftFile
 from h2a_tui.git_head import git_branch
-from h2a_tui.keymap import Action, Context
+from h2a_tui.keymap import Action, Context, Editing
 from h2a_tui.keys import KeyDriver
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
@@ -241,6 +241,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def vim(self) -> VimState | None:
         """In which mode of vim's the editor is that has the keyboard; None: in none, or there is no editor."""
         return self.focused.vim if isinstance(self.focused, Editor) else None
+
+    @property
+    def editing(self) -> Editing:
+        """Whose keys all editors understand now."""
+        return self._keymap.editing
 
     def tell_editing(self) -> None:
         """All editors understand other keys now."""
