@@ -13,7 +13,7 @@ import pytest
 from h2a_agent.session import Session
 from support.messages_api import Answer, MessagesServer, text
 from support.pty_rig import Terminal
-from support.saved_sessions import said
+from support.saved_sessions import Script, said
 
 
 @pytest.fixture
@@ -123,6 +123,26 @@ async def test_what_is_typed_behind_a_session_that_is_not_there_is_this_ones(
     assert await left(terminal) == 0
     (only,) = sessions(tmp_path)
     assert said(Session.look_at(only)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+
+
+async def test_a_session_that_cannot_be_opened_leads_back_to_where_one_was_with_everything_that_was_typed(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    (original,) = sessions(tmp_path)
+    elsewhere = Script(tmp_path / "h2a")
+    elsewhere.ask("Long ago")
+    elsewhere.close()
+    (tmp_path / "h2a" / "work").rmdir()
+    terminal.type_text(f"/resume {elsewhere.path.stem}")
+    await asyncio.to_thread(terminal.wait_for, elsewhere.path.stem)
+    terminal.write(b"\rRather ")
+    await asyncio.to_thread(terminal.wait_for, "The folder of this session is gone", 30)
+    terminal.type_text("Rome")
+    terminal.press("enter")
+    await asyncio.to_thread(terminal.wait_for, "Rome then.")
+    assert await left(terminal) == 0
+    assert said(Session.look_at(original)) == ["Where to?", "Paris it is.", "Rather Rome", "Rome then."]
+    assert said(Session.look_at(elsewhere.path)) == ["Long ago"]
 
 
 async def test_vims_keys_go_along_and_are_forgotten_with_the_program(

@@ -122,7 +122,7 @@ class _Screen:
 
     async def run(self, settings: Settings, reload: Callable[[Settings], Settings]) -> int:
         """Every session, one after the other; returns the exit code."""
-        from h2a_agent.assemble import as_chosen, open_session
+        from h2a_agent.assemble import as_chosen
 
         args, inline = self.args, self.terminal is not None
         first = _nothing_chosen(settings) and not (args.read_only or inline)
@@ -134,13 +134,32 @@ class _Screen:
                     agent, end = await self._show(session, now, screen, begin, trace)
                     if end.switch is None or agent is None:
                         return end.code
-                    session = open_session(self.paths, Path.cwd(), session_id=end.switch.session_id)
-                    now, begin = as_chosen(reload(now), agent, session), _Begin(draft=end.switch.draft)
+                    session, begin = self._following(end.switch, agent)
+                    now = as_chosen(reload(now), agent, session)
                     screen = replace(screen, editing=end.editing)  # as /vim has left it
         finally:
             self.handover.give_up()
             if self.terminal is not None:
                 self.terminal.give_back()
+
+    def _following(self, switch: Switch, left: Agent) -> tuple[Session, _Begin]:
+        """The session to go on in; where that cannot be opened it is the one that was `left`, and why is told there."""
+        from h2a_agent.assemble import open_session
+        from h2a_agent.refusals import REFUSALS, reason_of
+
+        here = Path.cwd()
+        try:
+            return open_session(self.paths, here, session_id=switch.session_id), _Begin(draft=switch.draft)
+        except REFUSALS as refused:
+            begun = left.session_path is not None and left.session_path.exists()
+            session = open_session(
+                self.paths,
+                here if begun else left.workspace,
+                session_id=left.session_id if begun else "",
+                access="look" if left.sessions.read_only else "write",
+            )
+            session.notes = (*session.notes, reason_of(refused))
+            return session, _Begin()
 
     async def _show(
         self,
