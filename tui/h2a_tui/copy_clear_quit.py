@@ -27,7 +27,7 @@ class _Editor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class CopyClearQuit:
     """One chat's Ctrl+C. `copy`, `quit` and `notice` are the chat's."""
 

@@ -11,7 +11,7 @@ from h2a_tui.clipboard import Clipboard
 __all__ = ["Copying"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Copying:
     """`to_terminal` asks the terminal, `work` lets a job go on in the background, `notice` says something short."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from h2a_tui import environment
 from h2a_tui.arguments import session_of
@@ -79,8 +79,7 @@ def run_on_screen(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Begin:
+class _Begin(NamedTuple):
     """How a session begins: `prompt` is sent, `draft` put into the editor; somebody is here for the `first` time."""
 
     prompt: str = ""
@@ -88,8 +87,7 @@ class _Begin:
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(NamedTuple):
     """How it ended: the exit code, which one is next, and whose keys its editors understood."""
 
     code: int
@@ -97,8 +95,7 @@ class _End:
     editing: Editing = "emacs"
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
+class _Desk(NamedTuple):
     """What a session on the screen needs besides its agent."""
 
     screen: ScreenSettings
@@ -108,7 +105,7 @@ class _Desk:
     errors: Sequence[Error]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class _Screen:
     """What stays from one session to the next. `terminal` is the inline mode's; None: it is the app, with its `handover`."""
 

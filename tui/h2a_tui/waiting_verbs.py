@@ -42,7 +42,7 @@ class Waiting(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class WaitingVerbs:
     """The verbs of one chat. `leave` gives the keyboard back to the message, `write` types into it as well."""
 
