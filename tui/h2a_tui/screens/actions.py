@@ -1,7 +1,7 @@
 """What every action of the keymap does on the chat screen, in the tick of its key.
 
-One method per action, and one table that says which: whatever a person can ask for is a row here and a row
-in the keymap. A method that finds nothing to do returns False, and the key keeps its plain meaning.
+One table says what an action is: a method here, or a verb of the parts it is composed of. Whatever a person can ask for is
+a row there and a row in the keymap. A method that finds nothing to do returns False, and the key keeps its plain meaning.
 """
 
 from __future__ import annotations
