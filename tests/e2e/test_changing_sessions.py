@@ -12,7 +12,7 @@ import pytest
 
 from h2a_agent.session import Session
 from support.messages_api import Answer, MessagesServer, text
-from support.pty_rig import Terminal
+from support.pty_rig import Terminal, modes_left_on
 from support.saved_sessions import Script, said
 
 
@@ -159,3 +159,21 @@ async def test_vims_keys_go_along_and_are_forgotten_with_the_program(
         assert said(Session.look_at(sessions(tmp_path)[-1]))[-2:] == [question, answer]
     assert await left(terminal) == 0
     assert not (tmp_path / "h2a" / "config.toml").exists()
+
+
+@pytest.mark.parametrize("terminal", ["inline"], indirect=True)
+async def test_the_terminal_is_never_the_shells_between_sessions(tmp_path: Path, terminal: Terminal) -> None:
+    (original,) = sessions(tmp_path)
+    for count, command in enumerate(("/clone", f"/resume {original.stem}", "/fork"), 1):
+        terminal.type_text(command)
+        terminal.press("enter")
+
+        def greeted(wanted: int = count + 1) -> bool:
+            assert not terminal.line_mode
+            return terminal.whole_text().count("h2a-chat ") == wanted
+
+        await asyncio.to_thread(terminal.wait_for, greeted, 30)
+    assert terminal.output.count(b"\x1b[?2004h") == 1
+    assert await left(terminal) == 0
+    assert terminal.line_mode
+    assert modes_left_on(bytes(terminal.output)) == {}
