@@ -122,7 +122,7 @@ async def test_answer_to_something_else_is_refused(desk: Desk) -> None:
     assert not desk.agent.answer(first.call_id, Decision.ALLOW, digest=first.digest), "one answer, one run"
     assert desk.agent.answer(second.call_id, Decision.REJECT), "no digest is needed to say no"
     await desk.until(Settled)
-    assert desk.there() == {"one"}
+    assert desk.there() == {first.detail.removeprefix("touch ")}
 
 
 async def test_file_that_changes_under_the_question_is_asked_about_again(desk: Desk) -> None:
@@ -223,16 +223,16 @@ async def test_what_cannot_be_shown_cannot_be_edited(desk: Desk) -> None:
 
 async def test_refusal_with_a_reason_steers_and_clears_the_other_calls(desk: Desk) -> None:
     await desk.start(bash("touch one"), bash("touch two"))
-    first, _second = await desk.asked(), await desk.asked()
+    first, second = await desk.asked(), await desk.asked()
     assert desk.agent.answer(first.call_id, Decision.REJECT_AND_STEER, "use make instead")
     await desk.until(Settled)
     assert desk.there() == set()
-    assert "the user refused this call. Their next message says why" in desk.results()["c0"]
-    assert "the user steered instead of answering" in desk.results()["c1"]
+    assert "the user refused this call. Their next message says why" in desk.results()[first.call_id]
+    assert "the user steered instead of answering" in desk.results()[second.call_id]
     assert "use make instead" in desk.said()
     assert [e.text for e in desk.events if isinstance(e, UserInput)] == ["go", "use make instead"]
     answers = {e.call_id: e.decision for e in desk.events if isinstance(e, ApprovalAnswered)}
-    assert answers == {"c0": Decision.REJECT_AND_STEER, "c1": Decision.WITHDRAWN}
+    assert answers == {first.call_id: Decision.REJECT_AND_STEER, second.call_id: Decision.WITHDRAWN}
 
 
 async def test_refusal_with_an_empty_reason_is_a_plain_one(desk: Desk) -> None:

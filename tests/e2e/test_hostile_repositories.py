@@ -93,18 +93,6 @@ def _outside_view(trace: str) -> list[str]:
     return starts[1:] + talks
 
 
-def press_until(terminal: Terminal, key: str, shown: str) -> None:
-    """Press `key` again and again until `shown` is on the screen."""
-    for _ in range(40):
-        terminal.press(key)
-        try:
-            terminal.wait_for(shown, 0.5)
-        except AssertionError:
-            continue
-        return
-    terminal.wait_for(shown)
-
-
 @pytest.mark.parametrize("entry", ENTRY_POINTS)
 @pytest.mark.parametrize("repository", REPOSITORIES, ids=lambda repository: repository.name)
 def test_opening_it_runs_nothing_and_talks_to_nobody(
@@ -149,7 +137,7 @@ async def test_the_question_comes_first_and_looking_obeys_nothing(tmp_path: Path
     ) as terminal:
         await asyncio.to_thread(terminal.wait_for, "Do you trust this folder?", 20.0)
         # An Enter that comes too early is none, so press it until it counts.
-        await asyncio.to_thread(press_until, terminal, "enter", "Say what to do")
+        await asyncio.to_thread(terminal.press_until, "enter", shown="Say what to do")
         await asyncio.to_thread(terminal.wait_for, "Not trusted")
         await asyncio.to_thread(terminal.wait_for, " ask ·")
         terminal.press("ctrl+d")

@@ -212,6 +212,18 @@ class Terminal:
         else:
             self._wait(what, "the condition", timeout_s)
 
+    def press_until(self, *keys: str, shown: str, encoding: Encoding = "legacy") -> None:
+        """Press `keys` again and again until `shown` is on the screen: what asks something is deaf until it could be read.
+
+        Every time the program has twice as long as the time before, so that a slow one is not pressed ahead of.
+        """
+        for patience_s in (1.0, 2.0, 4.0):
+            self.press(*keys, encoding=encoding)
+            with contextlib.suppress(AssertionError):
+                return self.wait_for(shown, patience_s)
+        self.press(*keys, encoding=encoding)
+        return self.wait_for(shown)
+
     def wait_gone(self, text: str, timeout_s: float = TIMEOUT_S) -> None:
         """Wait until `text` is on the screen no more."""
         self._wait(lambda: text not in self.screen_text(), f"{text!r} to go", timeout_s)

@@ -29,6 +29,7 @@ class WaitTool:
     def __init__(self, effect: Effect = Effect.EXECUTE) -> None:
         self.effect = effect
         self.started: dict[str, asyncio.Event] = {}
+        self._another_started = asyncio.Event()
         self.may_end: dict[str, asyncio.Event] = {}
 
     def let_go(self, name: str) -> None:
@@ -37,6 +38,13 @@ class WaitTool:
     async def running(self, name: str) -> None:
         async with asyncio.timeout(10):
             await self.started.setdefault(name, asyncio.Event()).wait()
+
+    async def so_many_run(self, count: int) -> set[str]:
+        """Wait until `count` have started; their names. Calls of one answer start in any order."""
+        async with asyncio.timeout(10):
+            while len(names := {name for name, event in self.started.items() if event.is_set()}) < count:
+                await self._another_started.wait()
+        return names
 
     def title(self, params: WaitParams) -> str:
         return params.name
@@ -49,6 +57,8 @@ class WaitTool:
 
     async def run(self, params: WaitParams, ctx: ToolContext) -> ToolOutcome:
         self.started.setdefault(params.name, asyncio.Event()).set()
+        self._another_started.set()
+        self._another_started = asyncio.Event()
         ctx.emit(f"{params.name} runs\n")
         try:
             await self.may_end.setdefault(params.name, asyncio.Event()).wait()

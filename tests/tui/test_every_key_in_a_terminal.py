@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from h2a_tui.keymap import KEYMAP, Action, Context, Keymap
-from h2a_tui.typing_guard import READABLE_S
 from support.pty_rig import Terminal
 from support.scripted_app import ScriptedApp
 from support.terminal_keys import ENCODINGS, Encoding, encode
@@ -105,7 +105,7 @@ def to_question(*keys: str, seen: str) -> Way:
         app.terminal.press("f2")
         app.terminal.wait_for("Esc back")
         for key in keys:
-            press_until(app.terminal, key, seen)
+            app.terminal.press_until("ctrl+u", "f2", key, shown=seen)
 
         def leave() -> None:
             app.say("ApprovalAnswered('c1', Decision.REJECT)", "Status(Phase.STREAMING, 1)")
@@ -114,16 +114,6 @@ def to_question(*keys: str, seen: str) -> Way:
         return leave
 
     return go
-
-
-def press_until(terminal: Terminal, key: str, seen: str) -> None:
-    """A question takes no answer before it could be read: ask for it anew until then."""
-    while seen not in terminal.screen_text():
-        terminal.press("ctrl+u", "f2")
-        terminal.wait_for("Esc back")
-        terminal.press(key)
-        with contextlib.suppress(AssertionError):
-            terminal.wait_for(seen, 0.5)
 
 
 WAYS: dict[Context, Way] = {
@@ -238,21 +228,14 @@ def test_the_keys_of_the_question_about_a_folder(tmp_path: Path, encoding: Encod
     env = {"H2A_HOME": str(tmp_path / "home"), "ESCDELAY": NEVER}
     argv = [sys.executable, "-m", "h2a_tui", "--demo"]
 
-    def press_until(terminal: Terminal, keys: tuple[str, ...], seen: str) -> None:
-        """It is deaf until it could be read, so each key is pressed until it counts."""
-        for key in keys:
-            while seen not in terminal.screen_text():
-                terminal.press(key, encoding=encoding)
-                with contextlib.suppress(AssertionError):
-                    terminal.wait_for(seen, 2 * READABLE_S)
-
     for quit_key in rows[Action.TRUST_QUIT]:
         with Terminal.spawn(argv, env=env, cwd=tmp_path) as terminal:
             terminal.wait_for("Look only")
-            press_until(terminal, rows[Action.TRUST_NEXT], "› Trust it")
-            press_until(terminal, rows[Action.TRUST_PREVIOUS], "› Look only")
+            for down, up in product(rows[Action.TRUST_NEXT], rows[Action.TRUST_PREVIOUS]):
+                terminal.press_until(down, shown="› Trust it", encoding=encoding)
+                terminal.press_until(up, shown="› Look only", encoding=encoding)
             terminal.press(quit_key, encoding=encoding)
             terminal.wait_exit()
     with Terminal.spawn(argv, env=env, cwd=tmp_path) as terminal:
         terminal.wait_for("Look only")
-        press_until(terminal, rows[Action.TRUST_ANSWER], "Say what to do")
+        terminal.press_until(*rows[Action.TRUST_ANSWER], shown="Say what to do", encoding=encoding)

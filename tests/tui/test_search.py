@@ -220,13 +220,13 @@ async def test_f3_finds_while_one_types_and_escape_goes_back() -> None:
     async with running_chat() as chat:
         await chat.say(*talk(30))
         chat.screen.composer.text = "my draft"
-        before = chat.rows()
+        before = chat.rows()[:-1]  # the branch comes into the last one when it has been looked up
         await chat.press("f3", *"ion 4")
         await chat.until(lambda: "1 of 1" in chat.text())
         assert "▌ question 4" in chat.text()
         assert ground(chat, "ion 4") == THEME.warning
         await chat.press("escape")
-        await chat.until(lambda: chat.rows() == before)
+        await chat.until(lambda: chat.rows()[:-1] == before)
         assert chat.draft == "my draft"
         assert chat.calls == []
 

@@ -171,8 +171,7 @@ async def test_resume_completes_to_a_session_by_its_title(tmp_path: Path) -> Non
         await chat.type("/resume")
         await chat.until(chat.screen._actions.recent_sessions)
         await chat.type(" pars")
-        await chat.until(lambda: "mend the parser" in chat.text())
-        assert "what is in use" not in chat.text()
+        await chat.until(lambda: "mend the parser" in chat.text() and "what is in use" not in chat.text())
         await chat.press("tab")
         wanted = [info.id for info in list_sessions(tmp_path / "sessions") if info.title == "mend the parser"]
         assert [chat.draft] == [f"/resume {session_id}" for session_id in wanted]
