@@ -177,3 +177,49 @@ async def test_the_terminal_is_never_the_shells_between_sessions(tmp_path: Path,
     assert await left(terminal) == 0
     assert terminal.line_mode
     assert modes_left_on(bytes(terminal.output)) == {}
+
+
+_SLOW_READER = """
+import asyncio, sys, threading
+from h2a_agent.session_verbs import SessionVerbs
+from h2a_tui.cli import main
+from h2a_tui.handover import Handover
+from h2a_tui.keys import KeyDriver
+
+read, begun = threading.Event(), threading.Event()
+clone, begin = SessionVerbs.clone, Handover.begin
+
+async def clone_when_it_is_read(self):
+    await asyncio.to_thread(read.wait)
+    return await clone(self)
+
+def begin_and_tell(self):
+    begin(self)
+    begun.set()
+
+def hear(data):
+    if data == b"z":
+        read.set()
+        begun.wait()
+
+SessionVerbs.clone, Handover.begin, KeyDriver.listener = clone_when_it_is_read, begin_and_tell, staticmethod(hear)
+sys.exit(main(["--demo", "--trust"]))
+"""
+
+
+def test_a_key_that_was_read_when_the_app_is_left_but_has_not_reached_it_yet_is_the_next_ones(
+    tmp_path: Path,
+) -> None:
+    env = {"HOME": str(tmp_path), "H2A_HOME": str(tmp_path / "h2a")}
+    argv = [sys.executable, "-P", "-c", _SLOW_READER]
+    with Terminal.spawn(argv, env=env, cwd=tmp_path, size=(100, 30)) as terminal:
+        terminal.wait_for("Say what to do", 30)
+        terminal.type_text("hi")
+        terminal.press("enter")
+        terminal.wait_for(lambda: sessions(tmp_path))
+        terminal.type_text("/clone")
+        terminal.wait_for("› /clone")
+        terminal.press("enter")
+        terminal.wait_gone("› /clone")
+        terminal.type_text("z")
+        terminal.wait_for("› z", 30)
