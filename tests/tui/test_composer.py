@@ -177,6 +177,15 @@ async def test_ctrl_c_copies_a_selection_and_keeps_the_text() -> None:
         assert "Copied 2 characters" in chat.rows()[-1]
 
 
+async def test_what_was_copied_is_selected_no_more_so_that_the_next_ctrl_c_clears() -> None:
+    async with running_chat() as chat:
+        await chat.type("abc")
+        await chat.press("shift+left", "ctrl+c", "x")
+        assert chat.draft == "abxc"
+        await chat.press("ctrl+c")
+        assert chat.draft == ""
+
+
 async def test_key_pressed_while_nothing_has_the_keyboard_is_typed() -> None:
     async with running_chat() as chat:
         chat.screen.set_focus(None)

@@ -33,9 +33,9 @@ def test_every_verb_of_the_keymap_does_something(verb: str) -> None:
     it.edit("undo")
     if verb == "cut":
         it.edit("cursor_left(True)")
-    before = it.text, it.cursor, it.selected
+    before = it.text, it.cursor, it.selected_text
     it.edit(verb)
-    assert (it.text, it.cursor, it.selected) != before
+    assert (it.text, it.cursor, it.selected_text) != before
 
 
 def test_words_are_killed_and_put_back_as_one() -> None:
@@ -75,7 +75,7 @@ def test_a_tag_is_one_thing_and_opens_on_demand() -> None:
 
 def test_what_is_selected_is_replaced_cut_and_pasted() -> None:
     it = press(editor("hello world", 5), "shift+right", "shift+end")
-    assert it.selected == " world"
+    assert it.selected_text == " world"
     assert press(it, "!").text == "hello!"
     it = press(editor("hello world", 5), "shift+end", "ctrl+x", "home", "ctrl+v")
     assert it.text == " worldhello"

@@ -120,6 +120,13 @@ async def test_escape_in_the_edit_changes_nothing_and_goes_back_one_step_at_a_ti
         assert chat.calls == [("abort",)]
 
 
+async def test_the_message_whose_edit_was_cancelled_is_still_the_chosen_one() -> None:
+    async with running_chat() as chat:
+        await with_three(chat)
+        await chat.press("alt+up", "down", "enter", "!", "escape")
+        assert waiting(chat)[1] == "▸ 2 ↳ follow-up one"
+
+
 async def test_item_delivered_while_it_is_edited_leaves_its_text_in_the_editor() -> None:
     async with running_chat() as chat:
         await with_three(chat)

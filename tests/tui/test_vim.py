@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 from wcwidth import iter_graphemes
@@ -73,6 +73,7 @@ def between_characters(text: str, at: int) -> bool:
 
 
 @given(TEXTS, st.integers(0, 40), st.lists(KEYS, max_size=25))
+@example("aa", 1, ["v", "p"])  # there is nothing to put, so the line ends before the cursor
 def test_no_keys_make_it_fail_or_leave_the_text_or_cut_a_character(
     text: str, at: int, keys: list[str]
 ) -> None:

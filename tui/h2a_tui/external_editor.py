@@ -15,14 +15,24 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from h2a_agent.tools.finish import in_thread
 
-__all__ = ["EditorFailed", "edit_text", "editor_command"]
+__all__ = ["EditorFailed", "edit_text", "edit_written", "editor_command"]
 
 _DEFAULTS: Final = ("nano", "vi")
 _LONGEST: Final = 8 * 1024 * 1024  # bytes; who writes more has opened another file
+
+
+class Editable(Protocol):
+    """A message that is being written."""
+
+    @property
+    def text(self) -> str: ...
+    def take_back(self, before: str, after: str) -> None:
+        """Put `after` in the place of `before`; what came meanwhile stays."""
+        ...
 
 
 class EditorFailed(Exception):
@@ -67,6 +77,19 @@ async def edit_text(step_aside: Callable[[], AbstractContextManager[None]], text
         raise EditorFailed(f"The text could not be read back: {error.strerror}") from None
     finally:
         await in_thread(path.unlink, True)  # True: it may be gone
+
+
+async def edit_written(
+    written: Editable, step_aside: Callable[[], AbstractContextManager[None]], notice: Callable[[str], None]
+) -> None:
+    """Have what is `written` edited so; why that fails is said."""
+    before = written.text
+    try:
+        after = await edit_text(step_aside, before)
+    except EditorFailed as failure:
+        notice(str(failure))
+    else:
+        written.take_back(before, after)
 
 
 async def _run(command: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 Between two sessions there is a moment in which no app reads. Given back as usual, the terminal would echo what is typed then,
 a Ctrl+C would end the program, and the input would be emptied. So the first app's driver leaves it as it is and keeps
-what it still reads; the next app's driver begins with that, in the order in which it was typed, as soon as its editor is there.
+what it still reads, behind what its editor has kept since another session was asked for; the next app's driver begins with
+that, in the order in which it was typed, as soon as its editor is there.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import select
 import sys
 import termios
 import threading
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from h2a_agent.tools.supervisor import guardian
+
+if TYPE_CHECKING:
+    from textual.message import Message
 
 __all__ = ["Handover"]
 
 _AT_ONCE: Final = 4096  # bytes
-_PASTE: Final = "\x1b[200~{}\x1b[201~"
 
 
 class Handover:
@@ -29,6 +33,7 @@ class Handover:
         self.under_way = False
         self.attributes: list[Any] | None = None  # of the terminal, as they were before the first app
         self.listening = threading.Event()  # the next app can take keys
+        self._read: list[Message] = []
         self._typed = bytearray()
 
     def begin(self) -> None:
@@ -40,10 +45,9 @@ class Handover:
         """Keep what was typed."""
         self._typed += data
 
-    def keep_written(self, text: str) -> None:
-        """Keep what was in the editor of the app that was left: it was typed before everything that is kept."""
-        if text:
-            self._typed[:0] = _PASTE.format(text).encode("utf-8", "replace")
+    def keep_first(self, read: Sequence[Message]) -> None:
+        """Keep what the app that was left had `read` already: it was typed before everything that is kept."""
+        self._read[:0] = read
 
     def gather(self) -> None:
         """Keep what waits to be read, so that an app that asks something does not take it for its answer."""
@@ -53,12 +57,13 @@ class Handover:
         while select.select([descriptor], [], [], 0)[0] and (data := os.read(descriptor, _AT_ONCE)):
             self.keep(data)
 
-    def take(self) -> bytes:
-        """What was typed; the next app reads the rest itself."""
+    def take(self) -> tuple[list[Message], bytes]:
+        """What was typed, as far as it was read as keys and behind that; the next app reads the rest itself."""
         self.under_way = False
-        typed = bytes(self._typed)
+        read, typed = self._read, bytes(self._typed)
+        self._read = []
         self._typed.clear()
-        return typed
+        return read, typed
 
     def give_up(self) -> None:
         """No other app comes: give the terminal back as it was."""

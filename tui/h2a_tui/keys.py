@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from textual._parser import Peek1, Read1
 
-__all__ = ["KeyDriver", "KeyParser", "KeyProtocol", "LiteralKeyDriver", "TerminalColours"]
+__all__ = ["HandedOn", "KeyDriver", "KeyParser", "KeyProtocol", "LiteralKeyDriver", "TerminalColours"]
 
 # What Option and a digit write on a Mac; a terminal that sends ESC for Option has been told to send Alt.
 _OPTION_CHARACTERS: Final = frozenset(
@@ -102,6 +102,10 @@ class KeyProtocol(Message):
     def __init__(self, kitty: bool) -> None:
         super().__init__()
         self.kitty = kitty
+
+
+class HandedOn(Message):
+    """Whatever the terminal sends is kept for the next app from now on. Every key before that came before this."""
 
 
 class TerminalColours(Message):
@@ -329,10 +333,16 @@ class KeyDriver(LinuxDriver):
             while not self._handover.listening.wait(0.1):
                 if self.exit_event.is_set():
                     return
-            self._feed(decode(self._handover.take()), parser, process)
+            read, typed = self._handover.take()
+            process(read)
+            self._feed(decode(typed), parser, process)
+        told = False
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
+                if self._hands_on and not told:
+                    told = True
+                    process([HandedOn()])
                 due = parser.deadline
                 wait_s = 0.1 if due is None else min(0.1, max(0.0, due - monotonic()))
                 if selector.select(wait_s):

@@ -15,6 +15,7 @@ from h2a_tui.keymap import Action
 from h2a_tui.overlays import Choice
 from h2a_tui.plain_find import find_in
 from h2a_tui.plain_questions import Questions
+from h2a_tui.said_why import said_why
 from h2a_tui.sending import send
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.spoken import sentence
@@ -168,7 +169,7 @@ class PlainDesk:
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
         """Let `job` go on while lines are heard."""
-        self._spawn(self._guarded(job))
+        self._spawn(said_why(job, self.notice))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something after which the conversation may be another: the next line waits for it (`finish_started`)."""
@@ -177,7 +178,7 @@ class PlainDesk:
     async def finish_started(self) -> None:
         """Do what was started."""
         while self._started:
-            await self._guarded(self._started.pop(0))
+            await said_why(self._started.pop(0), self.notice)
 
     def leave_for(self, another: Coroutine[Any, Any, Switch]) -> None:
         """Leave for another session."""
@@ -192,12 +193,6 @@ class PlainDesk:
     def quit(self) -> None:
         """Leave; the session stays on disk."""
         self._leave()
-
-    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
-        try:
-            await job
-        except REFUSALS as refused:
-            self.notice(reason_of(refused))
 
 
 class PlainPage:

@@ -147,9 +147,9 @@ def _play_on_screen(tape: Tape, speed: float, paths: Paths, *, inline: bool) -> 
 
     from h2a_agent.config import load
     from h2a_tui import environment
-    from h2a_tui.cli import screen_settings
     from h2a_tui.recording import Recording
     from h2a_tui.screen_choice import screen_for
+    from h2a_tui.screen_settings import screen_settings
     from h2a_tui.theme_choice import ThemeChoice
 
     environment.prepare(os.environ)

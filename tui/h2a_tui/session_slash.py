@@ -31,6 +31,7 @@ __all__ = [
     "fork",
     "label",
     "name",
+    "offer_tree",
     "resume",
     "sessions",
     "taken_out",
@@ -48,6 +49,12 @@ def tree(chat: Chat, _argument: str) -> bool:
     here = next((row.id for row in rows if row.is_head), "")
     chat.find_row("Go back to", [_entry_choice(row) for row in rows], chat.client.branch, chosen=here)
     return True
+
+
+def offer_tree(chat: Chat) -> None:
+    """Show it, if there is anything to go back to."""
+    if chat.client.sessions.tree():
+        tree(chat, "")
 
 
 def branch(chat: Chat, argument: str) -> bool:

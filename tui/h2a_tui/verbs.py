@@ -17,7 +17,9 @@ from h2a_tui.keymap import Action, Context, Enter, Keymap
 from h2a_tui.vim import Mode as VimMode
 from h2a_tui.vim import State as VimState
 
-__all__ = ["ANSWER_ACTIONS", "Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
+__all__ = ["ANSWER_ACTIONS", "SENDING", "Escape", "Hint", "escape_means", "hints", "is_offered", "kind_for"]
+
+SENDING: Final = frozenset({Action.SUBMIT, Action.NUDGE, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB})
 
 
 def kind_for(action: Action, enter: Enter) -> Kind:

@@ -46,13 +46,13 @@ from h2a_tui.inline.keyboard import Keyboard
 from h2a_tui.inline.screen import InlineScreen
 from h2a_tui.inline.terminal import InlineTerminal, Size
 from h2a_tui.inline.trying import Trying
+from h2a_tui.inline.waiting import InlineWaiting
 from h2a_tui.keymap import Action, Context
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.transcript.markdown import warm_up
-from h2a_tui.widgets.queue_choice import QueueChoice
 from h2a_tui.widgets.receipts import RECEIPT_S, Receipts
 from h2a_tui.widgets.status_facts import Facts, sandbox_word
 
@@ -99,7 +99,6 @@ class InlineChat:
         self.models = models
         self.doctor = doctor
         self.keymap = settings.keymap()
-        self.queue = QueueChoice()
         self.todos_unfolded = False
         self.left: asyncio.Future[Left]
         self._first_notice = notice
@@ -111,6 +110,7 @@ class InlineChat:
         side_by_side = settings.diffs == "side-by-side"
         self.screen = InlineScreen(self, terminal, themes.theme, side_by_side=side_by_side)
         self.keyboard = Keyboard(self)
+        self.queue = InlineWaiting(self.keyboard.give)
         self.composer = InlineComposer(
             workspace=client.workspace,
             history=PromptHistory(settings.prompts_file, client.workspace),

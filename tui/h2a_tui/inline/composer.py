@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from h2a_agent.content import UserBlock
 from h2a_agent.events import InputRestored
@@ -24,6 +24,7 @@ from h2a_tui.pictures import (
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.recall import Recall
+from h2a_tui.verbs import SENDING
 from h2a_tui.widgets.offered import Offered
 from h2a_tui.widgets.suggestions import Commands, HistorySearch, Suggestions
 from h2a_tui.writing import Mode, mode_of
@@ -89,6 +90,11 @@ class InlineComposer:
         self._recall.add_earlier(self.editor.attachments.shown(text) for text in earlier)
 
     # ------------------------------------------------------------- what is written
+
+    @property
+    def text(self) -> str:
+        """As it is shown, with tags."""
+        return self.editor.text
 
     @property
     def message(self) -> str:
@@ -161,11 +167,6 @@ class InlineComposer:
         self.editor.insert(text)
         self.look()
 
-    def clear(self) -> None:
-        """Empty the editor; it can be undone."""
-        self.editor.load("")
-        self.look()
-
     # ------------------------------------------------------------------ keys
 
     def touched(self) -> None:
@@ -185,7 +186,7 @@ class InlineComposer:
     def act(self, action: Action) -> bool | None:
         """Do what only an editor of messages does; None: that is for somebody else."""
         if self._search is not None:
-            if action in _SENDING:
+            if action in SENDING:
                 return self._take_chosen()
             if action is Action.COPY_CLEAR_QUIT:
                 return self._end_search()
@@ -318,6 +319,3 @@ class InlineComposer:
             self.editor.attachments.put_image(tag, image)
             self.write(tag)
         self._changed()
-
-
-_SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})

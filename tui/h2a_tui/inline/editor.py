@@ -98,7 +98,7 @@ class InlineEditor:
         return self._buffer.document.on_last_line
 
     @property
-    def selected(self) -> str:
+    def selected_text(self) -> str:
         """The text that is selected, for whoever may see it."""
         return "" if self._secret else self._selected
 
@@ -149,9 +149,15 @@ class InlineEditor:
             self._replace(begin, self.cursor, text, "expand")
         return bool(text)
 
+    def clear(self) -> None:
+        """Hold nothing; it can be undone."""
+        self.load("")
+
     def unselect(self) -> None:
-        """Select nothing."""
+        """Select nothing; it ends vim's visual mode."""
         self._anchor = None
+        if self.vim.state.is_visual:
+            self.vim.escape()
 
     # ------------------------------------------------------------------ editing
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from h2a_agent.events import QueueItem
 from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.key_reader import Key
 from h2a_tui.inline.picking import Picking
 from h2a_tui.inline.vim_keys import InlineVim
 from h2a_tui.keymap import EDITING, Action, Context
 from h2a_tui.typed_ahead import TypedAhead
+from h2a_tui.vim_command import change_editing
 
 if TYPE_CHECKING:
     from h2a_tui.inline.chat import InlineChat
@@ -28,8 +28,6 @@ class Keyboard:
         self.focus = Context.COMPOSER
         self.picking: Picking | None = None
         self.early: TypedAhead | None = None  # takes what is typed before the first question can be read
-        self.queue_editor = InlineEditor()
-        self.edited: QueueItem | None = None  # the waiting message in that editor
         self._chat = chat
 
     @property
@@ -39,7 +37,7 @@ class Keyboard:
             case _ if self.picking is not None:
                 return self.picking.words
             case Context.QUEUE_EDIT:
-                return self.queue_editor
+                return self._chat.queue.editor
             case Context.REASON:
                 return self._chat.asking.reason
             case Context.CHANGE:
@@ -53,12 +51,13 @@ class Keyboard:
         wanted = self._chat.keymap.editing == "vim" and self.picking is None and self.focus in _EDITS
         return self.editor.vim if wanted else None
 
-    def change_editing(self) -> None:
-        """Vim's keys in all editors, or no more."""
-        keymap, asking = self._chat.keymap, self._chat.asking
-        keymap.editing = "emacs" if keymap.editing == "vim" else "vim"
-        for editor in (self._chat.composer.editor, self.queue_editor, asking.reason, asking.change):
+    def change_editing(self) -> str:
+        """Vim's keys in all editors, or no more; returns what to say of it."""
+        chat = self._chat
+        words = change_editing(chat.keymap)
+        for editor in (chat.composer.editor, chat.queue.editor, chat.asking.reason, chat.asking.change):
             editor.vim.begin()
+        return words
 
     @property
     def context(self) -> Context:
@@ -78,13 +77,6 @@ class Keyboard:
         """Give it to a list; None: to whoever had it before."""
         self.picking = picking
         self._chat.redraw()
-
-    def clear(self) -> None:
-        """Empty the editor that has it; it can be undone."""
-        if self.editor is self._chat.composer.editor:
-            self._chat.composer.clear()
-        else:
-            self.editor.load("")
 
     def write(self, text: str) -> None:
         """Type `text` into the message, which has the keyboard from now on."""

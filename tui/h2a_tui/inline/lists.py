@@ -38,9 +38,9 @@ class Lists:
         self._settings = SettingsChange(settings.listed, chat.client, settings.config_file)
 
     def pick(
-        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], chosen: int
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
-        """Ask for one row."""
+        """Ask for one row; a `SessionError` of what is done with the choice is said."""
 
         def take(chosen_id: str | None) -> None:
             self._close()
@@ -52,7 +52,7 @@ class Lists:
 
         self._keyboard.pick(Picking(title, choices, take, chosen=chosen))
 
-    def models(self, models: ModelChoice) -> None:
+    def pick_model(self, models: ModelChoice) -> None:
         """Show the models of everybody who can be asked."""
 
         async def ask() -> None:
@@ -64,14 +64,14 @@ class Lists:
             ]
             names = known if models.current in known else [models.current, *known]
             choices = [Choice(name, name, "●" if name == models.current else "") for name in names]
-            self.pick("Model", choices, take, names.index(models.current))
+            self.pick("Model", choices, take, chosen=names.index(models.current))
 
         def take(name: str) -> None:
             self._actions.work(use_model(self._actions, models.choose(name)))
 
         self._actions.work(ask())
 
-    def settings(self, name: str) -> None:
+    def edit_settings(self, name: str) -> None:
         """Show the settings, beginning at `name`; those that have a list of their own lead there."""
 
         def elsewhere(chosen: str) -> None:
@@ -82,7 +82,7 @@ class Lists:
 
         self._keyboard.pick(SettingsList(self._chat, self._settings, elsewhere, chosen=name))
 
-    def themes(self, names: Sequence[str], themes: ThemeChoice) -> None:
+    def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes; the live rows wear the one that is looked at."""
 
         def take(name: str | None) -> None:

@@ -27,7 +27,7 @@ from h2a_tui.client import Client
 from h2a_tui.completion import Offer
 from h2a_tui.drafts import DraftFile
 from h2a_tui.git_head import git_branch
-from h2a_tui.keymap import Action, Context
+from h2a_tui.keymap import Action, Context, Editing
 from h2a_tui.keys import KeyDriver
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
@@ -138,7 +138,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         )
         self.queue_panel = QueuePanel(self._keymap, self.perform)
         self.todo_panel = TodoPanel()
-        self.approval = ApprovalPanel(self._keymap, self.perform, self._take_text)
+        self.approval = ApprovalPanel(self._keymap, self.perform, self.write)
         self.welcome = Welcome(self._keymap, client.model, client.mode, client.workspace, notice)
         self.find_bar = FindBar(self._keymap, self.perform)
         self.hint_line = HintLine()
@@ -242,6 +242,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         """In which mode of vim's the editor is that has the keyboard; None: in none, or there is no editor."""
         return self.focused.vim if isinstance(self.focused, Editor) else None
 
+    @property
+    def editing(self) -> Editing:
+        """Whose keys all editors understand now."""
+        return self._keymap.editing
+
     def tell_editing(self) -> None:
         """All editors understand other keys now."""
         for editor in self.query(Editor):
@@ -285,7 +290,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Answer for the clipboard no more."""
-        await self._actions.clipboard.aclose()
+        await self._actions.copying.aclose()
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the conversation its share of the rows."""
@@ -330,12 +335,15 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def _offer_question(self) -> None:
         """Give the question the keyboard, unless somebody is writing."""
         composer = self.composer
-        if self.focused is composer and self.approval.takes_keyboard(
-            blank=composer.is_blank, last_key_at=composer.last_key_at
+        if (
+            not composer.kept.begun
+            and self.focused is composer
+            and self.approval.takes_keyboard(blank=composer.is_blank, last_key_at=composer.last_key_at)
         ):
             self.set_focus(self.approval)
 
-    def _take_text(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Type `text` into the message, which has the keyboard from now on."""
         self.set_focus(self.composer)
         self.composer.write(text)
 

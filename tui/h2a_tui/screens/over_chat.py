@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from h2a_agent.session_search import Found
-    from h2a_tui.doctor import Doctor
     from h2a_tui.screens.actions import ChatActions
     from h2a_tui.screens.chat import ChatScreen
 
@@ -53,26 +52,26 @@ class OverChat:
         self._keymap = keymap
         self._settings = SettingsChange(actions.settings.listed, actions.client, actions.settings.config_file)
 
-    def help(self) -> None:
+    def show_help(self) -> None:
         """Show keys and commands."""
         _ = self._chat.app.push_screen(HelpScreen(self._keymap))  # it mounts by itself
 
-    def page(self, title: str, content: Table | Text) -> PageScreen:
+    def show_page(self, title: str, content: Table | Text) -> PageScreen:
         """Show something to read."""
         page = PageScreen(title, content, self._keymap)
         _ = self._chat.app.push_screen(page)  # it mounts by itself
         return page
 
     def pick(
-        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], chosen: int
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: int = 0
     ) -> None:
-        """Ask for one of a few."""
+        """Ask for one of a few; a `SessionError` of what is done with the choice is said."""
         self._show(PickerScreen(title, choices, self._keymap, chosen=chosen), chosen_is)
 
-    def find(
-        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], chosen: str
+    def find_row(
+        self, title: str, choices: Sequence[Choice], chosen_is: Callable[[str], object], *, chosen: str = ""
     ) -> None:
-        """Ask for one of many."""
+        """The same for one of many."""
         self._show(FilterPicker(title, choices, self._keymap, chosen=chosen), chosen_is)
 
     def _show(self, picker: PickerScreen, chosen_is: Callable[[str], object]) -> None:
@@ -85,7 +84,7 @@ class OverChat:
 
         _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
 
-    def themes(self, names: Sequence[str], themes: ThemeChoice) -> None:
+    def pick_theme(self, names: Sequence[str], themes: ThemeChoice) -> None:
         """Show the themes to choose from, each as it looks."""
         picker = ThemePicker(names, themes, self._keymap, self._actions.notice)
 
@@ -97,7 +96,7 @@ class OverChat:
 
         _ = self._chat.app.push_screen(picker, take)  # it mounts by itself
 
-    def models(self, models: ModelChoice) -> None:
+    def pick_model(self, models: ModelChoice) -> None:
         """Show the models to choose from."""
 
         async def show() -> None:
@@ -113,12 +112,12 @@ class OverChat:
 
         self._actions.work(show())
 
-    def sessions(self, found: Sequence[Found], wanted: str, here: bool) -> None:
+    def pick_session(self, found: Sequence[Found], wanted: str, here: bool) -> None:
         """Show sessions to go on with."""
         picker = SessionPicker(self._actions.client.sessions, found, self._keymap, wanted=wanted, here=here)
         self._show(picker, lambda chosen: session_slash.resume(self._actions, chosen))
 
-    def settings(self, name: str) -> None:
+    def edit_settings(self, name: str) -> None:
         """Show the settings; those that have a list of their own lead there."""
 
         def take(chosen: str | None) -> None:
@@ -129,15 +128,15 @@ class OverChat:
 
         _ = self._chat.app.push_screen(SettingsEditor(self._settings, self._keymap, chosen=name), take)
 
-    def keys(self) -> None:
-        """Try keys."""
+    def try_keys(self) -> None:
+        """Show what the terminal sends for each key, and what that does."""
         _ = self._chat.app.push_screen(KeysScreen(self._keymap))  # it mounts by itself
 
-    def doctor(self, doctor: Doctor | None) -> None:
-        """Show what this machine and this terminal have."""
+    def show_doctor(self) -> None:
+        """Show what this machine and this terminal have, and what to do about what they lack."""
         from h2a_tui.doctor import rows_in_chat, two_columns
 
-        page = self.page("Doctor", Text("Looking …"))
+        page = self.show_page("Doctor", Text("Looking …"))
 
         async def look() -> None:
             driver = self._chat.app._driver  # noqa: SLF001 (Textual has no public way to it)
@@ -145,7 +144,7 @@ class OverChat:
             page.show(
                 two_columns(
                     await rows_in_chat(
-                        doctor, self._chat.client, self._chat.models, self._keymap, kitty=kitty
+                        self._chat.doctor, self._chat.client, self._chat.models, self._keymap, kitty=kitty
                     )
                 )
             )

@@ -26,11 +26,17 @@ from h2a_tui.transcript.items import Excerpt, bounded
 from h2a_tui.transcript.lines import Line, Page, Run, restyled
 from h2a_tui.transcript.view import COLOURED, View, behind_gutter, on_ground
 
-__all__ = ["TWO_COLUMNS", "DiffView"]
+__all__ = ["DiffView", "layout_words"]
 
 TWO_COLUMNS: Final = 140  # cells of the page from which on old and new stand side by side
 _WIDEST: Final = 240
 _WORD_GROUND: Final = 0.25  # how far the ground of a changed word goes towards the colour of its line
+
+
+def layout_words(*, side_by_side: bool) -> str:
+    """How changes are drawn, to be said."""
+    how = f"side by side, from {TWO_COLUMNS} columns on" if side_by_side else "below each other"
+    return f"Changes are drawn {how}"
 
 
 class DiffView(View[DiffLine]):

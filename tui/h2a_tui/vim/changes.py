@@ -132,7 +132,10 @@ def put_over(page: Page, what: Range, register: Register) -> Effect:
     elif "\n" not in text and not what.linewise:
         cursor += Page(text).previous(len(text))
     taken = Register(page.text[what.start : what.end], what.linewise)
-    return Effect(cursor, Change(what.start, what.end, text), taken)
+    after = page.changed(
+        what.start, what.end, text
+    )  # which may have lost its line's end, with nothing to put
+    return Effect(after.standing(cursor), Change(what.start, what.end, text), taken)
 
 
 def _indent(line: str) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import events
 from textual.message import Message
@@ -27,16 +27,15 @@ from h2a_tui.pictures import (
 from h2a_tui.project_files import ProjectFiles
 from h2a_tui.prompt_history import PromptHistory
 from h2a_tui.recall import Recall
+from h2a_tui.verbs import SENDING
 from h2a_tui.vim import Mode as VimMode
 from h2a_tui.widgets.editor import Editor, Perform
+from h2a_tui.widgets.kept_keys import KeptKeys
 from h2a_tui.widgets.popup import Popup
 from h2a_tui.widgets.suggestions import Commands, HistorySearch, Suggestions
 from h2a_tui.writing import Mode, mode_of
 
 __all__ = ["Composer"]
-
-
-_SENDING: Final = frozenset({Action.SUBMIT, Action.FOLLOW_UP, Action.FOLLOW_UP_BY_TAB, Action.NUDGE})
 
 
 class Composer(Editor):
@@ -83,6 +82,7 @@ class Composer(Editor):
         self._search: HistorySearch | None = None
         self._told = (False, Mode.MESSAGE)
         self._reading: set[str] = set()  # tags and mentions of pictures
+        self.kept = KeptKeys()
         self.last_key_at = 0.0
 
     def on_mount(self) -> None:
@@ -127,11 +127,24 @@ class Composer(Editor):
         self._look()
         return content
 
-    def leave(self) -> str:
-        """Give what is written to whoever comes next, pastes whole; it is no draft of this session any more."""
-        words = self.message
+    def leave(self) -> list[events.Key | events.Paste]:
+        """Give what is written, pastes whole, and what is kept to whoever comes next; it is no draft of this session any more."""
+        words = self._unsent
         self._drafts.forget()
-        return words
+        return [*([events.Paste(words)] if words else ()), *self.kept.end()]
+
+    def listen(self) -> None:
+        """What was kept is for this session after all."""
+        self.call_next(self._type_kept)
+
+    async def _type_kept(self) -> None:
+        for event in self.kept.end():
+            if self.kept.take(event):
+                continue
+            if isinstance(event, events.Key):
+                await super().on_key(event)
+            else:
+                super().on_paste(event)
 
     def restore(self, returned: InputRestored) -> None:
         """Put what came back, in order, above the draft, the cursor where it was."""
@@ -170,9 +183,14 @@ class Composer(Editor):
 
     # ------------------------------------------------------------------ keys
 
-    def on_key(self, _event: events.Key) -> None:  # type: ignore[override]
-        """Note that somebody is typing; `Editor.on_key` does the rest."""
+    def on_key(self, event: events.Key) -> None:  # type: ignore[override]
+        """Note that somebody is typing; `Editor.on_key` does the rest, unless it is for another session."""
         self.last_key_at = monotonic()
+        self.kept.take(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Leave it to `Editor.on_paste`, unless it is for another session."""
+        self.kept.take(event)
 
     @property
     def _contexts(self) -> tuple[Context, ...]:
@@ -182,7 +200,7 @@ class Composer(Editor):
         act = self._own_actions.get(action)
         if act is not None:
             return act(self)
-        if self._search is not None and action in _SENDING:
+        if self._search is not None and action in SENDING:
             return self._take_chosen()
         return super()._act(action)
 

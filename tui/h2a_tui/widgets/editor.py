@@ -22,6 +22,7 @@ from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
 
 from h2a_tui.attachments import Attachments
 from h2a_tui.direct_paint import DirectPaint
@@ -104,6 +105,12 @@ class Editor(TextArea, inherit_bindings=False):
     def message(self) -> str:
         """The words in it, pastes whole."""
         return self._attachments.expand(self.text)
+
+    def unselect(self) -> None:
+        """Select nothing; it ends vim's visual mode."""
+        self.selection = Selection.cursor(self.cursor_location)
+        if self.vim is not None and self.vim.is_visual:
+            self.escape_in_vim()
 
     def show(self, text: str) -> None:
         """Hold `text` and nothing else, the cursor at its end; nothing is to be undone."""

@@ -49,7 +49,7 @@ class QueueChoice:
             newest = max(self.items, key=lambda item: (item.accepted_at, item.id))
             self.choose(self.items.index(newest))
 
-    def move(self, offset: int) -> None:
+    def choose_beside(self, offset: int) -> None:
         """Choose the item `offset` rows down."""
         if self.items:
             self.choose(min(max(self._chosen_at + offset, 0), len(self.items) - 1))

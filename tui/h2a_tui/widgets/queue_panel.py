@@ -77,11 +77,6 @@ class QueueList(Widget, can_focus=True):
     # -------------------------------------------------------------- the items
 
     @property
-    def is_empty(self) -> bool:
-        """Does nothing wait?"""
-        return not self._queue.items
-
-    @property
     def is_blank(self) -> bool:
         """Is there nothing to draw, no receipt either?"""
         return not self._queue.items and not self._queue.receipts
@@ -112,9 +107,9 @@ class QueueList(Widget, can_focus=True):
         self._queue.choose_newest()
         self.refresh()
 
-    def move(self, offset: int) -> None:
+    def choose_beside(self, offset: int) -> None:
         """Choose the item `offset` rows down."""
-        self._queue.move(offset)
+        self._queue.choose_beside(offset)
         self.refresh()
 
     # ---------------------------------------------------------------- drawing
@@ -264,25 +259,38 @@ class QueuePanel(Vertical):
             self._ages.stop()
             self._ages = None
 
-    # --------------------------------------------------------------- editing
+    # ---------------------------------------------------- choosing and editing
+
+    @property
+    def chosen(self) -> QueueItem | None:
+        """The item the queue keys act on."""
+        return self.list.chosen
+
+    def choose_newest(self) -> None:
+        """Choose the item accepted last."""
+        self.list.choose_newest()
+
+    def choose_beside(self, offset: int) -> None:
+        """Choose the item `offset` rows down."""
+        self.list.choose_beside(offset)
+
+    def take_keyboard(self) -> None:
+        """The keys choose an item."""
+        self.screen.set_focus(self.list)
 
     @property
     def editing(self) -> QueueItem | None:
         """The item in the editor."""
         return self._editing
 
-    def begin_edit(self) -> bool:
-        """Load the chosen item into the editor; False when there is none."""
-        item = self.list.chosen
-        if item is None:
-            return False
+    def begin_edit(self, item: QueueItem) -> None:
+        """Load `item` into the editor, which has the keyboard from now on."""
         self._editing = item
         self.list.mark_edited(item.id)
         self.editor.show(item.text)
         self.add_class("-editing")
         self._set_filled()
         self.screen.set_focus(self.editor)
-        return True
 
     def end_edit(self) -> str:
         """Close the editor and return what it held."""
