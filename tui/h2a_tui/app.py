@@ -27,7 +27,7 @@ from h2a_tui.client import Client, Switch
 from h2a_tui.crash import crash_message, write_crash_report
 from h2a_tui.handover import Handover
 from h2a_tui.key_tips import TIP_S, KeyTips
-from h2a_tui.keys import HandedOn, KeyDriver, KeyProtocol, LiteralKeyDriver
+from h2a_tui.keys import KeyDriver, KeyProtocol, LiteralKeyDriver
 from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.settings import ScreenSettings
 from h2a_tui.terminal_facts import TmuxKeys, ask_tmux, terminal_facts
@@ -71,7 +71,6 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
             themes or ThemeChoice("dark"), KeyDriver if settings.paste_burst else LiteralKeyDriver
         )
         self.handover = handover
-        self._switch: Switch | None = None
         self._client = client
         self._settings = settings
         self._first_run = first_run
@@ -111,16 +110,10 @@ class H2AApp(ThemedApp[Switch], inherit_bindings=False):
         self, result: Switch | None = None, return_code: int = 0, message: RenderableType | None = None
     ) -> None:
         """Leave; for another session the terminal stays as it is, and every key that was read before reaches the editor."""
-        self._switch = result
-        if result is not None and self.handover is not None and isinstance(self._driver, KeyDriver):
-            self.handover.begin()
+        if result is not None:
+            self.hand_over(result)
         else:
             super().exit(result, return_code, message)
-
-    @on(HandedOn)
-    def _leave_for_another(self) -> None:
-        if self._switch is not None:  # nobody has ended the program meanwhile
-            super().exit(self._switch)
 
     def on_mount(self) -> None:
         """Listen to the agent; everything slow comes after the first frame."""

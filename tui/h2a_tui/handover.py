@@ -33,8 +33,7 @@ class Handover:
         self.under_way = False
         self.attributes: list[Any] | None = None  # of the terminal, as they were before the first app
         self.listening = threading.Event()  # the next app can take keys
-        self._read: list[Message] = []
-        self._typed = bytearray()
+        self._kept: list[Message | bytes] = []
 
     def begin(self) -> None:
         """The app is left for another one."""
@@ -43,11 +42,18 @@ class Handover:
 
     def keep(self, data: bytes) -> None:
         """Keep what was typed."""
-        self._typed += data
+        self._kept.append(data)
 
     def keep_first(self, read: Sequence[Message]) -> None:
         """Keep what the app that was left had `read` already: it was typed before everything that is kept."""
-        self._read[:0] = read
+        self._kept[:0] = read
+
+    def go_on(self, between: Handover) -> None:
+        """Take over from an app that stood `between`, and was left for the next: what was typed there comes last."""
+        if between.under_way and not self.under_way:
+            self.begin()
+            self.attributes = between.attributes
+        self._kept += between.take()
 
     def gather(self) -> None:
         """Keep what waits to be read, so that an app that asks something does not take it for its answer."""
@@ -57,13 +63,11 @@ class Handover:
         while select.select([descriptor], [], [], 0)[0] and (data := os.read(descriptor, _AT_ONCE)):
             self.keep(data)
 
-    def take(self) -> tuple[list[Message], bytes]:
-        """What was typed, as far as it was read as keys and behind that; the next app reads the rest itself."""
+    def take(self) -> list[Message | bytes]:
+        """What was typed, in order, as it came or as keys where it was read already; the next app reads the rest itself."""
         self.under_way = False
-        read, typed = self._read, bytes(self._typed)
-        self._read = []
-        self._typed.clear()
-        return read, typed
+        kept, self._kept = self._kept, []
+        return kept
 
     def give_up(self) -> None:
         """No other app comes: give the terminal back as it was."""

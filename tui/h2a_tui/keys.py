@@ -333,9 +333,11 @@ class KeyDriver(LinuxDriver):
             while not self._handover.listening.wait(0.1):
                 if self.exit_event.is_set():
                     return
-            read, typed = self._handover.take()
-            process(read)
-            self._feed(decode(typed), parser, process)
+            for kept in self._handover.take():
+                if isinstance(kept, bytes):
+                    self._feed(decode(kept), parser, process)
+                else:
+                    process([kept])
         told = False
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)

@@ -212,6 +212,7 @@ class _Screen:
 
     async def _ask_for_trust(self, session: Session) -> tuple[bool | None, int]:
         """Is its folder trusted? None: the person would rather leave, with this exit code."""
+        from h2a_tui.handover import Handover
         from h2a_tui.vouching import ask_inline, is_vouched_for, keep_answer, question_about
 
         folder, keymap = session.workspace, self.settings.keymap()
@@ -222,8 +223,10 @@ class _Screen:
             answer = await ask_inline(folder, keymap, self.themes, self.terminal)
             return keep_answer(self.paths, folder, answer), OK
         self.handover.gather()
-        question = question_about(folder, keymap, self.themes)
+        between = Handover()
+        question = question_about(folder, keymap, self.themes, between)
         await _run_app(question, mouse=False)
+        self.handover.go_on(between)
         return keep_answer(self.paths, folder, question.return_value), question.return_code or OK
 
     async def _show_inline(self, agent: Agent, desk: _Desk, begin: _Begin, terminal: InlineTerminal) -> _End:

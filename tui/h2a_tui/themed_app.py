@@ -11,11 +11,13 @@ import os
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import App
 
 from h2a_themes import Theme, ThemeError
-from h2a_tui.keys import KeyDriver, TerminalColours
+from h2a_tui.handover import Handover
+from h2a_tui.keys import HandedOn, KeyDriver, TerminalColours
 from h2a_tui.textual_theme import textual_theme
 from h2a_tui.theme import for_terminal
 from h2a_tui.theme_choice import ThemeChoice
@@ -38,11 +40,14 @@ class ThemedApp(App[Result], inherit_bindings=False):
     OptionList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     """
 
+    handover: Handover | None = None  # how the terminal comes from another app, and goes on to one
+
     def __init__(self, themes: ThemeChoice, driver_class: type[KeyDriver] = KeyDriver) -> None:
         # Colours that are the terminal's own stay so; and without colour there is none, not even grey.
         super().__init__(driver_class=driver_class, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.themes = themes
         self._followed: Path | None = None
+        self._left_with: Result | None = None
         self.dressed = self._put_on(themes.theme)
         themes.show = self.wear
 
@@ -96,6 +101,28 @@ class ThemedApp(App[Result], inherit_bindings=False):
             await self.themes.told(answer.palette)
         except ThemeError as error:
             self.say_of_theme(error.short)
+
+    # --------------------------------------------------------- the next app
+
+    def exit(
+        self, result: Result | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave for good."""
+        self._left_with = None
+        super().exit(result, return_code, message)
+
+    def hand_over(self, result: Result) -> None:
+        """Leave for the app that comes next: the terminal stays as it is, and every key that was read before still comes here."""
+        self._left_with = result
+        if self.handover is not None and isinstance(self._driver, KeyDriver):
+            self.handover.begin()
+        else:
+            super().exit(result)
+
+    @on(HandedOn)
+    def _every_key_has_come(self) -> None:
+        if self._left_with is not None:
+            super().exit(self._left_with)
 
     # ------------------------------------------------------------ the file
 

@@ -2,7 +2,7 @@
 
 Nothing typed ahead can say yes. The safe answer is the one already chosen, trusting takes an arrow key and then
 Enter, and Enter counts only when the question has been readable for half a second and no text has come for a
-second: what was meant for an editor is over by then.
+second: what was meant for an editor is over by then. It is kept for the editor that comes next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
+from h2a_agent.safe_text import one_line
 from h2a_tui.keymap import Action, Context, Keymap
+from h2a_tui.typed_ahead import TypedAhead
 from h2a_tui.typing_guard import TypingGuard
 
 __all__ = ["Answer", "TrustAnswering"]
@@ -26,6 +28,7 @@ class Answer(Enum):
     QUIT = "Quit"
 
 
+_KEPT_SHOWN: Final = 60  # characters
 _ORDER: Final = tuple(Answer)
 _KEYS: Final = (Action.TRUST_PREVIOUS, Action.TRUST_NEXT, Action.TRUST_ANSWER, Action.TRUST_QUIT)
 
@@ -37,30 +40,38 @@ class TrustAnswering:
         self.chosen = Answer.LOOK
         self._keymap = keymap
         self._guard = TypingGuard(clock)
+        self._ahead = TypedAhead(keymap, self._guard)
 
     def shown(self) -> None:
         """The question is on the screen now."""
         self._guard.shown()
 
-    def pasted(self) -> None:
+    def pasted(self, text: str) -> None:
         """A paste is text, which was meant for somebody else."""
-        self._guard.typed()
+        self._ahead.pasted(text)
 
-    def press(self, key: str) -> Answer | None:
-        """The answer `key` gives; None: none yet."""
+    @property
+    def kept(self) -> str:
+        """The text that was typed meanwhile."""
+        return self._ahead.text.strip("\n")
+
+    def press(self, key: str, character: str | None) -> Answer | None:
+        """The answer that `key` gives, which types `character`; None: none yet."""
         match self._keymap.action(key, Context.TRUST):
             case Action.TRUST_QUIT:
                 return Answer.QUIT
             case None:
-                self._guard.typed()
+                self._ahead.typed(key, character)
             case _ if not self._guard.readable:
-                pass
+                self._ahead.typed(key, character)
             case Action.TRUST_PREVIOUS:
                 self._move(-1)
             case Action.TRUST_NEXT:
                 self._move(1)
             case Action.TRUST_ANSWER if self._guard.nobody_types:
                 return self.chosen
+            case _:
+                self._ahead.typed(key, character)
         return None
 
     def _move(self, step: int) -> None:
@@ -73,4 +84,5 @@ class TrustAnswering:
     def words(self) -> str:
         """How to answer."""
         up, down, answer, leave = (self._keymap.label(action) for action in _KEYS)
-        return f"{up} {down} choose · {answer} answers · {leave} quits"
+        ways = f"{up} {down} choose · {answer} answers · {leave} quits"
+        return f"{ways}\nKept for the editor: {one_line(self.kept, _KEPT_SHOWN)}" if self.kept else ways

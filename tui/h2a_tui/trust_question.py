@@ -16,6 +16,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from h2a_agent.safe_text import one_line
+from h2a_tui.handover import Handover
 from h2a_tui.keymap import Keymap
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.themed_app import ThemedApp
@@ -29,7 +30,10 @@ _ROOMY_COLUMNS: Final = 48
 
 
 class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
-    """Asks once and ends with the answer; `Answer.QUIT` also when it is closed in any other way."""
+    """Asks once and ends with the answer; `Answer.QUIT` also when it is closed in any other way.
+
+    With another answer the terminal is `handover`'s, and so is what was typed: it was meant for the app that comes next.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = False
@@ -49,10 +53,13 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         things: Sequence[str],
         keymap: Keymap,
         themes: ThemeChoice | None = None,
+        handover: Handover | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`things` are what in `folder` wants to be obeyed."""
         super().__init__(themes or ThemeChoice("dark"))
+        self.handover = handover
+        self._behind: list[events.Key | events.Paste] = []  # typed when the answer was given
         self._folder = one_line(str(folder))
         self._things = one_line(", ".join(things))
         self._answering = TrustAnswering(keymap, clock)
@@ -66,19 +73,34 @@ class TrustQuestion(ThemedApp[Answer], inherit_bindings=False):
         self._show()
         self.call_after_refresh(self._answering.shown)
 
-    def on_key(self, event: events.Key) -> None:
-        """Move, answer, or leave; any other key was meant for somebody else."""
-        event.stop()
-        event.prevent_default()
-        if (answer := self._answering.press(event.key)) is not None:
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys and pastes before any widget does, so that they are dealt with before `HandedOn`, which comes behind them."""
+        if not isinstance(event, events.Key | events.Paste):
+            await super().on_event(event)
+        elif self._left_with is not None:
+            self._behind.append(event)
+        else:
+            self._take(event)
+
+    def _take(self, event: events.Key | events.Paste) -> None:
+        """Move, answer, or leave; any other key was meant for somebody else, and a paste is text."""
+        if isinstance(event, events.Paste):
+            self._answering.pasted(event.text)
+            answer = None
+        else:
+            answer = self._answering.press(event.key, event.character if event.is_printable else None)
+        if answer is Answer.QUIT:
             self.exit(answer)
+        elif answer is not None:
+            self.hand_over(answer)
         else:
             self._show()
 
-    def on_paste(self, event: events.Paste) -> None:
-        """A paste is text."""
-        event.stop()
-        self._answering.pasted()
+    def on_unmount(self) -> None:
+        """What was typed is for the app that comes next."""
+        if self.handover is not None:
+            kept = self._answering.kept
+            self.handover.keep_first([*([events.Paste(kept)] if kept else ()), *self._behind])
 
     def _show(self) -> None:
         small = self.size.height < _ROOMY_ROWS or self.size.width < _ROOMY_COLUMNS

@@ -17,7 +17,7 @@ __all__ = ["TypedAhead"]
 class TypedAhead:
     """One question's. `keep` gets what was typed too early, once, when the question begins to be answered."""
 
-    def __init__(self, keymap: Keymap, guard: TypingGuard, keep: Callable[[str], None]) -> None:
+    def __init__(self, keymap: Keymap, guard: TypingGuard, keep: Callable[[str], object] = str) -> None:
         self.text = ""
         self._keymap = keymap
         self._guard = guard
@@ -34,6 +34,11 @@ class TypedAhead:
         """Does `key`, which types `character`, come too early? Then it has been kept, or was none to keep."""
         if self._shown and self._guard.readable and self._guard.nobody_types:
             return False
+        self.typed(key, character)
+        return True
+
+    def typed(self, key: str, character: str | None) -> None:
+        """Keep what `key` types, whenever it comes."""
         match self._keymap.action(key, Context.COMPOSER):
             case Action.SUBMIT | Action.NEWLINE:
                 self.text = f"{self.text}\n" if self.text else ""
@@ -44,7 +49,6 @@ class TypedAhead:
                 self.text = self.text[:-1]
             case _:
                 pass
-        return True
 
     def pasted(self, text: str) -> None:
         """A paste is text."""

@@ -11,6 +11,7 @@ from h2a_agent.safe_text import one_line
 from h2a_agent.trust import Trust, TrustedFolders, project_of, things_to_obey
 
 if TYPE_CHECKING:
+    from h2a_tui.handover import Handover
     from h2a_tui.inline.terminal import InlineTerminal
     from h2a_tui.keymap import Keymap
     from h2a_tui.theme_choice import ThemeChoice
@@ -35,11 +36,11 @@ def is_vouched_for(paths: Paths, folder: Path, *, vouch: bool) -> bool | None:
     return trust is not Trust.DISTRUSTED
 
 
-def question_about(folder: Path, keymap: Keymap, themes: ThemeChoice) -> TrustQuestion:
-    """The question that settles it."""
+def question_about(folder: Path, keymap: Keymap, themes: ThemeChoice, handover: Handover) -> TrustQuestion:
+    """The question that settles it; `handover` gets the terminal for the app that comes next."""
     from h2a_tui.trust_question import TrustQuestion
 
-    return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, themes)
+    return TrustQuestion(project_of(folder), things_to_obey(folder), keymap, themes, handover)
 
 
 async def ask_inline(folder: Path, keymap: Keymap, themes: ThemeChoice, terminal: InlineTerminal) -> Answer:

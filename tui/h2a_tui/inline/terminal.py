@@ -229,6 +229,11 @@ class InlineTerminal:
         if text:
             self._kept.insert(0, Paste(text))
 
+    def keep_behind(self, text: str) -> None:
+        """Keep `text`, which was typed behind everything that is kept."""
+        if text:
+            self._kept.append(Paste(text))
+
     def _hand_out(self, one: Input) -> None:
         if self._received is None:
             self._kept.append(one)

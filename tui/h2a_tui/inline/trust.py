@@ -29,7 +29,7 @@ async def ask_for_trust(
 ) -> Answer:
     """Ask, and wait for the answer; `Answer.QUIT` also when the terminal goes. `things` are what in `folder` wants to be obeyed.
 
-    The terminal stays taken, and what was typed before the question is kept.
+    The terminal stays taken, and what was typed before the question and during it is kept.
     """
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     answering = TrustAnswering(keymap)
@@ -39,14 +39,16 @@ async def ask_for_trust(
     def answer(one: Answer) -> None:
         if not answered.done():
             answered.set_result(one)
+            terminal.keep()  # at once: what is read together with the answer is no part of it
+            terminal.keep_behind(answering.kept)
 
     def received(what: Input) -> None:
         match what:
-            case Key(name):
-                if (one := answering.press(name)) is not None:
+            case Key(name, text):
+                if (one := answering.press(name, text)) is not None:
                     answer(one)
-            case Paste():
-                answering.pasted()
+            case Paste(text):
+                answering.pasted(text)
             case _:
                 pass
         draw()
