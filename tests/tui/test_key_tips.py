@@ -95,7 +95,7 @@ def test_terminal_app_shows_ctrl_q_and_says_why_once(tmp_path: Path) -> None:
         app.say("Status(Phase.STREAMING, 1)")
         app.terminal.wait_for("Ctrl+Q follow-up")
         app.terminal.wait_for("Ctrl+Q: follow-up · Alt+Enter is plain Enter in Terminal.app")
-        app.terminal.wait_for(lambda: (tmp_path / "told").exists())
+        app.terminal.wait_for(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text())
     with ScriptedApp.start(size=(120, 24), env=TERMINAL_APP, tips_file=told) as app:
         app.say("Status(Phase.STREAMING, 1)")
         app.terminal.wait_for("Ctrl+Q follow-up")
