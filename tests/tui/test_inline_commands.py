@@ -63,6 +63,13 @@ def test_the_doctor_asks_the_terminal_and_types_nothing_of_its_answer(tmp_path: 
         terminal.wait_for("› Say what to do")
 
 
+def test_the_key_for_models_shows_them(terminal: Terminal) -> None:
+    terminal.press("ctrl+l")
+    terminal.wait_for("▸ demo/demo")
+    terminal.press("escape")
+    terminal.wait_for("› Say what to do")
+
+
 def test_settings_are_changed_where_they_stand_and_kept(tmp_path: Path, terminal: Terminal) -> None:
     file = tmp_path / "config.toml"
     command(terminal, "/settings bell")
