@@ -435,6 +435,22 @@ async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: Me
         assert program.process.returncode == 143
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+async def test_a_signal_ends_one_answer_although_nobody_reads(
+    tmp_path: Path, server: MessagesServer, output: str
+) -> None:
+    server.script(Answer(text([*(f"{n:06} " * 40 for n in range(3_000)), gate("end")])))
+    async with Program.start(tmp_path, server.url, "--output", output, "-p", "flood me") as program:
+        program.end_input()
+        program.stop_reading()
+        await server.reached("end")
+        program.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            while program.process.returncode is None:
+                await asyncio.sleep(0.05)
+        assert program.process.returncode == 143
+
+
 async def test_when_its_guardian_is_killed_it_settles_and_leaves(
     tmp_path: Path, server: MessagesServer
 ) -> None:

@@ -188,6 +188,31 @@ async def test_sigterm_settles_and_is_the_exit_code(tmp_path: Path, server: Mess
     assert '"cut":"abort"' in session.read_text().replace(" ", "")
 
 
+async def test_a_signal_stops_what_is_still_done_after_the_last_line(
+    tmp_path: Path, server: MessagesServer
+) -> None:
+    server.script(Answer(text(["One.\n", gate("never")])))
+    talk = Talk(tmp_path, server.url, "--plain")
+    with talk.terminal:
+        await talk.hears("/help lists the commands")
+        talk.types("go")
+        await talk.hears("Agent: One.")
+        talk.terminal.write(b"\x04")
+        os.kill(talk.terminal.process.pid, signal.SIGTERM)
+        assert await talk.exit_code() == 143
+
+
+async def test_a_run_that_is_paused_when_the_lines_end_is_stopped_and_keeps_what_waits(
+    tmp_path: Path, server: MessagesServer
+) -> None:
+    code, out, _ = await piped(tmp_path, server.url, b"precious\n/pause\n")
+    assert code == 1
+    assert "To go on: h2a-chat --plain -r" in out
+    (session,) = (tmp_path / "home").glob("sessions/*/*.jsonl")
+    assert "precious" in session.read_text()
+    assert not server.requests
+
+
 async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: MessagesServer) -> None:
     server.script(Answer(text([*(f"{n:06} " * 40 + "\n" for n in range(3_000)), gate("end")])))
     (tmp_path / "project").mkdir()

@@ -24,9 +24,7 @@ from h2a_agent.bus import Subscription
 from h2a_agent.events import (
     ApprovalRequested,
     Decision,
-    Phase,
     Settled,
-    Status,
 )
 from h2a_agent.protocol.commands import AnyCommand
 from h2a_agent.protocol.lines import AnyOutput, command_of, line_of
@@ -36,8 +34,8 @@ from h2a_agent.protocol.trace import hello
 from h2a_queue import Backpressure, H2AQueue
 from h2a_tui.exit_codes import FAILED, OK, UNREAD, USAGE
 from h2a_tui.folded import Folded
+from h2a_tui.input_over import finish, stop
 from h2a_tui.plain import nobody
-from h2a_tui.shell_line import shells_over
 from h2a_tui.signals import Signals, signals_abort
 from h2a_tui.streams import InputLines, Out, first_of
 
@@ -55,7 +53,6 @@ _EVENTS_AHEAD: Final = 200  # events a reader may be behind before the run waits
 _REPLIES_AHEAD: Final = 1000
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes; a message with several pictures fits
 _QUICKLY_PARSED: Final = 65_536  # bytes; a longer line is parsed in a thread
-_LAST_LINES_S: Final = 3.0  # what a reader has for the last lines after a signal
 _TOO_LONG: Final = f"a line is at most {LINE_LIMIT // 1024 // 1024} MB long"
 
 
@@ -85,13 +82,11 @@ async def serve_program(
         OSError: `output` cannot be written, other than for want of a reader.
     """
     program = _Program(agent, models, output, open_session, going_on=going_on)
-    with signals_abort(agent) as signals:
+    async with signals_abort(agent) as signals:
         try:
             await program.run(prompt, commands, signals)
         except* BrokenPipeError:
             program.unread = True
-        except* TimeoutError:
-            pass  # a signal came, and nobody has read the last lines; looked at before what it is a kind of
         except* OSError as several:
             raise first_of(several) from None
     if signals.caught or program.unread:
@@ -157,15 +152,13 @@ class _Program:
         events = self._agent.subscribe(policy=Backpressure.BLOCK, max_size=_EVENTS_AHEAD)
         self._written = self._agent.state.seq
         with closing(events):
-            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as writers:
+            async with asyncio.TaskGroup() as writers:
                 writers.create_task(self._write_all(events))
                 if prompt:
                     self._agent.prompt(prompt)
                 await self._until_over(commands, signals)
                 events.close()
                 self._replies.close()
-                if signals.caught:
-                    deadline.reschedule(asyncio.get_running_loop().time() + _LAST_LINES_S)
 
     async def _until_over(self, commands: InputLines | None, signals: Signals) -> None:
         """Until the commands have ended and nothing is due, or a signal came and the run has settled."""
@@ -176,48 +169,19 @@ class _Program:
             signal_came.cancel()
             work.cancel()
         if signals.caught:
-            await self._stop()
+            await stop(self._agent)
 
     async def _work(self, commands: InputLines | None, tasks: asyncio.TaskGroup) -> None:
         if commands is not None:
             await self._read(commands, tasks)
             if self.switch_to is not None:
                 self._agent.configure(on_abort="keep")
-                await self._stop()
+                await stop(self._agent)
                 return
             self._somebody_to_ask = False
             for question in self._agent.state.approvals:
                 self._agent.answer(question.call_id, Decision.REJECT, nobody(question))
-        await self._settled_or_paused()
-
-    async def _settled_or_paused(self) -> None:
-        """Until the run is over. One that pauses is stopped: nobody is there to let it go on."""
-        settled = asyncio.create_task(self._agent.settled())
-        paused = asyncio.create_task(self._paused())
-        try:
-            await asyncio.wait((settled, paused), return_when=asyncio.FIRST_COMPLETED)
-            if not settled.done():
-                self._agent.configure(on_abort="keep")
-                await self._stop()
-            await shells_over(self._agent)
-        finally:
-            settled.cancel()
-            paused.cancel()
-
-    async def _stop(self) -> None:
-        """Stop what runs; what waits stays in the session."""
-        self._agent.abort()
-        self._agent.stop_shell()
-        await self._agent.settled()
-        await shells_over(self._agent)
-
-    async def _paused(self) -> None:
-        with closing(self._agent.subscribe(Status, policy=Backpressure.DROP_OLDEST)) as phases:
-            if self._agent.state.phase is Phase.PAUSED:
-                return
-            async for event in phases:
-                if isinstance(event, Status) and event.phase is Phase.PAUSED:
-                    return
+        await finish(self._agent)
 
     # ------------------------------------------------------------------ in
 
@@ -292,21 +256,21 @@ async def answer_as_json(agent: Agent, prompt: Sequence[UserBlock], output: Out)
     Raises:
         OSError: `output` cannot be written.
     """
-    folded = Folded()
+    folded, exit_code = Folded(), FAILED
     events = agent.subscribe()
-    with closing(events), signals_abort(agent) as signals:
-        agent.prompt(prompt)
-        async for event in events:
-            folded.add(event)
-            if isinstance(event, ApprovalRequested):
-                agent.answer(event.call_id, Decision.REJECT, nobody(event))
-            elif isinstance(event, Settled):
-                break
-        result = folded.result(agent.session_id)
-        try:
-            await output.write(line_of(result))
-        except BrokenPipeError:
-            return UNREAD
-    if signals.caught:
-        return signals.caught
-    return OK if result.reason == "completed" else FAILED
+    with closing(events):
+        async with signals_abort(agent) as signals:
+            agent.prompt(prompt)
+            async for event in events:
+                folded.add(event)
+                if isinstance(event, ApprovalRequested):
+                    agent.answer(event.call_id, Decision.REJECT, nobody(event))
+                elif isinstance(event, Settled):
+                    break
+            result = folded.result(agent.session_id)
+            try:
+                await output.write(line_of(result))
+            except BrokenPipeError:
+                return UNREAD
+            exit_code = OK if result.reason == "completed" else FAILED
+    return signals.caught or exit_code

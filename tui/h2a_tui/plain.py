@@ -38,6 +38,7 @@ from h2a_agent.events import (
 )
 from h2a_agent.safe_text import one_line
 from h2a_queue import QueueStats
+from h2a_tui.exit_codes import FAILED, OK
 from h2a_tui.signals import signals_abort
 from h2a_tui.streams import Out, stderr, stdout
 
@@ -169,12 +170,11 @@ async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
     """
     lines = Lines(stdout(), stderr())
     ended = Settled("failed")
-    events = agent.subscribe()
-    with closing(events), signals_abort(agent) as signals:
-        for note in agent.session_notes:
-            await lines.note(f"! {note}")
-        agent.prompt(prompt)
-        async with aclosing(_until_settled(events, lines)) as happened:
+    with closing(agent.subscribe()) as events:
+        async with signals_abort(agent) as signals, aclosing(_until_settled(events, lines)) as happened:
+            for note in agent.session_notes:
+                await lines.note(f"! {note}")
+            agent.prompt(prompt)
             async for event in happened:
                 match event:
                     case ApprovalRequested(call_id=call_id):
@@ -185,11 +185,9 @@ async def answer_once(agent: Agent, prompt: Sequence[UserBlock]) -> int:
                         ended = event
                     case _:
                         pass
-        if ended.reason != "completed":
-            await lines.note(_what_is_kept(agent))
-    if signals.caught:
-        return signals.caught
-    return 0 if ended.reason == "completed" else 1
+            if ended.reason != "completed":
+                await lines.note(_what_is_kept(agent))
+    return signals.caught or (OK if ended.reason == "completed" else FAILED)
 
 
 def _what_is_kept(agent: Agent) -> str:
@@ -215,10 +213,9 @@ async def play_demo(agent: Agent) -> int:
     lines = Lines(stdout(), stdout(), with_user=True)
     said = ""
     queued = steered = False
-    events = agent.subscribe()
-    with closing(events), signals_abort(agent) as signals:
-        agent.prompt(_PROMPT)
-        async with aclosing(_until_settled(events, lines)) as happened:
+    with closing(agent.subscribe()) as events:
+        async with signals_abort(agent) as signals, aclosing(_until_settled(events, lines)) as happened:
+            agent.prompt(_PROMPT)
             async for event in happened:
                 match event:
                     case ToolResult() if not queued:
@@ -234,8 +231,8 @@ async def play_demo(agent: Agent) -> int:
                             agent.steer(_STEER)
                     case _:
                         pass
-        await lines.note(_figures(events.stats))
-    return signals.caught if signals.caught else 0
+            await lines.note(_figures(events.stats))
+    return signals.caught or OK
 
 
 def _figures(stats: QueueStats) -> str:

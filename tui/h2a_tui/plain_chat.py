@@ -23,11 +23,13 @@ from h2a_agent.tools.supervisor import guardian
 from h2a_queue import H2AQueue
 from h2a_tui.commands import parse_command
 from h2a_tui.exit_codes import BY_SIGNAL, FAILED, OK, UNGUARDED
+from h2a_tui.input_over import finish, stop
 from h2a_tui.plain import nobody
 from h2a_tui.plain_commands import PLAIN_COMMANDS
 from h2a_tui.plain_desk import PlainDesk
 from h2a_tui.plain_questions import Questions
-from h2a_tui.shell_line import parse_shell, shells_over
+from h2a_tui.shell_line import parse_shell
+from h2a_tui.signals import last_lines
 from h2a_tui.spoken import Spoken
 from h2a_tui.streams import InputLines, first_of, stdout
 
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["LINE_LIMIT", "PlainChat", "Talked", "talk"]
 
 LINE_LIMIT: Final = 4 * 1024 * 1024  # bytes
-_LAST_LINES_S: Final = 3.0  # what a reader has for the last lines
 
 
 class Talked(NamedTuple):
@@ -76,9 +77,8 @@ async def talk(
     if (ours := guardian()) is not None:
         ours.watch(partial(chat.leave, UNGUARDED))
     try:
-        await chat.run(prompt, notice)
-    except* TimeoutError:
-        pass  # nobody has read the last lines; looked at before what it is a kind of
+        async with last_lines(chat.left, agent):
+            await chat.run(prompt, notice)
     except* OSError as several:
         raise first_of(several) from None
     finally:
@@ -108,7 +108,7 @@ class PlainChat:
         self._questions = Questions(agent, self._spoken.note)
         self._somebody_to_ask = True
         self._last = "completed"
-        self._leave = asyncio.Event()
+        self.left = asyncio.Event()
         self._code: int | None = None
         self._listeners: asyncio.TaskGroup
         self.desk = PlainDesk(
@@ -133,29 +133,33 @@ class PlainChat:
         """Everything, in order.
 
         Raises:
-            ExceptionGroup: of OSError: stdout cannot be written; of TimeoutError: it is not read to its end.
+            ExceptionGroup: of OSError: stdout cannot be written.
         """
         events = self.agent.subscribe()
         with closing(events):
-            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as speakers:
+            async with asyncio.TaskGroup() as speakers:
                 speakers.create_task(self._speak(events))
                 speakers.create_task(self._speak_notices())
                 self._greet(notice)
                 if prompt.strip():
                     self.agent.prompt(prompt)
-                async with asyncio.TaskGroup() as self._listeners:
-                    reading = self._listeners.create_task(self._read())
-                    await self._leave.wait()
-                    reading.cancel()
-                if self._code is not None:
-                    self._stop()
-                await self.agent.settled()  # when the input has ended, what is due is still done
-                await shells_over(self.agent)
+                await self._until_over()
                 self._say_where_it_is()
                 self._notices.close()
                 events.close()
-                if self._code is not None:
-                    deadline.reschedule(asyncio.get_running_loop().time() + _LAST_LINES_S)
+
+    async def _until_over(self) -> None:
+        """Until somebody leaves, or the lines have ended and what is due is done; nothing runs any more."""
+        async with asyncio.TaskGroup() as self._listeners:
+            leaving = self._listeners.create_task(self.left.wait())
+            hearing = self._listeners.create_task(self._hear_to_the_end())
+            await asyncio.wait((leaving, hearing), return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            hearing.cancel()
+        if self._code is not None:
+            if self.desk.switch_to is not None:
+                self.agent.configure(on_abort="keep")
+            await stop(self.agent)
 
     def say(self, text: str) -> None:
         """Say something, in its turn."""
@@ -164,25 +168,24 @@ class PlainChat:
     def leave(self, code: int = OK) -> None:
         """Stop what runs, and end."""
         self._code = code
-        self._leave.set()
+        self.left.set()
 
     def on_signal(self, number: int) -> None:
         """Ctrl+C stops what runs, and leaves when nothing does; other signals leave."""
         if number == signal.SIGINT and (self.agent.busy or self.agent.state.shells):
-            self._stop()
+            self.agent.abort()
+            self.agent.stop_shell()
         else:
             self.leave(BY_SIGNAL + number)
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         self._listeners.create_task(job)
 
-    def _stop(self) -> None:
-        if self.desk.switch_to is not None:
-            self.agent.configure(on_abort="keep")
-        self.agent.abort()
-        self.agent.stop_shell()
-
     # ----------------------------------------------------------------- hearing
+
+    async def _hear_to_the_end(self) -> None:
+        await self._read()
+        await finish(self.agent)
 
     async def _read(self) -> None:
         held: list[str] = []
@@ -204,7 +207,6 @@ class PlainChat:
         self._somebody_to_ask = False
         for question in self.agent.state.approvals:
             self.agent.answer(question.call_id, Decision.REJECT, nobody(question))
-        self._leave.set()
 
     def _hear(self, text: str) -> None:
         """Take what was typed: a choice, an answer, a command or a message."""
