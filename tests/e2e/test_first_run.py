@@ -155,6 +155,21 @@ async def test_a_question_on_the_command_line_waits_in_the_editor(
 
 
 @FRONTS
+async def test_words_typed_early_stand_below_the_question_on_the_command_line(
+    newcomer: Newcomer, front: tuple[str, ...]
+) -> None:
+    with newcomer.start(*front, "explain this folder") as terminal:
+        terminal.write(b"briefly")
+        await shows(terminal, "Kept for the editor: briefly", START_S)
+        await answerable(terminal)
+        terminal.press("escape")
+        await asyncio.to_thread(
+            terminal.wait_for,
+            lambda: re.search(r"explain this folder\W+briefly", terminal.screen_text()),
+        )
+
+
+@FRONTS
 async def test_escape_leaves_with_the_demo_and_setup_comes_back(
     newcomer: Newcomer, front: tuple[str, ...]
 ) -> None:

@@ -7,11 +7,23 @@ first that comes later is the question's, and what was kept goes where it was me
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from h2a_tui.keymap import EDITING, Action, Context, Keymap
 from h2a_tui.typing_guard import TypingGuard
 
-__all__ = ["TypedAhead"]
+__all__ = ["TypedAhead", "below"]
+
+
+class _Editor(Protocol):
+    @property
+    def text(self) -> str: ...
+    def write(self, text: str) -> None: ...
+
+
+def below(editor: _Editor) -> Callable[[str], None]:
+    """What keeps words in `editor`: under what it holds, such as the prompt of the command line."""
+    return lambda words: editor.write(f"\n{words}" if editor.text else words)
 
 
 class TypedAhead:

@@ -17,7 +17,7 @@ from h2a_tui.settings_change import SettingsChange
 from h2a_tui.setup_flow import SetupFlow
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
-from h2a_tui.typed_ahead import TypedAhead
+from h2a_tui.typed_ahead import TypedAhead, below
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Lists:
         """Ask who shall answer. At the `first` start somebody may be typing while the question comes up."""
         chat = self._chat
         if first:
-            self._keyboard.early = TypedAhead(chat.keymap, TypingGuard(), chat.composer.write)
+            self._keyboard.early = TypedAhead(chat.keymap, TypingGuard(), below(chat.composer))
         flow = SetupFlow(models, InlineAsker(chat), self._actions.notice)
 
         async def ask() -> None:

@@ -30,7 +30,7 @@ from h2a_tui.settings_change import SettingsChange
 from h2a_tui.terminal_question import ask_while_read
 from h2a_tui.theme_choice import ThemeChoice
 from h2a_tui.theme_command import choose_theme, theme_command
-from h2a_tui.typed_ahead import TypedAhead
+from h2a_tui.typed_ahead import TypedAhead, below
 from h2a_tui.typing_guard import TypingGuard
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class OverChat:
         from h2a_tui.setup_flow import SetupFlow
 
         chat, notice = self._chat, self._actions.notice
-        early = TypedAhead(self._keymap, TypingGuard(), chat.composer.write) if first else None
+        early = TypedAhead(self._keymap, TypingGuard(), below(chat.composer)) if first else None
         flow = SetupFlow(models, ScreenAsker(self._keymap, chat.app.push_screen_wait, early), notice)
 
         async def ask() -> None:
