@@ -14,7 +14,15 @@ __all__ = ["main"]
 
 def main() -> int:
     """Guard `h2a-chat` with this process's arguments; returns its exit code."""
+    _open_standard_streams()
     secrets = take_secrets(os.environ)
     # -P: the folder one works in is not a place to import from.
     argv = [sys.executable, "-P", "-m", "h2a_tui", *sys.argv[1:]]
     return Guardian(secrets, Terminal.found()).run(argv, os.environ)
+
+
+def _open_standard_streams() -> None:
+    """Let a standard stream that was closed (`<&-`, `>&-`) lead nowhere, before a file or socket gets its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)

@@ -158,6 +158,24 @@ def test_p_refuses_what_nobody_can_be_asked_about_and_mode_full_runs_it(shell: S
     assert (shell.folder / "made").exists()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+@pytest.mark.parametrize("args", ["-p hi", "--plain", "schema"])
+def test_a_standard_stream_that_is_closed_is_an_empty_one(shell: Shell, args: str, closed: str) -> None:
+    """No file or socket of ours gets its number, and nothing stumbles over it."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {args} {closed}', "sh", *PROGRAM],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=shell.folder,
+        env=shell.environ,
+        timeout=50,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "Bad file descriptor" not in done.stderr
+
+
 def test_p_to_a_reader_that_leaves_ends_quietly(shell: Shell) -> None:
     process = shell.start("--demo", "-p", "long")
     assert process.stdout is not None
