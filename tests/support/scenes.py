@@ -195,6 +195,7 @@ def _pass_time(chat: Chat, seconds: float) -> None:
     clock.now += seconds
     for widget in (chat.screen.status_line, chat.screen.queue_panel.list):
         widget.refresh()  # as their timers would have done
+    chat.screen.transcript._tick()
 
 
 # ------------------------------------------------------------------ what is said
@@ -337,7 +338,7 @@ async def tools(chat: Chat) -> None:
         ToolOutput("t7", "collected 120 items\n\ntests/test_parser.py ....\n"),
     )
     _pass_time(chat, 7)
-    await chat.until(lambda: "7s" in chat.text())
+    await chat.until(lambda: "pytest -q  7s" in chat.text())
 
 
 @scene()
