@@ -184,8 +184,11 @@ async def _ask_nobody(answered: Callable[[], None] = lambda: None) -> None:
 async def _at_rest(chat: Chat) -> None:
     await chat.settle()
     await chat.until(lambda: not chat.screen.transcript.busy)
-    behind = chat.app.screen_stack[:-1]  # nothing waits for these by itself
-    await chat.until(lambda: not any(w.message_queue_size for s in behind for w in (s, *s.query("*"))))
+    behind = chat.app.screen_stack[:-1]  # nothing waits for these by itself, nor lays them out anew
+    for _ in range(2):  # a layout changes sizes, and these what is laid out
+        for screen in behind:
+            screen._refresh_layout()
+        await chat.until(lambda: not any(w.message_queue_size for s in behind for w in (s, *s.query("*"))))
     await chat.settle()
 
 
