@@ -323,12 +323,12 @@ class InlineChat:
 
     # ------------------------------------------------------------------- speaking
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, seconds: float = _NOTICE_S) -> None:
         """Say something short, for a few seconds."""
         self.said = one_line(text)
         if self._end_of_notice is not None:
             self._end_of_notice.cancel()
-        self._end_of_notice = asyncio.get_running_loop().call_later(_NOTICE_S, self.end_notice)
+        self._end_of_notice = asyncio.get_running_loop().call_later(seconds, self.end_notice)
         self.redraw()
 
     def tell(self, text: str) -> None:
