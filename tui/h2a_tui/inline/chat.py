@@ -136,8 +136,10 @@ class InlineChat:
 
     # ------------------------------------------------------------------ its life
 
-    async def run(self, prompt: str = "", draft: str = "", errors: Sequence[Error] = ()) -> Left:
-        """Everything, until it is left. `prompt` is sent first, `draft` put into the editor, `errors` told."""
+    async def run(
+        self, prompt: str = "", draft: str = "", notice: str = "", errors: Sequence[Error] = ()
+    ) -> Left:
+        """Everything, until it is left. `prompt` is sent first, `draft` put into the editor, `notice` and `errors` told."""
         loop = asyncio.get_running_loop()
         self.left = loop.create_future()
         loop.set_exception_handler(lambda _loop, context: self._failed(context))
@@ -157,6 +159,8 @@ class InlineChat:
             self.composer.begin()
             self.work(self._read_events())
             self.work(self._after_first_frame())
+            if notice:
+                self.notice(notice)
             if prompt:
                 self.client.prompt(prompt)
             if self._first_run:
