@@ -215,6 +215,11 @@ class Tmux:
             while words not in await asyncio.to_thread(self.everything):
                 await asyncio.sleep(0.05)
 
+    async def hides(self, words: str) -> None:
+        async with asyncio.timeout(START_S):
+            while words in await asyncio.to_thread(self.everything):
+                pass
+
 
 @pytest.fixture
 def tmux() -> Iterator[Tmux]:
@@ -249,6 +254,10 @@ async def test_tmux_resized_again_and_again_shows_everything_once(
     for number, (columns, rows) in enumerate(SIZES):
         tmux("resize-window", "-x", str(columns), "-y", str(rows))
         server.open(f"g{number}")
+        if number == 0:
+            await tmux.hides(
+                "F1 help"
+            )  # the program knows by now that it is being resized, and shows next to nothing
     await tmux.shows("The end.")
     await tmux.shows("● ready")
     await tmux.shows("F1 help")

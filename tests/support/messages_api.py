@@ -128,6 +128,7 @@ class MessagesServer:
         self.refusals: list[Callable[[dict[str, Any]], Status | None]] = []
         self.counts: int | None = None
         self.key = ""  # the only one that is let in; "": any
+        self.keys_tried: list[str] = []
         self.models = ["test-model"]
         self.connections = 0
         self._answers: list[Answer] = []
@@ -264,6 +265,8 @@ class MessagesServer:
 
     def _lets_in(self, headers: Mapping[str, str]) -> bool:
         given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        if given:
+            self.keys_tried.append(given)
         return not self.key or given == self.key
 
     async def _message(self, connection: _Connection, headers: Mapping[str, str], body: bytes) -> None:

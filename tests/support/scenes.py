@@ -184,8 +184,11 @@ async def _ask_nobody(answered: Callable[[], None] = lambda: None) -> None:
 async def _at_rest(chat: Chat) -> None:
     await chat.settle()
     await chat.until(lambda: not chat.screen.transcript.busy)
-    behind = chat.app.screen_stack[:-1]  # nothing waits for these by itself
-    await chat.until(lambda: not any(w.message_queue_size for s in behind for w in (s, *s.query("*"))))
+    behind = chat.app.screen_stack[:-1]  # nothing waits for these by itself, nor lays them out anew
+    for _ in range(2):  # a layout changes sizes, and these what is laid out
+        for screen in behind:
+            screen._refresh_layout()
+        await chat.until(lambda: not any(w.message_queue_size for s in behind for w in (s, *s.query("*"))))
     await chat.settle()
 
 
@@ -195,6 +198,7 @@ def _pass_time(chat: Chat, seconds: float) -> None:
     clock.now += seconds
     for widget in (chat.screen.status_line, chat.screen.queue_panel.list):
         widget.refresh()  # as their timers would have done
+    chat.screen.transcript._tick()
 
 
 # ------------------------------------------------------------------ what is said
@@ -337,7 +341,7 @@ async def tools(chat: Chat) -> None:
         ToolOutput("t7", "collected 120 items\n\ntests/test_parser.py ....\n"),
     )
     _pass_time(chat, 7)
-    await chat.until(lambda: "7s" in chat.text())
+    await chat.until(lambda: "pytest -q  7s" in chat.text())
 
 
 @scene()

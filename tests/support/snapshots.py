@@ -100,6 +100,8 @@ class Screen:
 
 def look_at(app: App[Any]) -> Picture:
     """What `app` shows now, the screens behind a dialog included."""
+    # Whoever has looked at a dialog without what lies behind it has left it so in its cache.
+    app.screen.refresh()
     update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
     assert isinstance(update, LayoutUpdate)
     rows = [Strip.join(list(strips)) for strips in update.strips]
