@@ -439,12 +439,16 @@ class JobsChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
-    """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`."""
+    """The provider failed; the same request goes out again in `wait_s` seconds, as attempt `attempt` of `limit`.
+
+    The server itself asked for `held_s` of them (Retry-After): a steer shortens the wait to these, and no further.
+    """
 
     attempt: int
     limit: int
     wait_s: float
     reason: str
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

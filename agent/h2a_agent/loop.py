@@ -100,9 +100,10 @@ async def wait_for_backoff(run: Run, step: Step) -> bool:
             async with step.scope:
                 await run.told_to_go_on(until)
         case Backoff(until, held, attempt, limit, reason):
-            wait_s = max(0.0, until - now_s())
+            now = now_s()
+            wait_s, held_s = max(0.0, until - now), max(0.0, held - now)
             run.enter(Phase.RETRYING, reason)
-            run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason))
+            run.bus.publish(RetryScheduled(attempt, limit, wait_s, reason, held_s))
             async with step.scope:
                 await asyncio.sleep(wait_s)
             if step.cause == "steer" and held > now_s():

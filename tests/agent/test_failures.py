@@ -406,10 +406,12 @@ async def test_a_steer_in_a_retry_wait_still_honours_what_the_server_asked_for(t
         first = await w.until(RetryScheduled)
         assert isinstance(first, RetryScheduled)
         assert first.wait_s > 1000
+        assert 20 < first.held_s <= 30
         w.agent.steer("now")
         again = await w.until(RetryScheduled)
         assert isinstance(again, RetryScheduled)
         assert 20 < again.wait_s <= 30
+        assert again.held_s == again.wait_s, "the next steer shortens nothing"
         assert len(w.provider.requests) == 1
         w.agent.abort()
         await w.until(Settled)

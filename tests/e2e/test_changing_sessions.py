@@ -80,6 +80,14 @@ async def test_what_is_typed_while_the_session_changes_is_the_next_ones(
     assert not drafts(tmp_path)
 
 
+@pytest.mark.parametrize("command", ["/fork", "/clone"])
+async def test_a_copy_says_that_it_is_one(terminal: Terminal, command: str) -> None:
+    terminal.type_text(command)
+    terminal.press("enter")
+    await asyncio.to_thread(terminal.wait_for, "This is the copy; /sessions leads back to the original", 30)
+    assert await left(terminal) == 0
+
+
 async def test_a_message_sent_right_behind_the_command_is_the_next_sessions(
     tmp_path: Path, terminal: Terminal
 ) -> None:

@@ -351,6 +351,18 @@ async def test_question_says_how_much_is_out_of_sight_until_all_of_it_was_seen()
         await chat.until(lambda: "more" not in chat.text() and "line 7" in chat.text())
 
 
+async def test_question_that_nobody_has_turned_to_says_what_is_out_of_sight_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("h2a_tui.answering.TYPING_PAUSE_S", NEVER_S)
+    async with running_chat() as chat:
+        await ask(chat, question(detail="\n".join(f"line {n}" for n in range(5))))
+        await chat.until(lambda: "line 4" in chat.text() and "F2 to answer  " in chat.text())
+        await ask(chat, question("c2", detail="\n".join(f"line {n}" for n in range(8))))
+        await chat.say(ApprovalAnswered("c1", Decision.REJECT))
+        await chat.until(lambda: "F2 to answer · ↓ 2 more" in chat.text())
+
+
 async def test_diff_is_coloured_by_line() -> None:
     async with running_chat() as chat:
         detail = "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n same"

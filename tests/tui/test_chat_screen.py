@@ -147,6 +147,16 @@ async def test_f8_pauses_a_run_resumes_a_paused_one_and_says_when_there_is_none(
         assert chat.calls == [("pause",), ("resume",)]
 
 
+@pytest.mark.parametrize(
+    ("command", "said"), [("/pause", "Nothing is running"), ("/resume", "Nothing is paused")]
+)
+async def test_a_command_that_has_nothing_to_pause_or_resume_says_so(command: str, said: str) -> None:
+    async with running_chat() as chat:
+        await chat.type(command)
+        await chat.press("enter")
+        await chat.until(lambda: said in chat.rows()[-1])
+
+
 async def test_agent_is_warmed_up_after_the_first_frame() -> None:
     async with running_chat() as chat:
         await chat.until(lambda: chat.agent.warm_ups == 1)

@@ -17,9 +17,13 @@ from h2a_agent.events import (
     UserInput,
 )
 from h2a_agent.sandbox.sandbox import Level, Sandbox
+from h2a_tui import copy_clear_quit
 from h2a_tui.attachments import PASTE_LIMIT, Attachments
+from h2a_tui.screens.chat import ChatScreen
 from support.chat_pilot import Chat, running_chat
 from support.scripted_agent import ScriptedAgent
+
+NEVER_S = 1e6
 
 STREAMING = Status(Phase.STREAMING, 1)
 
@@ -161,11 +165,24 @@ async def test_ctrl_c_clears_undoably_and_a_second_one_quits() -> None:
         assert not chat.app.is_running
 
 
-async def test_ctrl_c_on_an_empty_editor_asks_first() -> None:
+async def test_ctrl_c_on_an_empty_editor_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy_clear_quit, "AGAIN_S", NEVER_S)
     async with running_chat() as chat:
         await chat.press("ctrl+c")
         assert chat.app.is_running
         assert "again to quit" in chat.rows()[-1]
+
+
+@pytest.mark.parametrize("draft", ["", "words"])
+async def test_that_a_second_ctrl_c_quits_is_said_while_it_does(
+    draft: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_clear_quit, "AGAIN_S", 0.2)
+    monkeypatch.setattr(ChatScreen.notice, "__defaults__", (NEVER_S,))
+    async with running_chat() as chat:
+        await chat.type(draft)
+        await chat.press("ctrl+c")
+        await chat.until(lambda: "quit" not in chat.text())
 
 
 async def test_ctrl_c_copies_a_selection_and_keeps_the_text() -> None:

@@ -53,6 +53,25 @@ def test_wide_characters_fill_the_row_and_are_never_halved() -> None:
     assert [line.text for line in lines] == ["ab 漢", "字漢字"]
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "rows"),
+    [
+        ("Final line: 这是一个很长的段落。", 20, ["Final line: 这是一个", "很长的段落。"]),
+        ("请用 `pytest` 运行测试，再提交", 16, ["请用 `pytest` 运", "行测试，再提交"]),
+        ("文件foo_bar.py在这里", 12, ["文件", "foo_bar.py在", "这里"]),
+    ],
+)
+def test_chinese_among_words_fills_the_row_and_words_stay_whole(
+    text: str, width: int, rows: list[str]
+) -> None:
+    assert [line.text for line in wrap([(text, STYLES.page)], width)] == rows
+
+
+def test_no_row_begins_with_a_mark_that_closes_or_ends_with_one_that_opens() -> None:
+    lines = wrap([("日本語「引用」です、ルー々。", STYLES.page)], 8)
+    assert [line.text for line in lines] == ["日本語", "「引用」", "です、", "ルー々。"]
+
+
 def test_a_cluster_of_code_points_stays_together() -> None:
     family = "👨‍👩‍👧"
     lines = wrap([(family * 3, STYLES.page)], 4)

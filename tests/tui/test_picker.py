@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from textual.events import Event, Resize
+from textual.widgets import OptionList
+
 from h2a_agent.content import TextBlock
 from h2a_agent.events import Kind, PathChanged, TokenStream, UserInput
 from h2a_agent.history import AssistantEntry, UserEntry
 from h2a_agent.providers.base import TokenUsage
 from h2a_agent.session import Session
 from h2a_agent.session_verbs import SessionVerbs
+from h2a_tui.keymap import Keymap
+from h2a_tui.overlays import Choice
 from h2a_tui.screens.picker import PickerScreen
 from support.chat_pilot import running_chat
 from support.scripted_agent import ScriptedAgent
@@ -111,3 +117,29 @@ async def test_nothing_is_sent_from_a_session_that_is_looked_at_and_the_text_sta
         assert chat.draft == "!ls", "what came of it could not be kept"
         await chat.press("home", "!", "enter")
         assert chat.calls == [("shell", "ls", True)]
+
+
+async def test_a_list_longer_than_the_screen_is_never_drawn_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    heights: list[int] = []  # that the list was given, frame by frame
+    handle = OptionList.on_event
+
+    async def noted(self: OptionList, event: Event) -> None:
+        if isinstance(event, Resize):
+            heights.append(event.size.height)
+        await handle(self, event)
+
+    monkeypatch.setattr(OptionList, "on_event", noted)
+    async with running_chat(size=(80, 16)) as chat:
+        picker = PickerScreen("Which?", [Choice(f"{n}", f"row {n}") for n in range(50)], Keymap())
+        await chat.app.push_screen(picker)
+        await chat.until(lambda: "Esc close" in chat.text() and "row 11" in chat.text())
+    assert heights
+    assert set(heights) == {12}
+
+
+@pytest.mark.parametrize(("command", "columns"), [("/theme", 80), ("/theme", 24), ("/settings", 50)])
+async def test_a_list_says_whole_how_to_leave_it_however_narrow(command: str, columns: int) -> None:
+    async with running_chat(size=(columns, 20)) as chat:
+        await chat.type(command)
+        await chat.press("enter")
+        await chat.until(lambda: "Esc close ─╯" in chat.text())

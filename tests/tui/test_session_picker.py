@@ -166,6 +166,12 @@ async def test_the_list_works_at_any_size(tmp_path: Path, size: tuple[int, int])
         assert not isinstance(chat.app.screen, SessionPicker)
 
 
+async def test_all_keys_are_said_at_eighty_columns(tmp_path: Path) -> None:
+    async with chat_among_sessions(tmp_path, size=(80, 24)) as chat:
+        await opened(chat)
+        await chat.until(lambda: "Ctrl+R rename · Ctrl+D delete · Esc close" in chat.text())
+
+
 async def test_resume_completes_to_a_session_by_its_title(tmp_path: Path) -> None:
     async with chat_among_sessions(tmp_path) as chat:
         await chat.type("/resume")

@@ -12,6 +12,7 @@ import pytest
 from h2a_tui.keymap import Keymap
 from h2a_tui.screens import over_chat
 from h2a_tui.screens.ask import AskScreen
+from h2a_tui.screens.chat import ChatScreen
 from h2a_tui.screens.setup import SetupScreen
 from h2a_tui.typed_ahead import TypedAhead
 from h2a_tui.typing_guard import READABLE_S, TYPING_PAUSE_S, TypingGuard
@@ -250,6 +251,21 @@ async def test_a_server_of_ones_own_is_named_by_its_address_and_known_from_then_
             "model": "test-model",
             "providers": {name: {"base_url": server.url}},
         }
+
+
+async def test_that_a_server_is_asked_is_said_until_it_has_answered(
+    tmp_path: Path, clock: Clock, server: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChatScreen.notice, "__defaults__", (1e6,))  # seconds
+    async with newcomer(tmp_path, {}) as chat:
+        await readable(chat, clock)
+        await chat.type("address")
+        await chat.press("enter")
+        await asks_for(chat, "The address of a server")
+        await chat.type(server.url)
+        await chat.press("enter")
+        await asks_for(chat, "It wants a key.")
+        await chat.until(lambda: "Asking" not in chat.rows()[-1])
 
 
 async def test_going_back_from_a_question_leads_to_the_first_one_and_keeps_nothing(

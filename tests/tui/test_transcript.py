@@ -392,6 +392,24 @@ async def test_everything_unfolds_and_folds_with_one_verb() -> None:
         await until(lambda: screen(page) == before, pilot)
 
 
+async def test_what_is_unfolded_below_the_reader_is_not_told_as_new() -> None:
+    page = Page(*conversation(20), *tool(lines=300), *conversation(5, first=200))
+    async with page.run_test() as pilot:
+        await drawn(page, pilot, "x = 204")
+        page.transcript.scroll_lines(-200)
+        await pilot.pause()
+        folded = page.transcript.virtual_size.height
+        page.transcript.toggle_all()
+        await until(lambda: page.transcript.virtual_size.height > folded + 200, pilot)
+        assert new_below(page) == 0
+        page.transcript.apply_many(conversation(2, first=300))
+        await until(lambda: new_below(page), pilot)
+        came = new_below(page)
+        page.transcript.toggle_all()
+        await until(lambda: page.transcript.virtual_size.height < folded + 200, pilot)
+        assert new_below(page) == came
+
+
 # ---------------------------------------------------------------- selection
 
 

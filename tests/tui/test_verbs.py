@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem
+from h2a_agent.events import ApprovalRequested, Kind, Phase, QueueItem, RetryScheduled
 from h2a_agent.state import State
 from h2a_tui.keymap import Action, Context, Keymap
 from h2a_tui.verbs import Escape, escape_means, hints, kind_for
@@ -46,6 +46,14 @@ def line(state: State, width: int = 78, context: Context = Context.COMPOSER, **k
         (
             State(phase=Phase.RETRYING),
             "Enter steer (ends the wait) · Alt+Enter follow-up · Esc stop",
+        ),
+        (
+            State(phase=Phase.RETRYING, retry=RetryScheduled(1, 6, 15.0, "busy", held_s=15.0)),
+            "Enter steer (after the wait) · Alt+Enter follow-up · Esc stop",
+        ),
+        (
+            State(phase=Phase.RETRYING, retry=RetryScheduled(4, 6, 8.0, "busy", held_s=1.0)),
+            "Enter steer (shortens the wait) · Alt+Enter follow-up · Esc stop",
         ),
         (
             State(phase=Phase.COMPACTING),

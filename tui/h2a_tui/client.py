@@ -27,10 +27,11 @@ __all__ = ["Client", "JobVerbs", "Sessions", "Subscription", "Switch"]
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The app is left for another session. `draft` goes into its editor."""
+    """The app is left for another session. `draft` goes into its editor; `notice` is said there for a moment."""
 
     session_id: str
     draft: str = ""
+    notice: str = ""
 
 
 class Subscription(Protocol):

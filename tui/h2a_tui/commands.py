@@ -194,6 +194,8 @@ def _stop(chat: Chat, _argument: str) -> bool:
 
 
 def _pause(chat: Chat, _argument: str) -> bool:
+    if not chat.client.state.busy:
+        chat.notice("Nothing is running")
     chat.client.pause()
     return True
 

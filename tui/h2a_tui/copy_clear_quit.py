@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from h2a_tui.keymap import Action, Keymap
 from h2a_tui.pressed_twice import PressedTwice
 
-__all__ = ["CopyClearQuit"]
+__all__ = ["AGAIN_S", "CopyClearQuit"]
 
-_AGAIN_S: Final = 1.0  # a second one within this time quits
+AGAIN_S: Final = 1.0  # a second one within this time quits
 
 
 class _Editor(Protocol):
@@ -29,13 +29,13 @@ class _Editor(Protocol):
 
 @dataclass(eq=False)
 class CopyClearQuit:
-    """One chat's Ctrl+C. `copy`, `quit` and `notice` are the chat's."""
+    """One chat's Ctrl+C. `copy`, `quit` and `notice` are the chat's; `notice` says something for so many seconds."""
 
     keymap: Keymap
     copy: Callable[[str], None]
     quit: Callable[[], None]
-    notice: Callable[[str], None]
-    _presses: PressedTwice = field(default_factory=lambda: PressedTwice(_AGAIN_S))
+    notice: Callable[[str, float], None]
+    _presses: PressedTwice = field(default_factory=lambda: PressedTwice(AGAIN_S))
 
     def press(self, editor: _Editor) -> None:
         """It was pressed at `editor`."""
@@ -47,8 +47,8 @@ class CopyClearQuit:
         key = self.keymap.label(Action.COPY_CLEAR_QUIT)
         if editor.text:
             editor.clear()
-            self.notice(f"Cleared; {key} again quits")
+            self.notice(f"Cleared; {key} again quits", AGAIN_S)
         elif again:
             self.quit()
         else:
-            self.notice(f"Press {key} again to quit")
+            self.notice(f"Press {key} again to quit", AGAIN_S)

@@ -80,11 +80,12 @@ def run_on_screen(
 
 
 class _Begin(NamedTuple):
-    """How a session begins: `prompt` is sent, `draft` put into the editor; somebody is here for the `first` time."""
+    """How a session begins: `prompt` is sent, `draft` put into the editor, `notice` said; it is somebody's `first` time."""
 
     prompt: str = ""
     draft: str = ""
     first: bool = False
+    notice: str = ""
 
 
 class _End(NamedTuple):
@@ -146,7 +147,8 @@ class _Screen:
 
         here = Path.cwd()
         try:
-            return open_session(self.paths, here, session_id=switch.session_id), _Begin(draft=switch.draft)
+            session = open_session(self.paths, here, session_id=switch.session_id)
+            return session, _Begin(draft=switch.draft, notice=switch.notice)
         except REFUSALS as refused:
             begun = left.session_path is not None and left.session_path.exists()
             session = open_session(
@@ -243,7 +245,9 @@ class _Screen:
             first_run=begin.first,
             doctor=desk.doctor,
         )
-        left = await show_inline(chat, prompt=begin.prompt, draft=begin.draft, errors=desk.errors)
+        left = await show_inline(
+            chat, prompt=begin.prompt, draft=begin.draft, notice=begin.notice, errors=desk.errors
+        )
         return _End(left.code, left.switch, chat.keymap.editing)
 
     async def _show_app(self, agent: Agent, desk: _Desk, begin: _Begin, *, mouse: bool) -> _End:
@@ -267,6 +271,8 @@ class _Screen:
             app.call_after_refresh(agent.prompt, begin.prompt)
         if begin.draft:
             app.call_after_refresh(app.chat.composer.restore, InputRestored((begin.draft,)))
+        if begin.notice:
+            app.call_after_refresh(app.chat.notice, begin.notice)
         for error in desk.errors:
             app.call_after_refresh(app.chat.transcript.apply, error)
         switch = await _run_app(app, mouse=mouse)

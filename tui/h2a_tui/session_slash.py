@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from h2a_agent.events import Phase
 from h2a_agent.session_loading import SessionError
 from h2a_agent.tools.supervisor import whole_environment
 from h2a_tui.client import Switch
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 _ROW: Final = 90  # characters
+_COPY: Final = "This is the copy; /sessions leads back to the original"
 
 
 def tree(chat: Chat, _argument: str) -> bool:
@@ -86,7 +88,7 @@ def fork(chat: Chat, argument: str) -> bool:
 
     async def another() -> Switch:
         draft = chat.client.sessions.text_of(argument) if argument else ""
-        return Switch(await chat.client.sessions.fork(argument), draft)
+        return Switch(await chat.client.sessions.fork(argument), draft, _COPY)
 
     chat.leave_for(another())
     return True
@@ -96,7 +98,7 @@ def clone(chat: Chat, _argument: str) -> bool:
     """Go on in a copy of this session, branches and all."""
 
     async def another() -> Switch:
-        return Switch(await chat.client.sessions.clone())
+        return Switch(await chat.client.sessions.clone(), notice=_COPY)
 
     chat.leave_for(another())
     return True
@@ -105,6 +107,9 @@ def clone(chat: Chat, _argument: str) -> bool:
 def resume(chat: Chat, argument: str) -> bool:
     """Go on after a pause, or with another session."""
     if not argument:
+        state = chat.client.state
+        if not (state.phase is Phase.PAUSED or state.pausing or state.queue_paused):
+            chat.notice("Nothing is paused")
         chat.client.resume()
         return True
 

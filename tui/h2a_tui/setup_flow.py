@@ -116,6 +116,7 @@ class SetupFlow:
         if key is not None or info.local:
             self._notice(f"Asking {info.origin} …")
             trial = await self._setup.try_key(info, key.value if key else "")
+            self._notice("")  # it has answered
             if trial.verdict is Verdict.UNREACHABLE:
                 return trial if await self._goes_on(trial) else None
             if trial.verdict is not Verdict.REFUSED:

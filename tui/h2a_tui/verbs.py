@@ -115,13 +115,19 @@ _VERB: Final[Mapping[Kind, str]] = {
 }
 
 
+def _steer_effect(state: State) -> str | None:
+    if state.phase is Phase.RETRYING and state.retry is not None and state.retry.held_s:
+        return "after the wait" if state.retry.held_s >= state.retry.wait_s else "shortens the wait"
+    return _STEER_EFFECT.get(state.phase)
+
+
 def _message_hint(action: Action, state: State, keymap: Keymap, enter: Enter) -> Hint:
     kind = kind_for(action, enter) if state.busy else Kind.PROMPT
     key = keymap.label(action, Context.COMPOSER)
     if state.phase is Phase.PAUSED:  # any message ends a pause
         verb = _VERB[Kind.FOLLOW_UP if kind is Kind.FOLLOW_UP else Kind.PROMPT]
         return Hint(key, f"{verb} and go on", verb)
-    effect = _STEER_EFFECT.get(state.phase) if kind is Kind.STEER else None
+    effect = _steer_effect(state) if kind is Kind.STEER else None
     return Hint(key, f"{_VERB[kind]} ({effect})" if effect else _VERB[kind], _VERB[kind])
 
 

@@ -136,8 +136,10 @@ class InlineChat:
 
     # ------------------------------------------------------------------ its life
 
-    async def run(self, prompt: str = "", draft: str = "", errors: Sequence[Error] = ()) -> Left:
-        """Everything, until it is left. `prompt` is sent first, `draft` put into the editor, `errors` told."""
+    async def run(
+        self, prompt: str = "", draft: str = "", notice: str = "", errors: Sequence[Error] = ()
+    ) -> Left:
+        """Everything, until it is left. `prompt` is sent first, `draft` put into the editor, `notice` and `errors` told."""
         loop = asyncio.get_running_loop()
         self.left = loop.create_future()
         loop.set_exception_handler(lambda _loop, context: self._failed(context))
@@ -157,6 +159,8 @@ class InlineChat:
             self.composer.begin()
             self.work(self._read_events())
             self.work(self._after_first_frame())
+            if notice:
+                self.notice(notice)
             if prompt:
                 self.client.prompt(prompt)
             if self._first_run:
@@ -323,12 +327,12 @@ class InlineChat:
 
     # ------------------------------------------------------------------- speaking
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, seconds: float = _NOTICE_S) -> None:
         """Say something short, for a few seconds."""
         self.said = one_line(text)
         if self._end_of_notice is not None:
             self._end_of_notice.cancel()
-        self._end_of_notice = asyncio.get_running_loop().call_later(_NOTICE_S, self.end_notice)
+        self._end_of_notice = asyncio.get_running_loop().call_later(seconds, self.end_notice)
         self.redraw()
 
     def tell(self, text: str) -> None:

@@ -22,6 +22,7 @@ async def show_inline(
     *,
     prompt: str = "",
     draft: str = "",
+    notice: str = "",
     errors: Sequence[Error] = (),
 ) -> Left:
     """Run `chat` until it is left, by its own door also when a signal or the guardian's end asks for it.
@@ -40,7 +41,7 @@ async def show_inline(
     if (ours := guardian()) is not None:
         ours.watch(partial(chat.leave, UNGUARDED))
     try:
-        left = await chat.run(prompt, draft, errors)
+        left = await chat.run(prompt, draft, notice, errors)
     finally:
         for number in handlers:
             loop.remove_signal_handler(number)

@@ -72,7 +72,7 @@ class ChatActions:
         self.show_page, self.show_help, self.show_doctor = over.show_page, over.show_help, over.show_doctor
         self.edit_settings, self.try_keys = over.edit_settings, over.try_keys
         self.copying = Copying(self._copy_to_terminal, self.work, self.notice)
-        self._interrupt = CopyClearQuit(keymap, self.copying.copy, self.quit, self.notice)
+        self._interrupt = CopyClearQuit(keymap, self.copying.copy, self.quit, chat.notice)
         self._reading = Reading(chat, self.copying.copy)
         self._waiting = WaitingVerbs(
             chat.queue_panel,

@@ -61,7 +61,7 @@ class FilterPicker(PickerScreen):
 
     def compose(self) -> ComposeResult:
         """What is typed, the rows, a line about the one the bar is on."""
-        self.box.border_subtitle = self.keys_line()
+        self.box.keys = self.keys_line()
         with self.box:
             yield self.editor
             yield self.list

@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -22,7 +23,22 @@ __all__ = ["PickerScreen", "options_of"]
 
 _ROOMY: Final = 9  # rows from which on there is a border
 _COLUMN: Final = 32  # cells a text may have for the quiet words to stand below each other
+_GAP: Final = " · "
+_CORNERS: Final = 6  # cells of a border that are not for words
 _WIDE: Final = 40  # columns from which on something of the chat is left beside it
+
+
+class _Box(Vertical):
+    """The frame. Its lower border says the `keys` there is room for, and always the last one, which leaves."""
+
+    keys = ""
+
+    def on_resize(self) -> None:
+        """Leave out what does not fit, from behind."""
+        keys = self.keys.split(_GAP)
+        while len(keys) > 1 and cell_len(_GAP.join(keys)) > self.outer_size.width - _CORNERS:
+            del keys[-2]
+        self.border_subtitle = _GAP.join(keys)
 
 
 class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
@@ -61,7 +77,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
         """`chosen` is the row to begin at."""
         super().__init__()
         self.keymap = keymap
-        self.box = Vertical()
+        self.box = _Box()
         self.set_title(title)
         self.list = OptionList(*options_of(rows), markup=False)
         self.list.can_focus = False
@@ -69,7 +85,7 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """One box around the list."""
-        self.box.border_subtitle = self.keys_line()
+        self.box.keys = self.keys_line()
         with self.box:
             yield self.list
 
@@ -82,7 +98,8 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
         return self.keymap.hints(Context.LIST, Action.LIST_CHOOSE, Action.LIST_CLOSE)
 
     def on_mount(self) -> None:
-        """Begin."""
+        """Begin, with as many rows as there is room for already in the first frame."""
+        self._adapt(self.app.size)
         self.begin()
 
     def begin(self) -> None:
@@ -92,9 +109,12 @@ class PickerScreen(ModalScreen[str | None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Take no more rows than the screen has, and no border where there are few."""
-        self.set_class(event.size.height < _ROOMY, "-tiny")
-        self.set_class(event.size.width < _WIDE, "-narrow")
-        self.fit(event.size.height)
+        self._adapt(event.size)
+
+    def _adapt(self, screen: Size) -> None:
+        self.set_class(screen.height < _ROOMY, "-tiny")
+        self.set_class(screen.width < _WIDE, "-narrow")
+        self.fit(screen.height)
 
     def fit(self, screen_rows: int) -> None:
         """Give the list its height, which does not change while rows are sought: nothing jumps."""

@@ -26,6 +26,8 @@ __all__ = ["SessionPicker"]
 class SessionPicker(FilterPicker):
     """Returns the id of the session to go on with. `wanted` is what was looked for in what was said, "" for nothing."""
 
+    DEFAULT_CSS = "SessionPicker Vertical { width: 95%; }"
+
     def __init__(
         self,
         sessions: Sessions,

@@ -23,7 +23,7 @@ class ThemePicker(FilterPicker):
     ThemePicker {
         align: right middle;
         background: transparent;
-        & Vertical { width: 40; }
+        & Vertical { width: 44; }
         & #about { display: none; }
         &.-narrow Vertical { width: 100%; }
     }

@@ -107,11 +107,15 @@ class _OpenAnswer:
 
 
 class Document:
-    """Items in the order they are read. `dirty` holds the indices whose rows no longer hold; `Layout` takes them."""
+    """Items in the order they are read. `dirty` holds the indices whose rows no longer hold; `Layout` takes them.
+
+    `turned` are those of them that were folded or unfolded: what they are longer by has not come just now.
+    """
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.dirty: set[int] = set()
+        self.turned: set[int] = set()
         self._seq = 0
         self._done_step = 0
         self._step_items = 0  # how many items the step that is running has added
@@ -251,6 +255,7 @@ class Document:
             return False
         item.folded = not item.folded
         self.dirty.add(index)
+        self.turned.add(index)
         return True
 
     def fold(self, indices: Iterable[int], folded: bool) -> None:
@@ -261,6 +266,7 @@ class Document:
                 item.folded = folded
                 item.forget()
                 self.dirty.add(index)
+                self.turned.add(index)
 
     # ------------------------------------------------------------ the user
 

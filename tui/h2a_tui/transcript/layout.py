@@ -121,9 +121,10 @@ class Layout:
             self._heights = Heights([estimate(size, column) for size in self._sizes])
 
     def sync(self) -> int:
-        """Take in what has changed in the document; returns how many lines it has become longer by."""
+        """Take in what has changed in the document; returns how many lines have come, those unfolded not among them."""
         document = self._document
         before = self.total
+        turned = 0
         for index in range(len(self._heights), len(document.items)):
             item = document.items[index]
             self._sizes.append(item.size)
@@ -134,12 +135,15 @@ class Layout:
             item = document.items[index]
             self._sizes[index] = item.size
             if item.lines is not None and index in self._recent:
-                self._render(index, item)
+                grown = self._render(index, item)
             else:
                 self._forget(index)
-                self._heights.set(index, estimate(item.size, self.page.column))
+                grown = self._heights.set(index, estimate(item.size, self.page.column))
+            if index in document.turned:
+                turned += grown
         document.dirty.clear()
-        return self.total - before
+        document.turned.clear()
+        return self.total - before - turned
 
     def fill_down(self, top: int, height: int) -> None:
         """Make the items on the `height` lines from `top` exact."""

@@ -28,6 +28,15 @@ __all__ = ["Line", "Page", "Run", "copied_text", "crop_line", "make_strip", "pri
 Run: TypeAlias = tuple[str, Style]
 
 _WORD: Final = re.compile(r"(\s*)(\S+)")
+# Chinese and Japanese have no spaces: a row may end behind each character, but for marks that open or close something.
+_IDEOGRAPH: Final = "[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_OPENING: Final = r"[(\[{“‘（［｛「『【《〈〔]{0,3}"
+_CLOSING: Final = (
+    r"[)\]},.:;!?%”’）］｝」』】》〉〕、。，．：；！？…・ー々\ufe00-\ufe0f\U000e0100-\U000e01ef]*"
+)
+_WORD_OR_IDEOGRAPH: Final = re.compile(
+    rf"(\s*)({_OPENING}{_IDEOGRAPH}{_CLOSING}|(?:(?!{_OPENING}{_IDEOGRAPH})\S)+)"
+)
 _MEASURE: Final = 108  # cells; lines longer than this are hard to read
 _NARROW: Final = 40
 
@@ -95,7 +104,7 @@ def _breaks(text: str, width: int) -> list[_Break]:
     ascii_only = text.isascii()
     breaks: list[_Break] = []
     used = 0
-    for match in _WORD.finditer(text):
+    for match in (_WORD if ascii_only else _WORD_OR_IDEOGRAPH).finditer(text):
         space, word = match[1], match[2]
         word_cells = len(word) if ascii_only else cell_len(word)
         space_cells = len(space) if ascii_only else cell_len(space)
@@ -103,7 +112,7 @@ def _breaks(text: str, width: int) -> list[_Break]:
             used += space_cells + word_cells
             continue
         start = match.start(2)
-        # Scripts without spaces fill the row; a long path or address begins a row of its own.
+        # Other scripts without spaces fill the row; a long path or address begins a row of its own.
         full = used + space_cells >= width
         if (used or full) and (full or word_cells <= width or word.isascii()):
             breaks.append(_Break(match.start(), start))

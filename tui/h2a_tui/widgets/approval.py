@@ -136,9 +136,13 @@ class ApprovalPanel(Vertical, can_focus=True):
     def on_mount(self) -> None:
         """Say how much of the detail is out of sight, whatever moves it."""
         detail = self.query_one("#approval-scroll")
-        for what in ("scroll_y", "virtual_size", "size"):
+        for what in ("scroll_y", "virtual_size"):
             self.watch(detail, what, self._show_foot, init=False)
         self.app.theme_changed_signal.subscribe(self, self._recolour)
+
+    def on_resize(self) -> None:
+        """How much of the detail is in sight is known only now."""
+        self._show_foot()
 
     # ----------------------------------------------------------- the question
 
