@@ -197,14 +197,12 @@ class ModelChoice:
         if name == now == DEMO.name and model != DEMO.model:
             having = [name for name, models in self._lists.items() if model in models]
             if len(having) != 1:
-                raise ConfigError(
-                    "Name the model with its provider: /model PROVIDER/NAME; /model alone lists them."
-                )
+                raise ConfigError(f"No known provider has a model {reference!r}: name it as PROVIDER/NAME.")
             name = having[0]
         info = self._catalogue.get(name)
         model = DEMO.model if name == DEMO.name else model or info.model
         if not model:
-            raise ConfigError(f"{name} has no default model: /model {name}/NAME; /model alone lists them.")
+            raise ConfigError(f"{name} has no default model: name one, as {name}/NAME.")
         return info, model
 
     async def _key(self, info: ProviderInfo) -> Key | None:
