@@ -115,8 +115,11 @@ async def test_stop_pause_and_resume(tmp_path: Path, server: MessagesServer) -> 
         await talk.hears("Paused. /resume goes on.")
         talk.types("/resume")
         await talk.hears("Agent: Three.")
+        talk.types("/resume")
+        await talk.hears("Nothing is paused")
         talk.types("/nonsense")
         await talk.hears("There is no command /nonsense. /help lists them.")
+        assert talk.written.count("Going on.") == 1
         talk.types("/help")
         await talk.hears("/next TEXT: Send TEXT at the next step.")
         talk.terminal.write(b"\x04")

@@ -150,8 +150,9 @@ def _pause(desk: PlainDesk, _argument: str) -> None:
 
 
 def _resume(desk: PlainDesk, argument: str) -> None:
+    goes_on = not argument and session_slash.is_paused(desk.client.state)
     session_slash.resume(desk, argument)
-    if not argument:
+    if goes_on:
         desk.notice("Going on.")
 
 

@@ -20,6 +20,7 @@ from h2a_tui.overlays import Choice
 
 if TYPE_CHECKING:
     from h2a_agent.session_tree import TreeRow
+    from h2a_agent.state import State
     from h2a_tui.commands import Chat
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "complete_sessions",
     "export",
     "fork",
+    "is_paused",
     "label",
     "name",
     "offer_tree",
@@ -104,11 +106,15 @@ def clone(chat: Chat, _argument: str) -> bool:
     return True
 
 
+def is_paused(state: State) -> bool:
+    """Is there something that `/resume` lets go on?"""
+    return state.phase is Phase.PAUSED or state.pausing or state.queue_paused
+
+
 def resume(chat: Chat, argument: str) -> bool:
     """Go on after a pause, or with another session."""
     if not argument:
-        state = chat.client.state
-        if not (state.phase is Phase.PAUSED or state.pausing or state.queue_paused):
+        if not is_paused(chat.client.state):
             chat.notice("Nothing is paused")
         chat.client.resume()
         return True
