@@ -181,9 +181,8 @@ def reduce(state: State, event: AnyEvent) -> State:
         case ToolCall():
             return _tool_call(state, event)
         case ToolResult():
-            if event.call_id in state.shells:
-                return replace(state, shells=tuple(one for one in state.shells if one != event.call_id))
-            return replace(state, tools=_without_tool(state, event.call_id))
+            shells = tuple(one for one in state.shells if one != event.call_id)
+            return replace(state, shells=shells, tools=_without_tool(state, event.call_id))
         case ShellStarted():
             return replace(state, shells=(*state.shells, event.shell_id))
         case TodoChanged():

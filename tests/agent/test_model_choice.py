@@ -242,9 +242,7 @@ async def test_the_users_facts_of_a_model_count_once_it_is_chosen(world: World) 
 
 
 async def test_what_cannot_be_chosen_changes_nothing_and_says_what_to_do(world: World) -> None:
-    assert await world.refused("far") == (
-        "far has no default model: name one, as far/NAME."
-    )
+    assert await world.refused("far") == ("far has no default model: name one, as far/NAME.")
     assert await world.refused("locked/x") == (
         "There is no key for locked: h2a-chat key set locked, or set LOCKED_KEY and start again."
     )

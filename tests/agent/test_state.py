@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from h2a_agent.events import (
@@ -169,6 +169,7 @@ def sample(name: str) -> AnyEvent:
 
 
 @given(st.lists(st.sampled_from(sorted(EVENT_TYPES)).map(sample), max_size=20))
+@example([sample("ShellStarted"), sample("ToolCall"), sample("ToolResult")])
 def test_any_order_of_events_is_taken_and_the_same_event_again_changes_nothing(
     events: list[AnyEvent],
 ) -> None:

@@ -270,8 +270,11 @@ async def test_what_follows_a_change_of_session_in_a_pipe_is_for_the_other_one(
         "-c",
     )
     assert (code, errors) == (0, "")
-    assert "You had said: first\n" in out
-    assert out.count("h2a-chat, anthropic/") == 3, "three sessions greet"
+    first, forked, resumed, chosen = out.split("h2a-chat, anthropic/")[1:]
+    assert "This session is called “before”.\n" in first
+    assert "You had said: first\n" in forked
+    assert "Sessions, the newest first:\n" in resumed
+    assert "Sessions" not in chosen
     exported = (tmp_path / "project" / "all.md").read_text()
     assert "said instead" not in exported
     sessions = list((tmp_path / "home").glob("sessions/*/*.jsonl"))

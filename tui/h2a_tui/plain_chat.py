@@ -201,6 +201,8 @@ class PlainChat:
                 self._hear("\n".join(held))
                 held.clear()
                 await self.desk.finish_started()
+                if self.left.is_set():
+                    return  # the lines that follow are for whoever comes next
         if held:
             self._hear("\n".join(held))
             await self.desk.finish_started()
