@@ -430,6 +430,7 @@ async def test_a_signal_ends_it_although_nobody_reads(tmp_path: Path, server: Me
         await server.request(1)
         program.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
+            # `wait` would wait for the output, too, which nobody reads.
             while program.process.returncode is None:
                 await asyncio.sleep(0.05)
         assert program.process.returncode == 143
@@ -446,6 +447,7 @@ async def test_a_signal_ends_one_answer_although_nobody_reads(
         await server.reached("end")
         program.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
+            # `wait` would wait for the output, too, which nobody reads.
             while program.process.returncode is None:
                 await asyncio.sleep(0.05)
         assert program.process.returncode == 143

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, Final
 
+import pytest
+
 __all__ = ["LATE", "in_late_pieces", "start_threads_late"]
 
 LATE: Final = bool(os.environ.get("H2A_LATE"))
@@ -38,7 +40,7 @@ def in_late_pieces(data: bytes) -> Iterator[bytes]:
 
 def start_threads_late() -> None:
     """From now on whatever an event loop runs in a thread starts a little later than asked."""
-    run_in_executor = asyncio.BaseEventLoop.run_in_executor
+    run_in_executor: Any = asyncio.BaseEventLoop.run_in_executor
 
     def late(
         self: AbstractEventLoop, executor: Executor | None, work: Callable[..., Any], *arguments: Any
@@ -47,6 +49,6 @@ def start_threads_late() -> None:
             time.sleep(random.uniform(0, _PAUSE_S * 2))
             return work(*arguments)
 
-        return run_in_executor(self, executor, after_a_pause)  # type: ignore[arg-type]
+        return run_in_executor(self, executor, after_a_pause)
 
-    asyncio.BaseEventLoop.run_in_executor = late  # type: ignore[method-assign, assignment]
+    pytest.MonkeyPatch().setattr(asyncio.BaseEventLoop, "run_in_executor", late)

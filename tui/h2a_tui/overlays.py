@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Asker", "Check", "Choice", "Note", "Page", "Row", "Trouble", "no_check"]
+__all__ = ["Asker", "Check", "Choice", "Line", "Note", "Page", "Row", "Trouble", "no_check"]
 
 
 class Page(Protocol):
@@ -62,6 +62,19 @@ async def no_check(_answer: str) -> Trouble | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line to be written, which begins as `text`. A `secret` one is shown to nobody; `busy` is said while `check` looks at it."""
+
+    title: str
+    about: str = ""
+    text: str = ""
+    placeholder: str = ""
+    secret: bool = False
+    check: Check = no_check
+    busy: str = ""
+
+
 class Asker(Protocol):
     """Asks a person something and waits for the answer; None when there is none."""
 
@@ -73,16 +86,6 @@ class Asker(Protocol):
         """The id of one of many rows, which typing finds."""
         ...
 
-    async def write(
-        self,
-        title: str,
-        *,
-        about: str = "",
-        text: str = "",
-        placeholder: str = "",
-        secret: bool = False,
-        check: Check = no_check,
-        busy: str = "",
-    ) -> str | None:
-        """A line, which begins as `text`. A `secret` one is shown to nobody; `busy` is said while `check` looks at it."""
+    async def write(self, line: Line) -> str | None:
+        """What is written into `line`."""
         ...

@@ -7,7 +7,7 @@ from typing import Final
 
 from h2a_agent.config_error import ConfigError
 from h2a_agent.setting_kinds import value_of
-from h2a_tui.overlays import Asker, Check, Choice, Trouble
+from h2a_tui.overlays import Asker, Check, Choice, Line, Trouble
 from h2a_tui.settings_change import SettingsChange
 
 __all__ = ["SettingsFlow"]
@@ -65,7 +65,9 @@ class SettingsFlow:
             at = kind.choices.index(value) if value in kind.choices else 0
             answer = await self._ask.choose(name, rows, chosen=at)
         else:
-            answer = await self._ask.write(name, about=kind.meaning, text=value, check=self._checks(name))
+            answer = await self._ask.write(
+                Line(name, about=kind.meaning, text=value, check=self._checks(name))
+            )
         return "" if answer is None else await self._change(name, answer)
 
     async def keep(self, name: str) -> str:

@@ -14,7 +14,7 @@ from h2a_agent.catalogue import ProviderInfo
 from h2a_agent.config_error import ConfigError
 from h2a_agent.model_choice import ModelChoice
 from h2a_agent.provider_setup import Trial, Verdict
-from h2a_tui.overlays import Asker, Choice, Trouble
+from h2a_tui.overlays import Asker, Choice, Line, Trouble
 from h2a_tui.who_answers import ADDRESS, DEMO, PROVIDER, SERVER, WhoAnswers
 
 __all__ = ["Outcome", "SetupAsker", "SetupFlow"]
@@ -83,11 +83,13 @@ class SetupFlow:
 
     async def _by_address(self) -> str:
         url = await self._ask.write(
-            "Another server",
-            about="The address of a server that speaks the Messages API.",
-            placeholder="http://localhost:8080",
-            check=self._check_address,
-            busy="Asking it …",
+            Line(
+                "Another server",
+                about="The address of a server that speaks the Messages API.",
+                placeholder="http://localhost:8080",
+                check=self._check_address,
+                busy="Asking it …",
+            )
         )
         if not url:
             return ""
@@ -143,13 +145,15 @@ class SetupFlow:
             return Trouble(f"✗ {trial.says}", may_stand=True)
 
         value = await self._ask.write(
-            f"Key for {info.name}",
-            about=f"{why}Paste or type your key; it is not shown, is kept for you alone, "
-            f"and goes to {info.origin} only.",
-            placeholder="the key",
-            secret=True,
-            check=check,
-            busy=f"Asking {info.origin} …",
+            Line(
+                f"Key for {info.name}",
+                about=f"{why}Paste or type your key; it is not shown, is kept for you alone, "
+                f"and goes to {info.origin} only.",
+                placeholder="the key",
+                secret=True,
+                check=check,
+                busy=f"Asking {info.origin} …",
+            )
         )
         if value is None:
             return None
@@ -176,4 +180,4 @@ class SetupFlow:
             title = f"Which model of {provider}?"
             return await self._ask.find(title, rows) or ""
         about = f"{provider} does not say which models it has: write the name of one."
-        return await self._ask.write("Which model?", about=about) or ""
+        return await self._ask.write(Line("Which model?", about=about)) or ""

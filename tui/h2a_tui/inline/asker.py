@@ -12,7 +12,7 @@ from h2a_tui.inline.editor import InlineEditor
 from h2a_tui.inline.picking import Picking
 from h2a_tui.inline.who_list import WhoList
 from h2a_tui.keymap import Action, Context
-from h2a_tui.overlays import Check, Choice, no_check
+from h2a_tui.overlays import Choice, Line
 from h2a_tui.who_answers import WhoAnswers
 
 if TYPE_CHECKING:
@@ -29,29 +29,18 @@ class AskedLine(Picking):
 
     context = Context.ASK
 
-    def __init__(
-        self,
-        chat: InlineChat,
-        title: str,
-        *,
-        about: str,
-        text: str,
-        placeholder: str,
-        secret: bool,
-        check: Check,
-        busy: str,
-    ) -> None:
-        super().__init__(title, ())
-        self.words = InlineEditor(placeholder, tags=False, secret=secret)
-        self.words.reset(text)
-        self.about = about
+    def __init__(self, chat: InlineChat, line: Line) -> None:
+        super().__init__(line.title, ())
+        self.words = InlineEditor(line.placeholder, tags=False, secret=line.secret)
+        self.words.reset(line.text)
+        self.about = line.about
         self.ways = chat.keymap.hints(Context.ASK, Action.ASK_ANSWER, Action.LIST_CLOSE)
         self._again = f" · {chat.keymap.label(Action.ASK_ANSWER, Context.ASK)} again takes it all the same"
         self._chat = chat
-        self._at_once = KeysAtOnce() if secret else None
-        self._check = check
-        self._busy = busy
-        self._line = text
+        self._at_once = KeysAtOnce() if line.secret else None
+        self._check = line.check
+        self._busy = line.busy
+        self._line = line.text
         self._refused = ""
         self._looking = False
 
@@ -118,29 +107,9 @@ class InlineAsker:
         """The same: typing narrows every list here."""
         return await self.choose(title, choices)
 
-    async def write(
-        self,
-        title: str,
-        *,
-        about: str = "",
-        text: str = "",
-        placeholder: str = "",
-        secret: bool = False,
-        check: Check = no_check,
-        busy: str = "",
-    ) -> str | None:
+    async def write(self, line: Line) -> str | None:
         """The line that is written, None when there is none."""
-        line = AskedLine(
-            self._chat,
-            title,
-            about=about,
-            text=text,
-            placeholder=placeholder,
-            secret=secret,
-            check=check,
-            busy=busy,
-        )
-        return await self._answer(line)
+        return await self._answer(AskedLine(self._chat, line))
 
     async def ask_who(self, who: WhoAnswers) -> str | None:
         """Who shall answer; what is found meanwhile comes in."""

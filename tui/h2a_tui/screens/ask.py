@@ -17,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.overlays import Check, no_check
+from h2a_tui.overlays import Line
 from h2a_tui.widgets.line_editor import LineEditor
 
 __all__ = ["AskScreen"]
@@ -67,28 +67,16 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
     }
     """
 
-    def __init__(
-        self,
-        title: str,
-        keymap: Keymap,
-        *,
-        about: str = "",
-        text: str = "",
-        placeholder: str = "",
-        secret: bool = False,
-        check: Check = no_check,
-        busy: str = "",
-    ) -> None:
-        """`text` is what the line begins with; `busy` is said while `check` looks at an answer."""
+    def __init__(self, line: Line, keymap: Keymap) -> None:
         super().__init__()
-        self._title = title
+        self._title = line.title
         self._keymap = keymap
-        self._check = check
-        self._busy = busy
-        self._text = text
-        self._about = Static(about, id="about", markup=False)
+        self._check = line.check
+        self._busy = line.busy
+        self._text = line.text
+        self._about = Static(line.about, id="about", markup=False)
         self._trouble = Static("", id="trouble", markup=False)
-        self.editor = (_Secret if secret else _Line)(keymap, self._perform, placeholder=placeholder)
+        self.editor = (_Secret if line.secret else _Line)(keymap, self._perform, placeholder=line.placeholder)
         self._refused = ""
         self._looking = False
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from textual.screen import Screen
 
 from h2a_tui.keymap import Keymap
-from h2a_tui.overlays import Check, Choice, no_check
+from h2a_tui.overlays import Choice, Line
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.picker import PickerScreen
@@ -37,29 +37,9 @@ class ScreenAsker:
         """The id of one of many rows."""
         return await self._show(FilterPicker(title, choices, self._keymap))
 
-    async def write(
-        self,
-        title: str,
-        *,
-        about: str = "",
-        text: str = "",
-        placeholder: str = "",
-        secret: bool = False,
-        check: Check = no_check,
-        busy: str = "",
-    ) -> str | None:
+    async def write(self, line: Line) -> str | None:
         """A line."""
-        screen = AskScreen(
-            title,
-            self._keymap,
-            about=about,
-            text=text,
-            placeholder=placeholder,
-            secret=secret,
-            check=check,
-            busy=busy,
-        )
-        return await self._show(screen)
+        return await self._show(AskScreen(line, self._keymap))
 
     async def ask_who(self, who: WhoAnswers) -> str | None:
         """Who shall answer."""

@@ -14,7 +14,7 @@ from h2a_agent.session_search import Found
 from h2a_tui.client import Sessions
 from h2a_tui.format import folder
 from h2a_tui.keymap import Action, Context, Keymap
-from h2a_tui.overlays import Choice, Note, Row
+from h2a_tui.overlays import Choice, Line, Note, Row
 from h2a_tui.screens.ask import AskScreen
 from h2a_tui.screens.filter_picker import FilterPicker
 from h2a_tui.screens.picker import PickerScreen
@@ -108,7 +108,7 @@ class SessionPicker(FilterPicker):
     async def _rename(self, chosen: str) -> None:
         named = self._sessions.name if chosen == self._sessions.id else self._found[chosen].info.name
         name = await self._ask(
-            AskScreen("Name of the session", self.keymap, text=named, placeholder="no name")
+            AskScreen(Line("Name of the session", text=named, placeholder="no name"), self.keymap)
         )
         if name is not None:
             await self._sessions.rename_other(chosen, name)
